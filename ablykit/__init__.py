@@ -1,0 +1,59 @@
+"""Ably's realtime protocol, to walk through by hand.
+
+import ablykit
+
+ably = ablykit.start()                                   # an embedded Ably, or the real one
+conn = ablykit.open(f"{ably.tls_url}?key={ably.key}")    # a raw connection, as websocat's
+conn.send({"action": 10, "channel": "my_channel"})
+ablykit.explain(conn.recv("ATTACHED"))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ablykit.backend import RemoteAbly, start
+    from ablykit.panels import ConnectionPanel, FrameInspector
+    from ablykit.protocol.explain import explain
+    from ablykit.server import LocalAbly
+    from ablykit.transcript import Transcript
+    from ablykit.wire import connect, open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConnectionPanel",
+    "FrameInspector",
+    "LocalAbly",
+    "RemoteAbly",
+    "Transcript",
+    "connect",
+    "explain",
+    "open",
+    "start",
+]
+
+_HOME = {
+    "ConnectionPanel": "panels",
+    "FrameInspector": "panels",
+    "LocalAbly": "server",
+    "RemoteAbly": "backend",
+    "Transcript": "transcript",
+    "connect": "wire",
+    "explain": "protocol.explain",
+    "open": "wire",
+    "start": "backend",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when first used, so that `import ablykit` costs nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'ablykit' has no attribute {name!r}")
+    value = getattr(import_module(f"ablykit.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

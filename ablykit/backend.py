@@ -1,0 +1,84 @@
+"""Which Ably the notebooks talk to: an embedded one, or the real one with a key of one's own."""
+
+import os
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from ablykit import runtime
+from ablykit.protocol.credentials import ApiKey, forget, remember
+from ablykit.protocol.errors import AblyError
+from ablykit.protocol.url import DEFAULT_ENDPOINT
+from ablykit.server import LocalAbly
+
+
+class RemoteAbly:
+    """An Ably somewhere else, with the same few members as `LocalAbly`.
+
+    `key` is an API key of it as text. `endpoint` is its host, with a port if it is not 443.
+    `limited_key` is a second key, one that may only subscribe on `public:*`.
+    """
+
+    is_local = False
+
+    def __init__(
+        self, key: str, endpoint: str = DEFAULT_ENDPOINT, limited_key: str | None = None
+    ) -> None:
+        self.key = ApiKey.parse(key)
+        self._limited_key = ApiKey.parse(limited_key) if limited_key else None
+        host = endpoint.partition("://")[2] or endpoint
+        self.tls_url = f"wss://{host.rstrip('/')}"
+        local = runtime.find(self.tls_url)
+        hostname = urlsplit(self.tls_url).hostname or host
+        self.url = f"ws://{hostname}:{local.port}" if local else f"ws://{hostname}"
+        for known in filter(None, (self.key, self._limited_key)):
+            remember(known)
+
+    @property
+    def limited_key(self) -> ApiKey:
+        """The key that may only subscribe on `public:*`. Raises `AblyError` 40106 without one."""
+        if self._limited_key is None:
+            raise AblyError(
+                40106,
+                "This cell needs a second API key: make one in your Ably dashboard whose only right is "
+                "subscribe on public:*, set ABLY_LIMITED_KEY to it, and restart the kernel",
+            )
+        return self._limited_key
+
+    def stop(self) -> None:
+        """Forget the keys; the service itself goes on, of course."""
+        for known in filter(None, (self.key, self._limited_key)):
+            forget(known)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<RemoteAbly: {self.tls_url}, key {self.key}>"
+
+
+_current: LocalAbly | RemoteAbly | None = None
+
+
+def start(
+    key: str | None = None, endpoint: str | None = None, **local: Any
+) -> LocalAbly | RemoteAbly:
+    """The Ably of this notebook: embedded, unless a key says otherwise.
+
+    With `key`, or with `ABLY_API_KEY` set, it is the real Ably (`endpoint` or `ABLY_ENDPOINT` for
+    another host). Without, it is a `LocalAbly` made with the other arguments. Starting again ends
+    the one before. Raises `AblyError` 40005 for a malformed key, `OSError` for a port taken.
+    """
+    global _current
+    if _current is not None:
+        _current.stop()
+        _current = None
+    key = key or os.environ.get("ABLY_API_KEY")
+    if key:
+        endpoint = endpoint or os.environ.get("ABLY_ENDPOINT") or DEFAULT_ENDPOINT
+        _current = RemoteAbly(key, endpoint, os.environ.get("ABLY_LIMITED_KEY"))
+    else:
+        _current = LocalAbly(**local)
+    return _current

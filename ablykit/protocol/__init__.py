@@ -1,0 +1,67 @@
+"""The wire, as data: no I/O, no clock, no asyncio."""
+
+from ablykit.protocol.actions import (
+    DEFAULT_MODES,
+    MODES,
+    Action,
+    AnnotationAction,
+    Flag,
+    MessageAction,
+    PresenceAction,
+)
+from ablykit.protocol.catalogue import ERRORS
+from ablykit.protocol.channels import ChannelName
+from ablykit.protocol.codec import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
+from ablykit.protocol.credentials import ApiKey, Capability, redact
+from ablykit.protocol.errors import AblyError, error_info
+from ablykit.protocol.explain import Explanation, explain
+from ablykit.protocol.frames import (
+    Annotation,
+    AuthDetails,
+    ConnectionDetails,
+    ErrorInfo,
+    Message,
+    MessageVersion,
+    PresenceMessage,
+    ProtocolMessage,
+    PublishResult,
+)
+from ablykit.protocol.url import ConnectionParams, connection_url, parse_query
+
+__all__ = [
+    "DEFAULT_MODES",
+    "ERRORS",
+    "MODES",
+    "AblyError",
+    "Action",
+    "Annotation",
+    "AnnotationAction",
+    "ApiKey",
+    "AuthDetails",
+    "Capability",
+    "ChannelName",
+    "ConnectionDetails",
+    "ConnectionParams",
+    "ErrorInfo",
+    "Explanation",
+    "Flag",
+    "Format",
+    "Message",
+    "MessageAction",
+    "MessageVersion",
+    "NotAFrame",
+    "NotUTF8",
+    "PresenceAction",
+    "PresenceMessage",
+    "ProtocolMessage",
+    "PublishResult",
+    "connection_url",
+    "decode",
+    "encode",
+    "error_info",
+    "explain",
+    "parse_query",
+    "plain",
+    "redact",
+    "typed",
+]

@@ -1,0 +1,46 @@
+"""Channel names: what they may look like, and what stands in the brackets before them."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from ablykit.protocol.errors import AblyError
+
+_SHAPE = re.compile(r"\[([^\]?]*)(?:\?([^\]]*))?\](.*)", re.S)
+
+
+@dataclass(frozen=True)
+class ChannelName:
+    """A channel's name, taken apart: `[qualifier?params]base`."""
+
+    base: str
+    qualifier: str = ""
+    params: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+
+    @classmethod
+    def parse(cls, name: str) -> "ChannelName":
+        """The parts of `name`. Raises `AblyError` 40010 when it breaks a naming rule."""
+        qualifier, params, base = "", "", name
+        if name.startswith("["):
+            shape = _SHAPE.fullmatch(name)
+            if shape is None:
+                raise _invalid(name, "its '[' is never closed")
+            qualifier, params, base = shape[1], shape[2] or "", shape[3]
+        if not base:
+            raise _invalid(name, "it is empty")
+        if base.startswith(":"):
+            raise _invalid(name, "it starts with ':'")
+        if base == "*":
+            raise _invalid(name, "'*' stands for all channels and names none")
+        if "\n" in name or "\r" in name:
+            raise _invalid(name, "it contains a line break")
+        return cls(base, qualifier, dict(parse_qsl(params, keep_blank_values=True)))
+
+    @property
+    def identity(self) -> str:
+        """The name of the channel itself: params are a client's own business."""
+        return f"[{self.qualifier}]{self.base}" if self.qualifier else self.base
+
+
+def _invalid(name: str, why: str) -> AblyError:
+    return AblyError(40010, f"Invalid channel name {name[:80]!r}: {why}")

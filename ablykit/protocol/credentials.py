@@ -1,0 +1,228 @@
+"""API keys and what they allow; and how their secrets are kept out of sight.
+
+A secret is shown as `****` wherever anything is printed. A URL with the stars in it still works:
+`reveal` fills them in on the way to the socket, from the keys this process was told to `remember`.
+"""
+
+import hmac
+import json
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from ablykit.protocol.channels import ChannelName
+from ablykit.protocol.errors import AblyError
+
+STARS = "****"
+"""What stands for a secret wherever it is shown."""
+
+OPERATIONS = frozenset(
+    [
+        "publish",
+        "subscribe",
+        "presence",
+        "history",
+        "channel-metadata",
+        "stats",
+        "push-admin",
+        "push-subscribe",
+        "object-subscribe",
+        "object-publish",
+        "annotation-publish",
+        "annotation-subscribe",
+        "message-update-own",
+        "message-update-any",
+        "message-delete-own",
+        "message-delete-any",
+        "privileged-headers",
+    ]
+)
+"""Everything a capability can grant, besides `*` for all of it."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key, `APPID.KEYID:SECRET`. Printing it never shows the secret; `reveal()` does."""
+
+    app_id: str
+    key_id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "ApiKey":
+        """The key that `text` spells. Raises `AblyError` 40005 when it is not of a key's form."""
+        name, colon, secret = text.partition(":")
+        app_id, dot, key_id = name.partition(".")
+        if not (colon and dot and app_id and key_id and secret):
+            raise AblyError(
+                40005, f"Not an API key: {_shape(text)}; it reads APPID.KEYID:SECRET", 400
+            )
+        return cls(app_id, key_id, secret)
+
+    @property
+    def name(self) -> str:
+        """The public part, `APPID.KEYID`."""
+        return f"{self.app_id}.{self.key_id}"
+
+    def matches(self, secret: str) -> bool:
+        """Whether `secret` is this key's, compared in constant time."""
+        return hmac.compare_digest(self.secret.encode(), secret.encode())
+
+    def reveal(self) -> str:
+        """The whole key, secret included. For the wire only, never for a screen."""
+        return f"{self.name}:{self.secret}"
+
+    def __str__(self) -> str:
+        return f"{self.name}:{STARS}"
+
+    def __repr__(self) -> str:
+        return f"ApiKey('{self}')"
+
+
+def _shape(text: str) -> str:
+    """What can be said of a malformed key without repeating it."""
+    if not text:
+        return "it is empty"
+    if ":" not in text:
+        return "there is no ':' before a secret"
+    if "." not in text.partition(":")[0]:
+        return "there is no '.' between app and key id"
+    return "a part of it is empty"
+
+
+_remembered: dict[str, ApiKey] = {}
+
+
+def remember(key: ApiKey) -> None:
+    """Keep a key of one's own: from now on `redact` hides it and `reveal` can fill it in."""
+    _remembered[key.name] = key
+
+
+def forget(key: ApiKey) -> None:
+    """Undo `remember`."""
+    _remembered.pop(key.name, None)
+
+
+def known_keys() -> dict[str, ApiKey]:
+    """The keys this process knows, by name: those remembered, and `ABLY_API_KEY`'s."""
+    known = dict(_remembered)
+    for variable in ("ABLY_API_KEY", "ABLY_LIMITED_KEY"):
+        if text := os.environ.get(variable):
+            try:
+                key = ApiKey.parse(text)
+            except AblyError:
+                continue
+            known.setdefault(key.name, key)
+    return known
+
+
+_SECRET_SHAPES = [
+    (re.compile(r"([?&]key=[^&\s\"'<>:%]*(?::|%3A))[^&\s\"'<>]+", re.I), rf"\1{STARS}"),
+    (re.compile(r"([?&]access_?token=)[^&\s\"'<>]+", re.I), rf"\1{STARS}"),
+    (re.compile(r"(\"accessToken\"\s*:\s*\")(?:[^\"\\]|\\.)*"), rf"\1{STARS}"),
+    (re.compile(r"('accessToken'\s*:\s*')(?:[^'\\]|\\.)*"), rf"\1{STARS}"),
+    (re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {STARS}"),
+]
+
+
+def redact(text: str) -> str:
+    """`text` with every secret in it as `****`: known keys anywhere, others where they stand in
+    a URL, a header or an AUTH frame."""
+    for key in known_keys().values():
+        text = text.replace(key.secret, STARS).replace(quote(key.secret), STARS)
+    for shape, shown in _SECRET_SHAPES:
+        text = shape.sub(shown, text)
+    return text
+
+
+class RedactSecrets(logging.Filter):
+    """Lets every log record through, with the secrets in it as `****`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+def quiet_logger(name: str) -> logging.Logger:
+    """The logger `name`, with secrets redacted before any handler sees a record."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(f, RedactSecrets) for f in logger.filters):
+        logger.addFilter(RedactSecrets())
+    return logger
+
+
+def reveal(url: str, keys: dict[str, ApiKey] | None = None) -> str:
+    """`url` with `APPID.KEYID:****` filled in, for a key this process (or `keys`) knows.
+
+    Raises `AblyError` 40101 when there are stars and the key is not known.
+    """
+    shown = re.search(r"([?&]key=)([^&:]+):\*{4}(?=&|$)", url)
+    if not shown:
+        return url
+    key = (known_keys() | (keys or {})).get(shown[2])
+    if key is None:
+        raise AblyError(
+            40101, f"The secret of {shown[2]} is not known here: put it where the stars are"
+        )
+    return f"{url[: shown.start()]}{shown[1]}{key.name}:{quote(key.secret)}{url[shown.end() :]}"
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a key allows: resource -> operations.
+
+    A resource is a channel name, `ns:*` for all below a namespace, `*` for all; a `*` between
+    colons matches one segment. `[*]` before it matches any qualifier, such as `[meta]`.
+    """
+
+    grants: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, value: object) -> "Capability":
+        """From JSON text or a dict; None allows everything. Raises `AblyError` 40000 if malformed."""
+        if value is None:
+            return cls({"*": ("*",)})
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError as error:
+                raise AblyError(40000, f"A capability is JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise AblyError(40000, "A capability is an object: resource -> list of operations")
+        return cls({str(r): _operations(str(r), ops) for r, ops in value.items()})  # type: ignore[reportUnknownVariableType]
+
+    def operations(self, channel: ChannelName) -> frozenset[str]:
+        """All that is allowed on a channel: the union over every resource that matches it."""
+        granted: set[str] = set()
+        for resource, operations in self.grants.items():
+            if _matches(resource, channel):
+                granted.update(operations)
+        return OPERATIONS if "*" in granted else frozenset(granted)
+
+
+def _operations(resource: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise AblyError(40000, f"The operations of {resource!r} are a list, such as ['publish']")
+    operations = tuple(str(item) for item in value)  # type: ignore[reportUnknownVariableType]
+    if unknown := set(operations) - OPERATIONS - {"*"}:
+        raise AblyError(40000, f"Unknown operation {min(unknown)!r} for {resource!r}")
+    return operations
+
+
+def _matches(resource: str, channel: ChannelName) -> bool:
+    qualifier = ""
+    if resource.startswith("["):
+        qualifier, _, resource = resource[1:].partition("]")
+    if qualifier not in ("*", channel.qualifier):
+        return False
+    wanted, given = resource.split(":"), channel.base.split(":")
+    if wanted[-1] == "*":
+        wanted = wanted[:-1]
+        given, rest = given[: len(wanted)], given[len(wanted) :]
+        if not rest:
+            return False
+    return len(wanted) == len(given) and all(
+        w in ("*", g) for w, g in zip(wanted, given, strict=True)
+    )

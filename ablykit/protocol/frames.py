@@ -1,0 +1,201 @@
+"""ProtocolMessage and everything it carries, as types.
+
+Names are snake_case here and camelCase on the wire; msgspec does the mapping. A member that is
+absent is `None`, and `null` on the wire counts as absent. Members the protocol does not know are
+kept in `unknown` and written back when the frame is encoded.
+"""
+
+from functools import cache
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+import msgspec
+
+Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""An integer that every JSON parser reads exactly."""
+
+
+class Wire(
+    msgspec.Struct,
+    rename="camel",
+    omit_defaults=True,
+    repr_omit_defaults=True,
+    kw_only=True,
+    dict=True,
+):
+    """What all types on the wire share."""
+
+    @property
+    def unknown(self) -> dict[str, Any]:
+        """The members this type does not know, by their names on the wire."""
+        return vars(self).get("unknown", {})
+
+    def keep(self, unknown: dict[str, Any]) -> None:
+        """Remember members this type does not know, to be written back by the codec."""
+        vars(self).update(unknown=unknown)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some members changed; unknown members come along."""
+        copy = msgspec.structs.replace(self, **changes)
+        if self.unknown:
+            copy.keep(self.unknown)
+        return copy
+
+
+class ErrorInfo(Wire):
+    """What went wrong (TI1)."""
+
+    message: str | None = None
+    code: Int | None = None
+    status_code: Int | None = None
+    href: str | None = None
+    cause: "ErrorInfo | None" = None
+    detail: dict[str, Any] | None = None
+
+
+class ConnectionDetails(Wire):
+    """What the service grants a connection: its identity, limits and times (CD2)."""
+
+    client_id: str | None = None
+    connection_key: str | None = None
+    max_message_size: Int | None = None
+    max_inbound_rate: Int | None = None
+    max_outbound_rate: Int | None = None
+    max_frame_size: Int | None = None
+    server_id: str | None = None
+    connection_state_ttl: Int | None = None
+    max_idle_interval: Int | None = None
+    site_code: str | None = None
+    objects_gc_grace_period: Int | None = msgspec.field(name="objectsGCGracePeriod", default=None)
+
+
+class AuthDetails(Wire):
+    """New credentials for a connection that is already open (AD2)."""
+
+    access_token: str | None = None
+
+
+class MessageVersion(Wire):
+    """Which version of a message this is, and who made it (TM2s)."""
+
+    serial: str | None = None
+    timestamp: Int | None = None
+    client_id: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class MessageAnnotations(Wire):
+    """Annotations of a message, summed up (TM2u)."""
+
+    summary: dict[str, Any] | None = None
+
+
+class Message(Wire):
+    """One message of a channel (TM2)."""
+
+    id: str | None = None
+    name: str | None = None
+    data: Any = None
+    encoding: str | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+    connection_key: str | None = None
+    timestamp: Int | None = None
+    extras: dict[str, Any] | None = None
+    action: Int | None = None
+    serial: str | None = None
+    version: MessageVersion | None = None
+    annotations: MessageAnnotations | None = None
+
+
+class PresenceMessage(Wire):
+    """One member of a channel's presence set, or a change of it (TP3)."""
+
+    action: Int | None = None
+    id: str | None = None
+    client_id: str | None = None
+    connection_id: str | None = None
+    data: Any = None
+    encoding: str | None = None
+    timestamp: Int | None = None
+    extras: dict[str, Any] | None = None
+
+
+class Annotation(Wire):
+    """Something a client says about a message, such as a reaction (TAN2)."""
+
+    id: str | None = None
+    action: Int | None = None
+    client_id: str | None = None
+    name: str | None = None
+    count: Int | None = None
+    data: Any = None
+    encoding: str | None = None
+    timestamp: Int | None = None
+    serial: str | None = None
+    message_serial: str | None = None
+    type: str | None = None
+    extras: dict[str, Any] | None = None
+
+
+class PublishResult(Wire):
+    """What became of one published ProtocolMessage: a serial for each of its messages (PBR2)."""
+
+    serials: list[str | None] | None = None
+
+
+class ProtocolMessage(Wire):
+    """A frame: what one WebSocket message carries, either way (TR4)."""
+
+    action: Int
+    id: str | None = None
+    msg_serial: Int | None = None
+    count: Int | None = None
+    flags: Int | None = None
+    channel: str | None = None
+    channel_serial: str | None = None
+    connection_id: str | None = None
+    connection_key: str | None = None
+    connection_serial: Int | None = None
+    connection_details: ConnectionDetails | None = None
+    error: ErrorInfo | None = None
+    timestamp: Int | None = None
+    messages: list[Message] | None = None
+    presence: list[PresenceMessage] | None = None
+    annotations: list[Annotation] | None = None
+    state: list[dict[str, Any]] | None = None
+    auth: AuthDetails | None = None
+    params: dict[str, str] | None = None
+    res: list[PublishResult] | None = None
+
+
+TYPES: tuple[type[Wire], ...] = (
+    ProtocolMessage,
+    ConnectionDetails,
+    ErrorInfo,
+    Message,
+    MessageVersion,
+    MessageAnnotations,
+    PresenceMessage,
+    Annotation,
+    AuthDetails,
+    PublishResult,
+)
+"""Every type of the wire, outermost first."""
+
+
+@cache
+def wire_names(type: type[Wire]) -> dict[str, str]:
+    """The members of a type: Python name -> name on the wire, in order."""
+    return dict(zip(type.__struct_fields__, type.__struct_encode_fields__, strict=True))
+
+
+@cache
+def nested(type: type[Wire]) -> dict[str, str]:
+    """Those of a type's members that are wire types themselves, or lists of them."""
+    hints = get_type_hints(type)
+    return {name: wire for name, wire in wire_names(type).items() if _is_wire(hints[name])}
+
+
+def _is_wire(hint: Any) -> bool:
+    return any(map(_is_wire, get_args(hint))) or (isinstance(hint, type) and issubclass(hint, Wire))

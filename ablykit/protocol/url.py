@@ -1,0 +1,96 @@
+"""The URL of a connection and the parameters in its query (RTN2)."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from ablykit.protocol.codec import Format
+from ablykit.protocol.errors import AblyError
+
+DEFAULT_ENDPOINT = "main.realtime.ably.net"
+"""Where the real Ably answers today (REC1a)."""
+
+
+@dataclass(frozen=True)
+class ConnectionParams:
+    """What a client asks for as it connects. Absent parameters have their defaults here."""
+
+    key: str | None = None
+    access_token: str | None = None
+    client_id: str | None = None
+    format: Format = Format.JSON
+    heartbeats: bool = True
+    echo: bool = True
+    v: int | None = None
+    agent: str | None = None
+    resume: str | None = None
+    recover: str | None = None
+    remain_present_for: int = 15_000
+
+    @property
+    def today(self) -> bool:
+        """Whether to speak today's protocol; without `v`, or with 1, it is the one of 2021."""
+        return self.v is not None and self.v >= 2
+
+
+def parse_query(query: str) -> ConnectionParams:
+    """The parameters in a connection URL's query; unknown ones are ignored.
+
+    Raises `AblyError` 40003 for a value that is not allowed, 40017 for a bad version.
+    """
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    return ConnectionParams(
+        key=given.get("key"),
+        access_token=given.get("accessToken", given.get("access_token")),
+        client_id=given.get("clientId"),
+        format=_format(given.get("format", "json")),
+        heartbeats=_boolean("heartbeats", given.get("heartbeats", "true")),
+        echo=_boolean("echo", given.get("echo", "true")),
+        v=_version(given["v"]) if "v" in given else None,
+        agent=given.get("agent", given.get("lib")),
+        resume=given.get("resume"),
+        recover=given.get("recover"),
+        remain_present_for=_milliseconds(
+            "remainPresentFor", given.get("remainPresentFor", "15000")
+        ),
+    )
+
+
+def connection_url(base: str, **params: Any) -> str:
+    """`base` with parameters added to its query, in the order given.
+
+    Values may be text, numbers, booleans or an `ApiKey` (which goes in with stars for its secret).
+    """
+    parts = urlsplit(base)
+    added = "&".join(f"{name}={_write(value)}" for name, value in params.items())
+    query = "&".join(filter(None, (parts.query, added)))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
+
+
+def _write(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=":*,")
+
+
+def _format(text: str) -> Format:
+    try:
+        return Format(text)
+    except ValueError:
+        raise AblyError(40003, f"format is json or msgpack, not {text[:40]!r}") from None
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise AblyError(40003, f"{name} is true or false, not {text[:40]!r}")
+    return text.lower() == "true"
+
+
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+        raise AblyError(40017, f"v is a protocol version, 1 or above, not {text[:40]!r}", 400)
+    return int(text)
+
+
+def _milliseconds(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise AblyError(40003, f"{name} is a number of milliseconds, not {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,90 @@
+"""One channel: its log, and who is attached to it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ablykit.protocol import AblyError, Flag, ProtocolMessage
+from ablykit.server.delivery import Delivery
+from ablykit.server.log import Entry, Log
+
+if TYPE_CHECKING:
+    from ablykit.server.session import Session
+
+
+@dataclass(slots=True)
+class Attachment:
+    """A connection's hold on a channel: under which name, with which modes and params."""
+
+    session: "Session"
+    name: str
+    modes: Flag
+    params: dict[str, str]
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send it on, unless it is an echo the connection did not want."""
+        if self.session.wants(delivery):
+            self.session.send(delivery, None if self.name == delivery.frame.channel else self.name)
+
+
+class Channel:
+    """A channel: who is attached, and the log that everything goes through."""
+
+    def __init__(self, name: str, log: Log) -> None:
+        self.name = name
+        self.log = log
+        self._attachments: dict[int, Attachment] = {}
+        self._subscribers: list[Attachment] = []
+        self.rate = Rate()
+        log.follow(self._deliver)
+
+    def attach(self, attachment: Attachment) -> None:
+        """Add an attachment, in place of an earlier one of the same session."""
+        self._attachments[id(attachment.session)] = attachment
+        self._choose_subscribers()
+
+    def detach(self, session: "Session") -> None:
+        """Remove a session's attachment, if it has one."""
+        if self._attachments.pop(id(session), None):
+            self._choose_subscribers()
+
+    def attachment_of(self, session: "Session") -> Attachment | None:
+        """The attachment of a session, if it has one."""
+        return self._attachments.get(id(session))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is attached and nothing is kept, so that it may be forgotten."""
+        return not self._attachments and self.log.is_empty
+
+    def _choose_subscribers(self) -> None:
+        self._subscribers = [a for a in self._attachments.values() if a.modes & Flag.SUBSCRIBE]
+
+    def _deliver(self, entry: Entry) -> None:
+        delivery = Delivery(entry.frame, entry.frame.connection_id)
+        for attachment in self._subscribers:
+            attachment.deliver(delivery)
+
+
+def channel_of(frame: ProtocolMessage) -> str:
+    """The channel a frame names. Raises `AblyError` 40000 when it names none."""
+    if frame.channel is None:
+        raise AblyError(40000, "Missing channel identifier")
+    return frame.channel
+
+
+class Rate:
+    """How often something happened within the current second."""
+
+    __slots__ = ("_count", "_second")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._count = 0
+
+    def count(self, now: float) -> int:
+        """Count one more at `now` (ms); tells how many there were in this second."""
+        second = int(now // 1000)
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        return self._count

@@ -1,0 +1,307 @@
+"""LocalAbly: the whole service on a thread of its own, for notebooks, tests and terminals."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import trustme
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from ablykit import runtime
+from ablykit.protocol import AblyError, ApiKey
+from ablykit.protocol.credentials import forget, remember
+from ablykit.server.rest import rest_app
+from ablykit.server.service import App, Service
+from ablykit.server.websocket import WebSocket
+
+T = TypeVar("T")
+
+START_TIMEOUT = 10.0
+STOP_TIMEOUT = 1.0
+SWEEP_INTERVAL = 5.0
+
+LIMITED = {"public:*": ["subscribe"]}
+"""What `limited_key` may do: listen on channels below `public:`, nothing else."""
+
+
+class LocalAbly:
+    """An embedded Ably: a real server, on this machine, without an account.
+
+        with LocalAbly() as ably:
+            ably.tls_url, ably.key      # wss://127.0.0.1:PORT and an API key
+
+    It has one port for `ws://` and `http://` and one for `wss://` and `https://`, on a thread of
+    its own, and is ready when the constructor returns. Leaving the block, or `stop()`, ends it.
+
+    `host` and ports (0 = any free one) are where it listens. `keys` are further API keys, as text
+    `APPID.KEYID:SECRET`; without any, one is made. `heartbeat_interval` is in ms, at least 10.
+    `limits` changes single limits of `ablykit.server.service.Limits`. `sandbox` accepts keys
+    without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
+    makes ids, keys, serials and timestamps the same on every run.
+
+    Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key.
+    """
+
+    is_local = True
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int = 0,
+        keys: Iterable[str] = (),
+        seed: int | None = None,
+        heartbeat_interval: int = 15_000,
+        limits: Mapping[str, int] | None = None,
+        sandbox: bool = False,
+        enforce_rates: bool = False,
+    ) -> None:
+        if heartbeat_interval < 10:
+            raise ValueError(f"heartbeat_interval is in ms, at least 10, not {heartbeat_interval}")
+        self._service = Service(
+            lambda: time.monotonic() * 1000,
+            seed=seed,
+            heartbeat_interval=heartbeat_interval,
+            sandbox=sandbox,
+            enforce_rates=enforce_rates,
+        )
+        self._app, self.key = self._make_app(keys, limits)
+        self.limited_key = self._service.add_key(self._app, LIMITED).api_key
+        self._max_frame_size = self._app.limits.max_frame_size
+        self._ca = trustme.CA()
+        self._ca_file: Path | None = None
+        self._sockets = _listen(host, port, tls_port)
+        self.host = host
+        self.port, self.tls_port = (sock.getsockname()[1] for sock in self._sockets)
+        self._open_sockets: set[WebSocket] = set()
+        self._loop = _new_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="ablykit-server", daemon=True)
+        self._start()
+
+    def _make_app(
+        self, keys: Iterable[str], limits: Mapping[str, int] | None
+    ) -> tuple[App, ApiKey]:
+        given = [ApiKey.parse(text) for text in keys]
+        apps = [
+            self._service.add_app(id, limits=limits)
+            for id in dict.fromkeys(k.app_id for k in given)
+        ]
+        for key in given:
+            self._service.add_key(self._service.apps[key.app_id], key=key)
+        if given:
+            return apps[0], given[0]
+        app = self._service.add_app(limits=limits)
+        return app, self._service.add_key(app).api_key
+
+    # -- what one needs to connect
+
+    @property
+    def url(self) -> str:
+        """Where to connect without TLS: `ws://HOST:PORT`."""
+        return f"ws://{self._address}:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """Where to connect with TLS: `wss://HOST:PORT`."""
+        return f"wss://{self._address}:{self.tls_port}"
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate to trust for `tls_url`, in PEM."""
+        return self._ca.cert_pem.bytes().decode()
+
+    @property
+    def ca_file(self) -> str:
+        """`ca_pem` as a file, for programs that want a path; it goes when the server stops."""
+        if self._ca_file is None:
+            with tempfile.NamedTemporaryFile(
+                prefix="ablykit-ca-", suffix=".pem", delete=False
+            ) as file:
+                file.write(self._ca.cert_pem.bytes())
+            self._ca_file = Path(file.name)
+        return str(self._ca_file)
+
+    @property
+    def _address(self) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"[{host}]" if ":" in host else host
+
+    def new_key(self, capability: object = None) -> ApiKey:
+        """Another API key of the same app, with this capability (a dict or JSON text)."""
+        key = self._call(lambda: self._service.add_key(self._app, capability)).api_key
+        remember(key)
+        runtime.withdraw(self._notice)
+        self._announce()
+        return key
+
+    def disconnect_all(self) -> None:
+        """Cut every socket without a word, as a dead network does."""
+        self._call(lambda: [sock.abort() for sock in list(self._open_sockets)])
+
+    # -- its life
+
+    def stop(self) -> None:
+        """End the server: clients are told (DISCONNECTED 80003), sockets closed, the thread joined."""
+        if not self._thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        runtime.withdraw(self._notice)
+        for key in self._keys():
+            forget(key)
+        if self._ca_file:
+            self._ca_file.unlink(missing_ok=True)
+
+    def __enter__(self) -> "LocalAbly":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "running" if self._thread.is_alive() else "stopped"
+        return f"<LocalAbly {state}: {self.tls_url}, key {self.key}>"
+
+    def _start(self) -> None:
+        ready = threading.Event()
+        self._ready = ready
+        self._failure: BaseException | None = None
+        self._thread.start()
+        if not ready.wait(START_TIMEOUT):
+            raise TimeoutError(f"The server was not ready within {START_TIMEOUT:g} s")
+        if self._failure:
+            raise self._failure
+        for key in self._keys():
+            remember(key)
+        self._announce()
+
+    def _announce(self) -> None:
+        keys = tuple(key.reveal() for key in self._keys())
+        self._notice = runtime.Notice(self.port, self.tls_port, keys, self.ca_pem)
+        runtime.announce(self._notice)
+
+    def _keys(self) -> list[ApiKey]:
+        return [key.api_key for app in self._service.apps.values() for key in app.keys.values()]
+
+    # -- on its thread
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._failure = error
+            self._ready.set()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        config = Config(
+            rest_app(self._service),
+            ws=cast(Any, partial(self._websocket)),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+        )
+        config.load()
+        logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())  # junk is no news
+        state = ServerState()
+        accept = cast(
+            "Callable[[], asyncio.Protocol]",
+            partial(
+                cast(Any, config.http_protocol_class),
+                config=config,
+                server_state=state,
+                app_state={},
+            ),
+        )
+        servers = [
+            await self._loop.create_server(accept, sock=self._sockets[0]),
+            await self._loop.create_server(accept, sock=self._sockets[1], ssl=self._tls()),
+        ]
+        self._ready.set()
+        await self._until_stopped()
+        for server in servers:
+            server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        await self._close_sockets()
+
+    def _websocket(self, **_: Any) -> WebSocket:
+        return WebSocket(self._service, self._open_sockets, self._max_frame_size)
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        names = {"localhost", "127.0.0.1", "::1", self.host} - {"", "0.0.0.0", "::"}
+        certificate = cast(Any, self._ca.issue_cert(*sorted(names)))
+        certificate.configure_cert(context)
+        return context
+
+    async def _until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            self._service.sweep(self._service.monotonic())
+            try:
+                async with asyncio.timeout(SWEEP_INTERVAL):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def _close_sockets(self) -> None:
+        goodbye = AblyError(80003, "The service is shutting down", 503)
+        for sock in list(self._open_sockets):
+            sock.shut_down(goodbye)
+        deadline = self._loop.time() + STOP_TIMEOUT
+        while self._open_sockets and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for sock in list(self._open_sockets):
+            sock.abort()
+        while self._open_sockets:
+            await asyncio.sleep(0)
+
+    def _call(self, what: Callable[[], T]) -> T:
+        """Run something on the server's thread and wait for it."""
+
+        async def call() -> T:
+            return what()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(START_TIMEOUT)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _listen(host: str, *ports: int) -> list[socket.socket]:
+    """A listening socket for each port. Raises `OSError` that names a port already taken."""
+    sockets: list[socket.socket] = []
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in ports:
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            for opened in (*sockets, sock):
+                opened.close()
+            why = f"Can't listen on {host} port {port}: {error.strerror}. Choose another, or 0 for any free one"
+            raise OSError(error.errno, why) from error
+        sockets.append(sock)
+    return sockets

@@ -1,0 +1,142 @@
+"""A channel's log: the one place where the order of messages is decided.
+
+Everything a subscriber gets comes from here: it reads from a serial on, then follows. This log
+lives in memory; a distributed one would offer the same methods.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ablykit.protocol import MessageVersion, ProtocolMessage
+from ablykit.protocol.encoding import size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One publish as the log has it. `at` is in ms of the service's running time."""
+
+    serial: str
+    frame: ProtocolMessage
+    at: float
+    size: int
+
+    @property
+    def serials(self) -> list[str | None]:
+        """The serial of each message in it."""
+        return [message.serial for message in self.frame.messages or ()]
+
+
+class Log:
+    """An ordered log of publishes, kept for a while.
+
+    `began` is the time of its making, ms since 1970; `retention` is in ms; `max_bytes` bounds what
+    is kept, whatever its age. Serials sort as text.
+    """
+
+    def __init__(
+        self, id: str, began: int, retention: float, max_bytes: int = 32 * 1024 * 1024
+    ) -> None:
+        self._id = id
+        self._retention = retention
+        self._max_bytes = max_bytes
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._by_id: dict[str, Entry] = {}
+        self._head = (began, 0)
+        self._forgotten = self.serial
+        self._followers: list[Callable[[Entry], None]] = []
+
+    @property
+    def serial(self) -> str:
+        """The serial of the newest entry: the place where a new subscriber begins."""
+        timestamp, count = self._head
+        return f"{timestamp:014d}-{count:03d}@{self._id}"
+
+    def follow(self, follower: Callable[[Entry], None]) -> None:
+        """Call `follower` with every entry from now on, in order."""
+        self._followers.append(follower)
+
+    def append(self, frame: ProtocolMessage, now: float, *, keep: bool = True) -> Entry:
+        """Give a publish its place: serials are set, followers hear of it, and it is kept.
+
+        `frame.timestamp` must be set. With `keep=False` it is passed on but not kept.
+        """
+        timestamp, count = self._head
+        stamp = max(frame.timestamp or 0, timestamp)
+        self._head = (stamp, count + 1 if stamp == timestamp else 0)
+        entry = self._entry(frame, now)
+        if keep:
+            self._keep(entry)
+        self.forget(now)
+        for follower in self._followers:
+            follower(entry)
+        return entry
+
+    def find(self, message_id: str, now: float) -> Entry | None:
+        """The entry whose first message has this id, if it is still kept."""
+        self.forget(now)
+        return self._by_id.get(message_id)
+
+    def since(self, serial: str, now: float) -> list[Entry] | None:
+        """All entries after `serial`; None when that can't be told for sure any more."""
+        self.forget(now)
+        if not serial.endswith(f"@{self._id}") or not self._forgotten <= serial <= self.serial:
+            return None
+        serials = [entry.serial for entry in self._entries]
+        return list(self._entries)[bisect_right(serials, serial) :]
+
+    def last(self, now: float, *, count: int | None = None, ms: float | None = None) -> list[Entry]:
+        """The newest entries that together hold `count` messages, or those of the last `ms`."""
+        self.forget(now)
+        found: deque[Entry] = deque()
+        messages = 0
+        for entry in reversed(self._entries):
+            if (count is not None and messages >= count) or (
+                ms is not None and entry.at < now - ms
+            ):
+                break
+            found.appendleft(entry)
+            messages += len(entry.frame.messages or ())
+        return list(found)
+
+    def forget(self, now: float) -> None:
+        """Let go of what is older than the retention, or too much."""
+        while self._entries and (
+            self._entries[0].at < now - self._retention or self._bytes > self._max_bytes
+        ):
+            entry = self._entries.popleft()
+            self._bytes -= entry.size
+            self._forgotten = entry.serial
+            for message in entry.frame.messages or ():
+                self._by_id.pop(message.id or "", None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._entries
+
+    def _entry(self, frame: ProtocolMessage, now: float) -> Entry:
+        serial = self.serial
+        messages = [
+            message.replace(
+                serial=f"{serial}:{index:03d}",
+                action=message.action or 0,
+                version=MessageVersion(
+                    serial=f"{serial}:{index:03d}",
+                    timestamp=frame.timestamp,
+                    client_id=message.client_id,
+                ),
+            )
+            for index, message in enumerate(frame.messages or ())
+        ]
+        size = sum(map(size_of, messages))
+        return Entry(serial, frame.replace(channel_serial=serial, messages=messages), now, size)
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self._bytes += entry.size
+        first = (entry.frame.messages or [None])[0]
+        if first is not None and first.id:
+            self._by_id[first.id] = entry

@@ -1,0 +1,153 @@
+"""The service: its apps with their keys and limits, and the connections it remembers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.server.channel import Channel
+from ablykit.server.log import Log
+from ablykit.server.sources import Clock, Ids
+
+if TYPE_CHECKING:
+    from ablykit.server.session import Connection
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an app's connections may do. Sizes in bytes, times in ms, rates per second."""
+
+    max_message_size: int = 65_536
+    max_frame_size: int = 262_144
+    max_inbound_rate: int = 50
+    max_outbound_rate: int = 50
+    max_channel_rate: int = 50
+    max_channels: int = 200
+    connection_state_ttl: int = 120_000
+    retention: int = 120_000
+
+
+TODAY = Limits()
+IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rate=250)
+"""The limits the article's free account had; a connection without `v` is shown these."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key and what it allows."""
+
+    api_key: ApiKey
+    capability: Capability
+
+    def operations(self, channel: ChannelName) -> frozenset[str]:
+        """What this key allows on a channel."""
+        return self.capability.operations(channel)
+
+
+@dataclass
+class App:
+    """An app: its keys by id, its channels by name, its limits in both looks."""
+
+    id: str
+    keys: dict[str, Key] = field(default_factory=dict[str, Key])
+    channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
+    limits: Limits = TODAY
+    limits_2021: Limits = IN_2021
+
+    def limits_for(self, params: ConnectionParams) -> Limits:
+        """The limits of a connection with these parameters."""
+        return self.limits if params.today else self.limits_2021
+
+
+class Service:
+    """Everything the embedded Ably knows. All of its methods belong to one thread.
+
+    `heartbeat_interval` is in ms. `sandbox` allows keys without TLS and apps to be made by anyone;
+    `enforce_rates` refuses what comes faster than the limits. `monotonic` tells the running time
+    in ms.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        *,
+        seed: int | None = None,
+        heartbeat_interval: int = 15_000,
+        sandbox: bool = False,
+        enforce_rates: bool = False,
+    ) -> None:
+        self.monotonic = monotonic
+        self.clock = Clock(seed)
+        self.ids = Ids(seed)
+        self.heartbeat_interval = heartbeat_interval
+        self.sandbox = sandbox
+        self.enforce_rates = enforce_rates
+        self.instance = self.ids.new("instance", 14)
+        self.apps: dict[str, App] = {}
+        self.connections: dict[str, Connection] = {}
+        """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
+
+    def add_app(
+        self,
+        app_id: str | None = None,
+        *,
+        limits: Mapping[str, int] | None = None,
+    ) -> App:
+        """A new app without keys. `limits` overrides single limits, in both looks."""
+        changed = dict(limits or {})
+        app = App(
+            app_id or self.ids.new("app", 6),
+            limits=Limits(**changed),
+            limits_2021=Limits(**(vars(IN_2021) | changed)),
+        )
+        self.apps[app.id] = app
+        return app
+
+    def add_key(self, app: App, capability: object = None, key: ApiKey | None = None) -> Key:
+        """A new key of an app; without `capability` it may do everything."""
+        api_key = key or ApiKey(app.id, self.ids.new("key", 6), self.ids.new("secret", 32))
+        added = Key(api_key, Capability.parse(capability))
+        app.keys[api_key.key_id] = added
+        return added
+
+    def authenticate(self, params: ConnectionParams, *, secure: bool) -> tuple[App, Key]:
+        """Who is connecting. Raises `AblyError`: 40101, 40103, 40005, 40400 or 40012."""
+        if params.access_token is not None and params.key is None:
+            raise AblyError(40101, "Tokens are not taken here yet: connect with an API key")
+        if params.key is None:
+            raise AblyError(40101, "No authentication information provided")
+        if not (secure or self.sandbox):
+            raise AblyError(40103, "An API key may be sent only over TLS: use wss:// (or https://)")
+        if params.client_id in ("", "*"):
+            raise AblyError(40012, f"Invalid clientId {params.client_id!r}: it names nobody")
+        return self.key_of(params.key)
+
+    def key_of(self, text: str) -> tuple[App, Key]:
+        """The app and key that a full API key names. Raises `AblyError` 40005, 40400 or 40101."""
+        given = ApiKey.parse(text)
+        app = self.apps.get(given.app_id)
+        if app is None:
+            raise AblyError(40400, f"No app {given.app_id!r} here")
+        key = app.keys.get(given.key_id)
+        if key is None or not key.api_key.matches(given.secret):
+            raise AblyError(40101, f"Invalid key {given}: no such key, or its secret is wrong")
+        return app, key
+
+    def channel(self, app: App, name: ChannelName) -> Channel:
+        """The channel of this name, made if it is not there."""
+        channel = app.channels.get(name.identity)
+        if channel is None:
+            log = Log(self.ids.new("log", 10), self.clock.now(), app.limits.retention)
+            channel = app.channels[name.identity] = Channel(name.identity, log)
+        return channel
+
+    def sweep(self, now: float) -> None:
+        """Forget what has had its time: dropped connections, old messages, unused channels."""
+        for key, connection in list(self.connections.items()):
+            if connection.expires is not None and connection.expires <= now:
+                del self.connections[key]
+        for app in self.apps.values():
+            for name, channel in list(app.channels.items()):
+                channel.log.forget(now)
+                if channel.is_idle:
+                    del app.channels[name]

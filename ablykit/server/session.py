@@ -1,0 +1,373 @@
+"""One connection: a frame in, frames out. No socket and no clock in here: both are arguments."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ConnectionDetails,
+    ConnectionParams,
+    ErrorInfo,
+    Format,
+    NotAFrame,
+    NotUTF8,
+    ProtocolMessage,
+    error_info,
+    parse_query,
+)
+from ablykit.protocol.actions import name_of
+from ablykit.protocol.codec import decode
+from ablykit.server import attaching, publishing
+from ablykit.server.channel import Attachment, Channel, Rate, channel_of
+from ablykit.server.delivery import Delivery, Variant
+from ablykit.server.service import App, Limits, Service
+
+REMEMBERED_ANSWERS = 1_000
+"""How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
+
+
+class Transport(Protocol):
+    """What a session needs of the socket below it."""
+
+    def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
+        """Send a frame, in the form the variant says, its channel renamed if one is given."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the WebSocket, after all that was written."""
+        ...
+
+
+@dataclass
+class Connection:
+    """What outlives a socket, so that another one can resume it."""
+
+    id: str
+    key: str
+    app: App
+    client_id: str | None
+    session: "Session | None" = None
+    expires: float | None = None
+    """When it is forgotten, ms of running time; None while a socket is open."""
+    last_serial: int = -1
+    answers: OrderedDict[int, ProtocolMessage] = field(
+        default_factory=OrderedDict[int, ProtocolMessage]
+    )
+
+    def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
+        """Remember an ACK or NACK, and give it back."""
+        self.answers[frame.msg_serial or 0] = frame
+        if len(self.answers) > REMEMBERED_ANSWERS:
+            self.answers.popitem(last=False)
+        return frame
+
+
+class Session:
+    """One socket's conversation.
+
+    Make it, call `start` with the URL's query, then `receive` with what comes; it writes to its
+    transport. `ended` says that nothing more will be sent.
+    """
+
+    def __init__(self, service: Service, transport: Transport) -> None:
+        self.service = service
+        self.transport = transport
+        self.params = ConnectionParams()
+        self.variant = Variant(Format.JSON, today=False)
+        self.ended = False
+        self.resumed = False
+        self.channels: dict[str, Channel] = {}
+        """What this session is attached to, by the name it attached with."""
+        self._frames = Rate()
+        self._publishes = Rate()
+
+    # -- its life
+
+    def start(self, query: str, now: float, *, secure: bool, path: str = "/") -> None:
+        """Answer a new WebSocket: CONNECTED, or an ERROR and the end (RTN14)."""
+        try:
+            self.params = parse_query(query)
+            self.variant = Variant(self.params.format, self.params.today)
+            if path != "/":
+                raise AblyError(40400, f"Nothing at {path[:60]!r}: the realtime endpoint is /")
+            self.app, self.key = self.service.authenticate(self.params, secure=secure)
+        except AblyError as error:
+            self.refuse(error)
+            return
+        self.limits: Limits = self.app.limits_for(self.params)
+        error = self._begin_or_resume(now)
+        self.reply(self._connected(error))
+
+    def receive(self, raw: bytes, format: Format, now: float) -> None:
+        """One WebSocket message from the client."""
+        if self.ended:
+            return
+        try:
+            frame = decode(raw, format)
+            if self.service.enforce_rates:
+                self._check_frame_rate(now)
+            self._handle(frame, now)
+        except NotUTF8 as error:
+            self.refuse(error, 1007)
+        except NotAFrame as error:
+            self.reply_error(error)
+
+    def refuse(self, error: AblyError, code: int = 1000) -> None:
+        """Say what is wrong, and end the connection."""
+        self.reply_error(error)
+        self._end(code, f"{error.code}")
+
+    def disconnect(self, error: ErrorInfo, code: int = 1000) -> None:
+        """Drop this socket; the client may come back and resume."""
+        self.reply(ProtocolMessage(action=Action.DISCONNECTED, error=error))
+        self._end(code, str(error.code))
+
+    def dropped(self, now: float) -> None:
+        """The socket is gone. Its connection is kept for a while, unless it was closed."""
+        self.ended = True
+        self._leave_channels()
+        connection = getattr(self, "connection", None)
+        if connection is not None and connection.session is self:
+            connection.session = None
+            connection.expires = now + self.limits.connection_state_ttl
+
+    def heartbeat(self) -> None:
+        """Break the silence (RTN23a)."""
+        self.reply(ProtocolMessage(action=Action.HEARTBEAT))
+
+    # -- what goes out
+
+    def send(self, delivery: Delivery, channel: str | None = None) -> None:
+        """Send a frame that may be going to others too."""
+        if not self.ended:
+            self.transport.write(delivery, self.variant, channel)
+
+    def reply(self, frame: ProtocolMessage) -> None:
+        """Send a frame to this client only."""
+        self.send(Delivery(frame))
+
+    def reply_error(self, error: AblyError, channel: str | None = None) -> None:
+        """Send an ERROR: about a channel if one is named, else about the connection (RTN15i)."""
+        self.reply(
+            ProtocolMessage(
+                action=Action.ERROR,
+                channel=channel,
+                error=error.info,
+                timestamp=self.service.clock.now(),
+            )
+        )
+
+    def wants(self, delivery: Delivery) -> bool:
+        """Whether this is not an echo, or echoes are wanted (RTN2b)."""
+        return self.params.echo or delivery.publisher != self.connection.id
+
+    # -- beginning
+
+    def _begin_or_resume(self, now: float) -> ErrorInfo | None:
+        """Take up the connection that is asked for, or a new one; tells what was lost (RTN15)."""
+        wanted = self.params.resume or _recovery_key(self.params.recover)
+        earlier = self.service.connections.get(wanted) if wanted else None
+        if earlier and self._may_resume(earlier, now):
+            self._resume(earlier)
+            return None
+        self._begin()
+        if wanted is None:
+            return None
+        code = 80018 if self.params.today else 80008
+        return error_info(code, "Unable to resume: the connection key is unknown or has expired")
+
+    def _may_resume(self, earlier: Connection, now: float) -> bool:
+        return (
+            earlier.app is self.app
+            and (earlier.expires is None or earlier.expires > now)
+            and self.params.client_id in (None, earlier.client_id)
+        )
+
+    def _resume(self, connection: Connection) -> None:
+        if connection.session is not None:
+            replaced, connection.session = connection.session, None
+            replaced.disconnect(
+                error_info(80016, "This connection was resumed from another socket")
+            )
+        connection.session, connection.expires = self, None
+        self.connection = connection
+        self.resumed = True
+
+    def _begin(self) -> None:
+        ids, instance = self.service.ids, self.service.instance
+        id = ids.new("connection", 10)
+        key = (
+            f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
+        )
+        self.connection = Connection(id, key, self.app, self.params.client_id, session=self)
+        self.service.connections[key] = self.connection
+
+    def _connected(self, error: ErrorInfo | None) -> ProtocolMessage:
+        limits, today = self.limits, self.params.today
+        details = ConnectionDetails(
+            client_id=self.connection.client_id or "*",
+            connection_key=self.connection.key,
+            max_message_size=limits.max_message_size,
+            max_inbound_rate=limits.max_inbound_rate,
+            max_outbound_rate=limits.max_outbound_rate,
+            max_frame_size=limits.max_frame_size,
+            server_id=f"frontend.{self.service.instance}.local",
+            connection_state_ttl=limits.connection_state_ttl,
+            max_idle_interval=self.service.heartbeat_interval,
+            site_code="local" if today else None,
+            objects_gc_grace_period=86_400_000 if today else None,
+        )
+        return ProtocolMessage(
+            action=Action.CONNECTED,
+            connection_id=self.connection.id,
+            connection_details=details,
+            error=error,
+        )
+
+    # -- what comes in
+
+    def _handle(self, frame: ProtocolMessage, now: float) -> None:
+        handler = self._HANDLERS.get(frame.action)
+        try:
+            if handler is None:
+                raise AblyError(40000, _not_for_clients(frame.action))
+            handler(self, frame, now)
+        except AblyError as error:
+            self.reply_error(error, frame.channel)
+
+    def _on_heartbeat(self, frame: ProtocolMessage, now: float) -> None:
+        self.reply(ProtocolMessage(action=Action.HEARTBEAT, id=frame.id))  # RTN13e
+
+    def _on_close(self, frame: ProtocolMessage, now: float) -> None:
+        self.service.connections.pop(self.connection.key, None)
+        self.reply(ProtocolMessage(action=Action.CLOSED))
+        self._end(1000, "closed")
+
+    def _on_disconnect(self, frame: ProtocolMessage, now: float) -> None:
+        self.disconnect(error_info(80003, "Disconnected, as asked"))
+
+    def _on_attach(self, frame: ProtocolMessage, now: float) -> None:
+        attached, backlog = attaching.attach(self, frame, now)
+        self.reply(attached)
+        for entry in backlog:
+            self.send(Delivery(entry.frame), attached.channel)
+
+    def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
+        name = channel_of(frame)
+        channel = self.channels.pop(name, None)
+        if channel is not None:
+            channel.detach(self)
+        self.reply(ProtocolMessage(action=Action.DETACHED, channel=name))
+
+    def _on_message(self, frame: ProtocolMessage, now: float) -> None:
+        if frame.msg_serial is None:
+            raise AblyError(40000, "A MESSAGE needs a msgSerial, to be acknowledged by")
+        self._in_turn(frame, now, publishing.publish)
+
+    def _on_not_served(self, frame: ProtocolMessage, now: float) -> None:
+        error = AblyError(40000, f"{name_of(frame.action)} is not served here yet")
+        if frame.msg_serial is None:
+            raise error
+        self._in_turn(frame, now, _refusing(error))
+
+    def _in_turn(self, frame: ProtocolMessage, now: float, publish: "Publish") -> None:
+        """Publish and answer, once: a serial that does not rise is never published again.
+
+        After a resume its answer is repeated (RTN19a2); else there is none.
+        """
+        serial = frame.msg_serial or 0
+        if serial <= self.connection.last_serial:
+            if self.resumed and (answer := self.connection.answers.get(serial)):
+                self.reply(answer)
+            return
+        self.connection.last_serial = serial
+        try:
+            if self.service.enforce_rates:
+                self._check_publish_rate(now)
+            res = publish(self, frame, now)
+        except AblyError as error:
+            answer = ProtocolMessage(
+                action=Action.NACK, msg_serial=serial, count=1, error=error.info
+            )
+        else:
+            answer = ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=[res])
+        self.reply(self.connection.answer(answer))
+
+    # -- limits
+
+    def _check_frame_rate(self, now: float) -> None:
+        if self._frames.count(now) > 4 * self.limits.max_inbound_rate:
+            self.refuse(AblyError(42924, "Far too many frames a second: the connection ends here"))
+
+    def _check_publish_rate(self, now: float) -> None:
+        count, limit = self._publishes.count(now), self.limits.max_inbound_rate
+        if count > 2 * limit:
+            self.refuse(
+                AblyError(42921, f"{count} publishes in a second where {limit} are allowed")
+            )
+        if count > limit:
+            raise AblyError(
+                42911, f"At most {limit} publishes a second are taken from a connection"
+            )
+
+    # -- ending
+
+    def _end(self, code: int, reason: str) -> None:
+        self.ended = True
+        self._leave_channels()
+        self.transport.close(code, reason)
+
+    def _leave_channels(self) -> None:
+        for channel in self.channels.values():
+            channel.detach(self)
+        self.channels.clear()
+
+    def attachment(self, name: str) -> Attachment | None:
+        """This session's attachment to a channel, by the name it attached with."""
+        channel = self.channels.get(name)
+        return channel.attachment_of(self) if channel else None
+
+    _HANDLERS: ClassVar[dict[int, "Callable[[Session, ProtocolMessage, float], None]"]] = {
+        Action.HEARTBEAT: _on_heartbeat,
+        Action.CLOSE: _on_close,
+        Action.DISCONNECT: _on_disconnect,
+        Action.ATTACH: _on_attach,
+        Action.DETACH: _on_detach,
+        Action.MESSAGE: _on_message,
+        Action.PRESENCE: _on_not_served,
+        Action.SYNC: _on_not_served,
+        Action.AUTH: _on_not_served,
+        Action.OBJECT: _on_not_served,
+        Action.ANNOTATION: _on_not_served,
+    }
+
+
+Publish = Callable[[Session, ProtocolMessage, float], Any]
+
+
+def _refusing(error: AblyError) -> Publish:
+    def publish(session: Session, frame: ProtocolMessage, now: float) -> Any:
+        raise error
+
+    return publish
+
+
+def _not_for_clients(action: int) -> str:
+    if action in Action.__members__.values():
+        return f"{name_of(action)} (action {action}) is not for clients to send"
+    return f"Unknown action {action}"
+
+
+def _recovery_key(recover: str | None) -> str | None:
+    """The connectionKey in a recovery key (RTN16g), which is JSON; in 2021 it began with the key."""
+    if recover is None:
+        return None
+    try:
+        value = json.loads(recover)
+        return str(value["connectionKey"])
+    except (ValueError, TypeError, KeyError):
+        return recover.partition(":")[0]

@@ -1,0 +1,48 @@
+"""Where a service gets its time and its names from. Seeded, both are the same on every run."""
+
+import random
+import secrets
+import string
+import time
+
+_LETTERS = string.ascii_letters + string.digits
+
+ARTICLE_DAY = 1626880805277
+"""When a seeded clock starts, ms since 1970: the moment the article's first frame was made."""
+
+
+class Clock:
+    """Timestamps for frames, ms since 1970.
+
+    A seeded clock is one millisecond later each time it is asked. How much time has *passed* is
+    never taken from here: that is an argument, `now`, of whatever needs it.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self._next = None if seed is None else ARTICLE_DAY
+
+    def now(self) -> int:
+        """The time to stamp on a frame, ms since 1970."""
+        if self._next is None:
+            return time.time_ns() // 1_000_000
+        self._next += 1
+        return self._next - 1
+
+
+class Ids:
+    """Names that nobody can guess; or, seeded, names that are the same on every run.
+
+    Each kind of name has a stream of its own, so that one more connection does not change the
+    names of keys.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = seed
+        self._streams: dict[str, random.Random] = {}
+
+    def new(self, kind: str, length: int) -> str:
+        """A fresh name of `length` letters and digits."""
+        if self._seed is None:
+            return "".join(secrets.choice(_LETTERS) for _ in range(length))
+        stream = self._streams.setdefault(kind, random.Random(f"{self._seed}:{kind}"))
+        return "".join(stream.choices(_LETTERS, k=length))

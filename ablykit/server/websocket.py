@@ -1,0 +1,186 @@
+"""The WebSocket endpoint: the socket below a session.
+
+uvicorn hands the connection over as the upgrade request arrives; from there on the bytes go
+through websockets' own sans-I/O protocol and straight into the session, without ASGI between.
+"""
+
+import asyncio
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import OP_BINARY, OP_CONT, OP_PING, OP_TEXT, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from ablykit.protocol import AblyError, Format
+from ablykit.protocol.credentials import quiet_logger
+from ablykit.server.delivery import Delivery, Variant
+from ablykit.server.service import Service
+from ablykit.server.session import Session
+
+CLOSE_TIMEOUT = 2.0
+"""How long a client may take to answer a close, in seconds."""
+
+MAX_WAITING = 16 * 1024 * 1024
+"""How many bytes may wait for a client that does not read them."""
+
+_OPCODE = {Format.JSON: Opcode.TEXT, Format.MSGPACK: Opcode.BINARY}
+
+
+def framed(payload: bytes, format: Format) -> bytes:
+    """A payload in one unmasked WebSocket frame, as a server sends it (RFC 6455 §5.2)."""
+    return Frame(_OPCODE[format], payload).serialize(mask=False)
+
+
+class WebSocket(asyncio.Protocol):
+    """One WebSocket and its session. `open_sockets` holds it while it is open."""
+
+    def __init__(
+        self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int
+    ) -> None:
+        self._service = service
+        self._open_sockets = open_sockets
+        self._max_frame_size = max_frame_size
+        self._session: Session | None = None
+        self._loop = asyncio.get_running_loop()
+        self._ws = ServerProtocol(max_size=max_frame_size, logger=quiet_logger("ablykit.server"))
+        self._parts: list[bytes] = []
+        self._format = Format.JSON
+        self._last_write = 0.0
+        self._giving_up = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection is being upgraded."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._open_sockets.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: the upgrade request, then frames."""
+        self._ws.receive_data(data)
+        for event in self._ws.events_received():
+            if isinstance(event, Request):
+                self._open(event)
+            elif isinstance(event, Frame):
+                self._frame(event)
+        if (
+            isinstance(self._ws.parser_exc, PayloadTooBig)
+            and self._session
+            and not self._session.ended
+        ):
+            limit = self._max_frame_size
+            self._session.reply_error(
+                AblyError(40009, f"Frame too large: at most {limit} bytes are taken")
+            )
+            self._session.ended = True
+        self._flush()
+
+    def eof_received(self) -> None:
+        """The client will send no more."""
+        self._ws.receive_eof()
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._open_sockets.discard(self)
+        if self._timer:
+            self._timer.cancel()
+        if self._session:
+            self._session.dropped(self._service.monotonic())
+
+    # -- the session's side
+
+    def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
+        """Send a frame (see `session.Transport`)."""
+        self._last_write = self._loop.time()
+        self._transport.write(delivery.encoded(variant, framed, channel))
+        if self._transport.get_write_buffer_size() > MAX_WAITING and not self._giving_up:
+            self._give_up()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close the WebSocket; the socket goes when the client has answered, or in time."""
+        if self._ws.state is State.OPEN:
+            self._ws.send_close(code, reason)
+            self._flush()
+        self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
+
+    def shut_down(self, error: AblyError) -> None:
+        """The service stops: say so, and close."""
+        if self._session and not self._session.ended:
+            self._session.disconnect(error.info, 1001)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection without another word."""
+        self._transport.abort()
+
+    # -- inside
+
+    def _open(self, request: Request) -> None:
+        response = self._ws.accept(request)
+        self._ws.send_response(response)
+        self._flush()
+        if response.status_code != 101:
+            self._transport.close()
+            return
+        url = urlsplit(request.path)
+        secure = self._transport.get_extra_info("sslcontext") is not None
+        self._session = session = Session(self._service, self)
+        session.start(url.query, self._service.monotonic(), secure=secure, path=url.path or "/")
+        if not session.ended:
+            self._watch_silence()
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode in (OP_TEXT, OP_BINARY):
+            self._format = Format.JSON if frame.opcode is OP_TEXT else Format.MSGPACK
+        elif frame.opcode is not OP_CONT:
+            return  # websockets answers pings and closes by itself
+        self._parts.append(bytes(frame.data))
+        if frame.fin and self._session:
+            raw = b"".join(self._parts)
+            self._parts.clear()
+            self._session.receive(raw, self._format, self._service.monotonic())
+
+    def _flush(self) -> None:
+        for data in self._ws.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+        if self._ws.close_expected() and not self._transport.is_closing():
+            self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
+
+    def _watch_silence(self) -> None:
+        """Send something whenever nothing was sent for the heartbeat interval (RTN23)."""
+        session = self._session
+        if session is None or session.ended:
+            return
+        interval = self._service.heartbeat_interval / 1000
+        silent = self._loop.time() - self._last_write
+        if silent >= interval:
+            if session.params.heartbeats:
+                session.heartbeat()
+            else:
+                self._ping()
+            silent = 0.0
+        self._set_timer(interval - silent, self._watch_silence)
+
+    def _ping(self) -> None:
+        self._last_write = self._loop.time()
+        self._transport.write(Frame(OP_PING, b"").serialize(mask=False))
+
+    def _give_up(self) -> None:
+        """End a connection whose client does not read, before it costs more memory."""
+        self._giving_up = True
+        error = AblyError(42915, f"More than {MAX_WAITING} bytes wait to be read by this client")
+        if self._session:
+            self._session.disconnect(error.info, 1013)
+
+    def _set_timer(self, seconds: float, callback: Any) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, callback)

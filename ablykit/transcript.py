@@ -1,0 +1,172 @@
+"""What crossed the wire, written down as it happens."""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ablykit.protocol.actions import name_of
+from ablykit.protocol.codec import NotAFrame, read
+from ablykit.protocol.credentials import known_keys, redact
+from ablykit.protocol.explain import summary, visible
+
+Direction = Literal["in", "out"]
+Kind = Literal["frame", "open", "close"]
+
+ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
+"""How a direction is drawn: towards the service, or from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened on one connection.
+
+    `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
+    `close` the code and reason. `at` is in ms since 1970. `number` counts from 0 without gaps.
+    """
+
+    number: int
+    at: float
+    connection: str
+    direction: Direction
+    kind: Kind
+    raw: str | bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire, without the WebSocket's own few."""
+        return len(self.raw.encode() if isinstance(self.raw, str) else self.raw)
+
+    @property
+    def frame(self) -> dict[str, Any] | None:
+        """What it says, if it is a frame or at least an object."""
+        if self.kind != "frame":
+            return None
+        try:
+            value = read(self.raw)
+        except NotAFrame:
+            return None
+        return value if isinstance(value, dict) else None  # type: ignore[reportUnknownVariableType]
+
+    @property
+    def action(self) -> str:
+        """The action by name; for anything else what it is."""
+        if self.kind != "frame":
+            return f"WebSocket {self.kind}"
+        action = (self.frame or {}).get("action")
+        return name_of(action) if isinstance(action, int) else "not a frame"
+
+    @property
+    def summary(self) -> str:
+        """What it says, in a few words."""
+        frame = self.frame
+        text = (
+            summary(frame) if frame else self.raw if isinstance(self.raw, str) else repr(self.raw)
+        )
+        return visible(text if len(text) <= 160 else f"{text[:159]}…")
+
+    @property
+    def channel(self) -> str:
+        """The channel it is about, if any."""
+        channel = (self.frame or {}).get("channel")
+        return visible(channel) if isinstance(channel, str) else ""
+
+    @property
+    def text(self) -> str:
+        """`raw` as text: JSON as it came, MessagePack as JSON."""
+        if isinstance(self.raw, str):
+            return self.raw
+        return (
+            json.dumps(self.frame, default=repr, ensure_ascii=False)
+            if self.frame
+            else repr(self.raw)
+        )
+
+
+Listener = Callable[[Entry], None]
+
+
+class Transcript:
+    """Entries in the order they happened, of one connection or several. Safe to use from threads.
+
+    It keeps the newest `max_entries`, and tells in `lost` how many fell out.
+    """
+
+    def __init__(self, max_entries: int = 100_000) -> None:
+        self._entries: deque[Entry] = deque(maxlen=max_entries)
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._count = 0
+        self._began = 0.0
+
+    def record(
+        self, connection: str, direction: Direction, raw: str | bytes, kind: Kind = "frame"
+    ) -> Entry:
+        """Write something down, secrets as stars, and tell whoever listens."""
+        with self._lock:
+            entry = Entry(self._count, time.time() * 1000, connection, direction, kind, _safe(raw))
+            self._began = self._began or entry.at
+            self._count += 1
+            self._entries.append(entry)
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(entry)
+        return entry
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each entry from now on; gives a function that ends this."""
+        with self._lock:
+            self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    @property
+    def began(self) -> float:
+        """When the first entry was made, ms since 1970; 0 before there is one."""
+        return self._began
+
+    @property
+    def lost(self) -> int:
+        """How many entries fell out because there were too many."""
+        return self._count - len(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        with self._lock:
+            return iter(list(self._entries))
+
+    def __getitem__(self, index: int) -> Entry:
+        with self._lock:
+            return self._entries[index]
+
+    def __str__(self) -> str:
+        lines = [f"({self.lost} earlier entries fell out)"] if self.lost else []
+        lines += [line(entry) for entry in self]
+        return "\n".join(lines) or "(nothing yet)"
+
+    def __repr__(self) -> str:
+        return f"<Transcript of {len(self)} entries>"
+
+
+def line(entry: Entry) -> str:
+    """An entry as one line of text."""
+    parts = (
+        f"{entry.number:>4}",
+        ARROWS[entry.direction],
+        f"{entry.action:<12}",
+        entry.channel,
+        entry.summary,
+    )
+    return " ".join(filter(None, parts)).rstrip()
+
+
+def _safe(raw: str | bytes) -> str | bytes:
+    if isinstance(raw, str):
+        return redact(raw)
+    for key in known_keys().values():
+        raw = raw.replace(key.secret.encode(), b"*" * len(key.secret))
+    return raw

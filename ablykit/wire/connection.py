@@ -1,0 +1,257 @@
+"""A raw connection, awaited; see the package for what it is."""
+
+import asyncio
+import contextlib
+import itertools
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.protocol import State
+
+from ablykit import runtime
+from ablykit.protocol import Action, ProtocolMessage, connection_url
+from ablykit.protocol.actions import name_of
+from ablykit.protocol.credentials import quiet_logger, redact, reveal
+from ablykit.transcript import Transcript
+from ablykit.wire.frame import (
+    Frame,
+    WireError,
+    WireTimeout,
+    action_of,
+    received,
+    to_send,
+    what_came,
+    why_not_opened,
+)
+
+OPEN_TIMEOUT = 10.0
+RECV_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Closed:
+    """How a WebSocket ended: its close code (1000 is a normal end) and reason."""
+
+    code: int
+    reason: str
+
+
+class AsyncConnection:
+    """A WebSocket to an Ably, awaited. Made by `connect`."""
+
+    def __init__(
+        self, websocket: ClientConnection, url: str, name: str, transcript: Transcript
+    ) -> None:
+        self.url = redact(url)
+        self.name = name
+        self.transcript = transcript
+        self._websocket = websocket
+        self._msgpack = "format=msgpack" in urlsplit(url).query.split("&")
+        self._arrived: deque[Frame] = deque()
+        self._news = asyncio.Event()
+        self._closed: Closed | None = None
+        transcript.record(name, "out", self.url, "open")
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(self, frame: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
+        """Send a frame; text and bytes go as they are. Raises `WireError` if the connection ended."""
+        raw = to_send(frame, msgpack=self._msgpack)
+        try:
+            if self._websocket.state is State.OPEN:
+                self.transcript.record(self.name, "out", raw)  # before any answer can be
+            await self._websocket.send(raw)
+        except ConnectionClosed:
+            await self.wait_closed()
+            raise WireError(f"Can't send: {self._how_it_ended()}") from None
+
+    async def recv(
+        self,
+        action: int | str | None = None,
+        *,
+        timeout: float = RECV_TIMEOUT,
+        heartbeats: bool = False,
+    ) -> Frame:
+        """The next frame; with `action` (a number or a name) the next of that kind.
+
+        A HEARTBEAT is noted, but only given with `heartbeats=True` or when it is what is waited
+        for. `timeout` is in seconds. Raises `WireTimeout` after it, `WireError` when the
+        connection ended; both say what came meanwhile.
+        """
+        wanted = action_of(action)
+        heartbeats = heartbeats or wanted == Action.HEARTBEAT
+        passed: list[Frame] = []
+        deadline = time.monotonic() + timeout
+        while True:
+            while self._arrived:
+                frame = self._arrived.popleft()
+                is_heartbeat = frame.get("action") == Action.HEARTBEAT
+                if wanted is None:
+                    if heartbeats or not is_heartbeat:
+                        return frame
+                elif frame.get("action") == wanted:
+                    return frame
+                passed.append(frame)
+            what = name_of(wanted) if wanted is not None else "frame"
+            if self._closed:
+                raise WireError(f"No {what} will come: {self._how_it_ended()}; {what_came(passed)}")
+            if not await self._something_new(deadline - time.monotonic()):
+                raise WireTimeout(f"Waited {timeout:.3g} s for a {what}; {what_came(passed)}")
+
+    async def frames(
+        self,
+        count: int | None = None,
+        *,
+        seconds: float | None = None,
+        timeout: float = RECV_TIMEOUT,
+        heartbeats: bool = False,
+    ) -> list[Frame]:
+        """The next `count` frames, or all that come within `seconds`.
+
+        Raises as `recv` does when `count` frames do not come within `timeout` seconds.
+        """
+        if (count is None) == (seconds is None):
+            raise ValueError(
+                "frames needs a count or a number of seconds: frames(3) or frames(seconds=1)"
+            )
+        found: list[Frame] = []
+        deadline = time.monotonic() + (timeout if seconds is None else seconds)
+        while count is None or len(found) < count:
+            left = max(deadline - time.monotonic(), 0.0)
+            try:
+                found.append(await self.recv(timeout=left, heartbeats=heartbeats))
+            except WireError as error:
+                if count is None:
+                    if not isinstance(error, WireTimeout):
+                        await asyncio.sleep(max(deadline - time.monotonic(), 0.0))
+                    return found
+                raise type(error)(f"{len(found)} of {count} frames came. {error}") from None
+        return found
+
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        """All frames, heartbeats too, until the connection ends."""
+        while True:
+            while self._arrived:
+                yield self._arrived.popleft()
+            if self._closed:
+                return
+            await self._something_new(None)
+
+    async def close(self) -> None:
+        """Close the WebSocket, as Ctrl+C does in a terminal: without a CLOSE frame."""
+        await self._websocket.close()
+        await self._reader
+
+    async def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
+        """How the connection ended, once it has. Raises `WireTimeout` if it is still open."""
+        deadline = time.monotonic() + timeout
+        while self._closed is None:
+            if not await self._something_new(deadline - time.monotonic()):
+                raise WireTimeout(f"The connection is still open after {timeout:g} s")
+        return self._closed
+
+    @property
+    def closed(self) -> Closed | None:
+        """How the connection ended; None while it is open."""
+        return self._closed
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'closed' if self._closed else 'open'}: {self.url}>"
+
+    async def _read(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for raw in self._websocket:
+                self.transcript.record(self.name, "in", raw)
+                self._arrived.append(received(raw))
+                self._news.set()
+        code, reason = self._websocket.close_code or 1006, self._websocket.close_reason or ""
+        self._closed = Closed(code, reason)
+        self.transcript.record(self.name, "in", f"{code} {reason}".rstrip(), "close")
+        self._news.set()
+
+    async def _something_new(self, timeout: float | None) -> bool:
+        self._news.clear()
+        if self._arrived or self._closed:
+            return True
+        if timeout is not None and timeout <= 0:
+            await asyncio.sleep(0)
+            return bool(self._arrived or self._closed)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _how_it_ended(self) -> str:
+        if self._closed is None:
+            return "the connection is closing"
+        reason = f" ({self._closed.reason})" if self._closed.reason else ""
+        return f"the connection was closed with code {self._closed.code}{reason}"
+
+
+_names = itertools.count(1)
+
+
+async def connect(
+    url: str,
+    *,
+    transcript: Transcript | None = None,
+    name: str | None = None,
+    ca_file: str | None = None,
+    timeout: float = OPEN_TIMEOUT,
+    **params: Any,
+) -> AsyncConnection:
+    """Open a raw connection, awaited.
+
+    `url` as in the article, `wss://HOST?key=…`; `params` are added to its query. A key may have
+    stars for its secret if this process knows it. A server of one's own on this machine is
+    trusted by itself; another CA may be given as `ca_file`. `timeout` is in seconds. Raises
+    `WireError` when no WebSocket could be opened, saying why; a refusal by Ably itself comes as
+    an ERROR frame instead.
+    """
+    url = connection_url(url, **params)
+    local = runtime.find(url)
+    full = reveal(url, local.api_keys if local else None)
+    is_local = urlsplit(url).hostname in runtime.LOOPBACK
+    try:
+        websocket = await websocket_connect(
+            full,
+            ssl=_tls(url, local.ca_pem if local else None, ca_file),
+            proxy=None if is_local else True,
+            compression=None,
+            open_timeout=timeout,
+            max_size=None,
+            ping_interval=None,
+            logger=quiet_logger("ablykit.wire"),
+        )
+    except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
+        raise WireError(redact(why_not_opened(url, error))) from None
+    return AsyncConnection(
+        websocket, full, name or f"client {next(_names)}", transcript or Transcript()
+    )
+
+
+def _tls(url: str, ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:
+    if urlsplit(url).scheme != "wss":
+        return None
+    context = ssl.create_default_context()
+    if ca_pem:
+        context.load_verify_locations(cadata=ca_pem)
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
