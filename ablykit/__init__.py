@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablykit.backend import RemoteAbly, start
-    from ablykit.panels import ConnectionPanel, FrameInspector
+    from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
     from ablykit.protocol.explain import explain
     from ablykit.server import LocalAbly
     from ablykit.transcript import Transcript
@@ -26,6 +26,7 @@ __all__ = [
     "FrameInspector",
     "LocalAbly",
     "RemoteAbly",
+    "SideBySide",
     "Transcript",
     "connect",
     "explain",
@@ -38,6 +39,7 @@ _HOME = {
     "FrameInspector": "panels",
     "LocalAbly": "server",
     "RemoteAbly": "backend",
+    "SideBySide": "panels",
     "Transcript": "transcript",
     "connect": "wire",
     "explain": "protocol.explain",

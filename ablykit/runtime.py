@@ -5,11 +5,12 @@ secret on their command line, it writes its URLs, keys and CA where only its use
 Programs in the same process find it without any file.
 """
 
+import contextlib
 import json
 import os
 import stat
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ class Notice:
     tls_port: int
     keys: tuple[str, ...]
     ca_pem: str
+    pid: int = field(default_factory=os.getpid)
 
     def __repr__(self) -> str:
         return f"Notice(port={self.port}, tls_port={self.tls_port})"
@@ -44,10 +46,8 @@ def announce(notice: Notice) -> None:
     """Let programs of this user find the server. Where no file can be written, only this process."""
     for port in (notice.port, notice.tls_port):
         _here[port] = notice
-    try:
+    with contextlib.suppress(OSError):  # then another terminal needs --ca-file and the whole key
         _write(notice)
-    except OSError:
-        pass  # in-process use goes on; another terminal then needs --ca-file and the whole key
 
 
 def withdraw(notice: Notice) -> None:
@@ -80,6 +80,7 @@ def _write(notice: Notice) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(directory):
         raise PermissionError(f"{directory} belongs to somebody else")
+    _clear_away(directory)
     text = json.dumps(asdict(notice))
     for port in (notice.port, notice.tls_port):
         path = _path(port)
@@ -94,9 +95,27 @@ def _read(path: Path) -> Notice | None:
         if not (_is_private(path.parent) and _is_private(path)):
             return None
         value = json.loads(path.read_text())
-        return Notice(value["port"], value["tls_port"], tuple(value["keys"]), value["ca_pem"])
+        return Notice(**{**value, "keys": tuple(value["keys"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _clear_away(directory: Path) -> None:
+    """Remove what servers left that were killed, so that their keys do not lie about."""
+    for path in directory.glob("*.json"):
+        notice = _read(path)
+        if notice is None or not _is_alive(notice.pid):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _is_private(path: Path) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from ablykit.protocol.actions import name_of
@@ -132,12 +133,17 @@ class Transcript:
         """How many entries fell out because there were too many."""
         return self._count - len(self._entries)
 
+    def since(self, number: int) -> list[Entry]:
+        """The entries from `number` on that are kept, oldest first."""
+        with self._lock:
+            skip = max(number - self.lost, 0)
+            return list(islice(self._entries, skip, None))
+
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        with self._lock:
-            return iter(list(self._entries))
+        return iter(self.since(0))
 
     def __getitem__(self, index: int) -> Entry:
         with self._lock:

@@ -1,0 +1,28 @@
+"""The exercises in the notebooks: checks that say what is wrong, and hints.
+
+lessons.check("kind", "action")
+lessons.hint("kind")
+"""
+
+from typing import Any
+
+from ablykit.lessons.exercise import Exercise, Verdict
+from ablykit.lessons.part_1 import EXERCISES
+
+__all__ = ["EXERCISES", "Exercise", "Verdict", "check", "hint"]
+
+
+def check(name: str, *answer: Any, **context: Any) -> Verdict:
+    """Judge an answer to the exercise `name`. Raises `KeyError` when there is none of that name."""
+    return _exercise(name).check(*answer, **context)
+
+
+def hint(name: str) -> str:
+    """The next hint for the exercise `name`; each call gives a more telling one."""
+    return _exercise(name).hint()
+
+
+def _exercise(name: str) -> Exercise:
+    if name not in EXERCISES:
+        raise KeyError(f"There is no exercise {name!r}; there are {', '.join(EXERCISES)}")
+    return EXERCISES[name]

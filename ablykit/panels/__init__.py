@@ -1,0 +1,7 @@
+"""Panels: what one looks at in a notebook. Each is a Python class, a .js and a .css."""
+
+from ablykit.panels.connection import ConnectionPanel
+from ablykit.panels.inspector import FrameInspector
+from ablykit.panels.side_by_side import SideBySide
+
+__all__ = ["ConnectionPanel", "FrameInspector", "SideBySide"]

@@ -1,6 +1,8 @@
 // The frame inspector's page. Rows are kept per model, so that a second view, or one drawn later,
 // has them all; the list draws only the rows that can be seen. All content is text, never markup.
 
+import { make } from "./panel.js";
+
 /**
  * @typedef {{number: number, time: string, direction: "in" | "out", kind: string, action: string,
  *   channel: string, summary: string, size: number | null, connection: string}} Row
@@ -71,19 +73,6 @@ function storeOf(model) {
     });
   }
   return store;
-}
-
-/**
- * An element with a class, text and attributes.
- * @param {string} tag @param {string} name @param {string} [text]
- * @param {Record<string, string>} [attributes]
- */
-function make(tag, name, text = "", attributes = {}) {
-  const element = document.createElement(tag);
-  element.className = name;
-  element.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
 }
 
 /** @param {Row} row @param {boolean} selected @param {string} id */

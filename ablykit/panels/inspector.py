@@ -4,7 +4,7 @@ import json
 from html import escape
 from typing import Any
 
-from ablykit.panels.panel import HERE, HasTranscript, Panel
+from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.explain import explain, visible
@@ -31,8 +31,8 @@ class FrameInspector(Panel):
     `source` is a connection or a `Transcript`, `title` what stands above the rows.
     """
 
-    _esm = HERE / "inspector.js"
-    _css = HERE / "inspector.css"
+    _esm = script("inspector.js")
+    _css = style("inspector.css")
 
     def __init__(self, source: HasTranscript | Transcript, title: str = "Frames") -> None:
         self._title = title
@@ -51,7 +51,9 @@ class FrameInspector(Panel):
         entries = list(self.transcript)
         hidden = self.transcript.lost + max(len(entries) - STATIC_ROWS, 0)
         note = f"<caption>{hidden} earlier rows are not shown</caption>" if hidden else ""
-        rows = "".join(_static_row(entry, self._began()) for entry in entries[-STATIC_ROWS:])
+        rows = "".join(
+            _static_row(entry, self.transcript.began) for entry in entries[-STATIC_ROWS:]
+        )
         head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
         return (
             f'<div class="ablykit-static"><style>{_STATIC_CSS}</style><b>{escape(self._title)}</b>'
@@ -67,22 +69,24 @@ class FrameInspector(Panel):
             self.send({"detail": self._detail(content.get("number"))})
 
     def _send_from(self, number: int) -> None:
-        entries = [entry for entry in self.transcript if entry.number >= number]
-        began, lost = self._began(), self.transcript.lost
+        entries = self.transcript.since(number)
+        began, lost = self.transcript.began, self.transcript.lost
         for start in range(0, len(entries), BATCH) or (0,):
             rows = [_row(entry, began) for entry in entries[start : start + BATCH]]
             self.send({"rows": rows, "lost": lost, "title": self._title})
         if entries:
             self._sent = max(self._sent, entries[-1].number + 1)
 
-    def _began(self) -> float:
-        return self.transcript.began
-
     def _detail(self, number: Any) -> dict[str, Any]:
-        for entry in self.transcript:
+        for entry in self.transcript.since(number)[:1] if isinstance(number, int) else ():
             if entry.number == number:
                 return {"number": number, "raw": _shown(entry), **_explained(entry)}
-        return {"number": number, "title": "This frame is no longer kept", "sentence": "", "rows": []}
+        return {
+            "number": number,
+            "title": "This frame is no longer kept",
+            "sentence": "",
+            "rows": [],
+        }
 
 
 _COLUMNS = ("time", "", "action", "channel", "what it says", "bytes")
@@ -116,7 +120,14 @@ def _row(entry: Entry, began: float) -> dict[str, Any]:
 
 def _static_row(entry: Entry, began: float) -> str:
     size = str(entry.size) if entry.kind == "frame" else ""
-    cells = (_seconds(entry, began), ARROWS[entry.direction], entry.action, entry.channel, entry.summary, size)
+    cells = (
+        _seconds(entry, began),
+        ARROWS[entry.direction],
+        entry.action,
+        entry.channel,
+        entry.summary,
+        size,
+    )
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 

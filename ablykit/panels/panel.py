@@ -15,6 +15,21 @@ BATCH_INTERVAL = 0.05
 HERE = Path(__file__).parent
 
 
+def style(name: str) -> str:
+    """A panel's stylesheet, after what all panels share."""
+    return (HERE / "panel.css").read_text("utf-8") + (HERE / name).read_text("utf-8")
+
+
+def script(name: str) -> str:
+    """A panel's script, with what all panels share before it."""
+    shared, own = ((HERE / part).read_text("utf-8") for part in ("panel.js", name))
+    return shared.replace("export function", "function") + own.partition(IMPORT)[2]
+
+
+IMPORT = 'from "./panel.js";\n'
+"""Ends the only import of a panel's script; anywidget takes one file, so it is joined here."""
+
+
 class HasTranscript(Protocol):
     """Anything with a transcript, such as a connection."""
 

@@ -141,6 +141,7 @@ class RedactSecrets(logging.Filter):
     """Lets every log record through, with the secrets in it as `****`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Redact one record; always true."""
         record.msg, record.args = redact(record.getMessage()), ()
         return True
 

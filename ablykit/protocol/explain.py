@@ -230,9 +230,8 @@ def _members(type_name: str, frame: dict[str, Any], depth: int) -> Iterator[Row]
         meaning = known.get(name, NOT_KNOWN)
         inside = _INSIDE.get((type_name, name))
         if (type_name, name) in _NUMBERS and isinstance(value, int):
-            said = _meaning_of_number(type_name, name, value)
-            title = _enum_name(type_name, value)
-            yield Row(name, f"{value}", said._replace(sentence=f"{title}: {said.sentence}"), depth)
+            said = _meaning_of_number(type_name, name, value) if depth else meaning
+            yield Row(name, f"{value} = {_enum_name(type_name, value)}", said, depth)
         elif inside and isinstance(value, dict):
             yield Row(name, "", meaning, depth)
             yield from _members(inside, cast("dict[str, Any]", value), depth + 1)

@@ -1,6 +1,7 @@
 """LocalAbly: the whole service on a thread of its own, for notebooks, tests and terminals."""
 
 import asyncio
+import atexit
 import logging
 import socket
 import ssl
@@ -28,6 +29,9 @@ T = TypeVar("T")
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 1.0
 SWEEP_INTERVAL = 5.0
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Hosts that mean every address, and the one of them to connect to from this machine."""
 
 LIMITED = {"public:*": ["subscribe"]}
 """What `limited_key` may do: listen on channels below `public:`, nothing else."""
@@ -88,6 +92,7 @@ class LocalAbly:
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="ablykit-server", daemon=True)
         self._start()
+        atexit.register(self.stop)
 
     def _make_app(
         self, keys: Iterable[str], limits: Mapping[str, int] | None
@@ -134,7 +139,7 @@ class LocalAbly:
 
     @property
     def _address(self) -> str:
-        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = EVERYWHERE.get(self.host, self.host)
         return f"[{host}]" if ":" in host else host
 
     def new_key(self, capability: object = None) -> ApiKey:
@@ -157,6 +162,7 @@ class LocalAbly:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+        atexit.unregister(self.stop)
         runtime.withdraw(self._notice)
         for key in self._keys():
             forget(key)
@@ -246,7 +252,7 @@ class LocalAbly:
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        names = {"localhost", "127.0.0.1", "::1", self.host} - {"", "0.0.0.0", "::"}
+        names = {"localhost", "127.0.0.1", "::1", self.host} - EVERYWHERE.keys()
         certificate = cast(Any, self._ca.issue_cert(*sorted(names)))
         certificate.configure_cert(context)
         return context

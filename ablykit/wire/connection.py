@@ -55,7 +55,7 @@ class AsyncConnection:
         self.name = name
         self.transcript = transcript
         self._websocket = websocket
-        self._msgpack = "format=msgpack" in urlsplit(url).query.split("&")
+        self.is_msgpack = "format=msgpack" in urlsplit(url).query.split("&")
         self._arrived: deque[Frame] = deque()
         self._news = asyncio.Event()
         self._closed: Closed | None = None
@@ -64,7 +64,7 @@ class AsyncConnection:
 
     async def send(self, frame: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
         """Send a frame; text and bytes go as they are. Raises `WireError` if the connection ended."""
-        raw = to_send(frame, msgpack=self._msgpack)
+        raw = to_send(frame, msgpack=self.is_msgpack)
         try:
             if self._websocket.state is State.OPEN:
                 self.transcript.record(self.name, "out", raw)  # before any answer can be
@@ -152,11 +152,12 @@ class AsyncConnection:
 
     async def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
         """How the connection ended, once it has. Raises `WireTimeout` if it is still open."""
-        deadline = time.monotonic() + timeout
-        while self._closed is None:
-            if not await self._something_new(deadline - time.monotonic()):
-                raise WireTimeout(f"The connection is still open after {timeout:g} s")
-        return self._closed
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(self._reader)
+        except TimeoutError:
+            raise WireTimeout(f"The connection is still open after {timeout:g} s") from None
+        return self._closed or Closed(1006, "")
 
     @property
     def closed(self) -> Closed | None:

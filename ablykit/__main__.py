@@ -1,0 +1,5 @@
+"""`python -m ablykit` is the `ablykit` command."""
+
+from ablykit.cli import main
+
+main()

@@ -1,0 +1,244 @@
+"""The command line: serve, connect, explain, lab."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="ablykit",
+    help="Ably's realtime protocol, to walk through by hand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+FIRST_NOTEBOOK = "00_start_here.ipynb"
+HERE = Path(__file__).parent
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 opens it to the network.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port for ws:// and http://; 0 is any free one.")] = 0,
+    tls_port: Annotated[int, typer.Option(help="Port for wss:// and https://.")] = 0,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="APP.KEYID:SECRET", help="An API key; repeatable.")
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Allow keys without TLS, and POST /apps.")
+    ] = False,
+    heartbeat_interval: Annotated[
+        int, typer.Option(metavar="MS", min=10, help="Silence before a HEARTBEAT, in ms.")
+    ] = 15_000,
+    max_message_size: Annotated[
+        int | None, typer.Option(metavar="BYTES", min=1, help="The largest publish taken.")
+    ] = None,
+    enforce_rates: Annotated[
+        bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="The same ids, keys and times on every run.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON first, the whole key in it.")
+    ] = False,
+) -> None:
+    """Run an embedded Ably until Ctrl+C."""
+    from ablykit.protocol import AblyError
+    from ablykit.server import LocalAbly
+
+    limits = {} if max_message_size is None else {"max_message_size": max_message_size}
+    try:
+        ably = LocalAbly(
+            host=host,
+            port=port,
+            tls_port=tls_port,
+            keys=key or (),
+            sandbox=sandbox,
+            heartbeat_interval=heartbeat_interval,
+            limits=limits,
+            enforce_rates=enforce_rates,
+            seed=seed,
+        )
+    except (AblyError, OSError, OverflowError) as error:
+        _fail(str(error))
+    with ably:
+        if as_json:
+            facts = {"url": ably.url, "tls_url": ably.tls_url, "key": ably.key.reveal()}
+            print(json.dumps({**facts, "ca_file": ably.ca_file}), flush=True)
+        else:
+            _banner(ably.url, ably.tls_url, str(ably.key), ably.ca_file)
+        _until_told_to_stop()
+
+
+@app.command()
+def connect(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="wss://HOST/?key=…; without it, an embedded Ably is started."),
+    ] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="A member a line, as jq does.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Every member explained.")] = False,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Go on listening after the input has ended.")
+    ] = False,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")
+    ] = None,
+) -> None:
+    """Talk to an Ably by hand: each line you type is sent, each frame that comes is printed.
+
+    An embedded Ably of your own on this machine is trusted by itself, and stars for a key's
+    secret are filled in. Ctrl+D ends the connection. The exit code is 0 after a normal end, 1
+    when the connection was refused or lost.
+    """
+    from ablykit.protocol import AblyError
+    from ablykit.terminal import Printer, Style
+    from ablykit.wire import WireError
+
+    style = Style.EXPLAIN if explain else Style.PRETTY if pretty else Style.PLAIN
+    try:
+        code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file))
+    except (WireError, AblyError, OSError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="An action, flags, an error code, a name of these, or a frame."),
+    ],
+) -> None:
+    """Say what something of the protocol means: 11, 983040, 40160, msgSerial, '{"action":10}'."""
+    from rich.console import Console
+
+    from ablykit.protocol import AblyError
+    from ablykit.protocol import explain as explained
+
+    for thing in what:
+        try:
+            found = explained(thing)
+        except (KeyError, AblyError) as error:
+            _fail(str(error.args[0] if isinstance(error, KeyError) else error))
+        Console().print(found)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open the notebooks in JupyterLab. Further arguments go to JupyterLab."""
+    try:
+        import jupyterlab as _  # type: ignore[import-untyped]  # noqa: F401
+    except ImportError:
+        _fail("JupyterLab is not installed. Install it with: pip install 'ablykit[lab]'")
+    root = _notebooks()
+    arguments = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
+        f"--LabApp.app_settings_dir={HERE / 'lab_settings'}",
+        *context.args,
+    ]
+    raise typer.Exit(subprocess.call(arguments, env=_lab_environment()))
+
+
+def main() -> None:
+    """The `ablykit` command."""
+    app()
+
+
+async def _connect(url: str | None, printer: "object", *, stay: bool, ca_file: str | None) -> int:
+    from contextlib import ExitStack
+
+    from ablykit.server import LocalAbly
+    from ablykit.terminal import Printer, converse
+    from ablykit.wire import connect as connect_wire
+
+    assert isinstance(printer, Printer)
+    with ExitStack() as stack:
+        if url is None:
+            ably = stack.enter_context(LocalAbly())
+            url = f"{ably.tls_url}/?key={ably.key}"
+        async with await connect_wire(url, ca_file=ca_file) as conn:
+            if sys.stdin.isatty():
+                print(f"Connected to {conn.url}. Type a frame; Ctrl+D ends.", file=sys.stderr)
+            return await converse(conn, printer, sys.stdin, stay=stay)
+
+
+def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("[bold green]An embedded Ably is running.[/] Ctrl+C ends it.\n")
+    console.print(f"  with TLS     {tls_url}\n  without      {url}\n  API key      {key}")
+    console.print(f"  CA file      {ca_file}\n")
+    console.print("Talk to it from another terminal (the stars are filled in for you):\n")
+    console.print(f'  [bold]ablykit connect "{tls_url}/?key={key}"[/]\n', markup=True)
+    console.print("Other programs need the whole key, which [bold]ablykit serve --json[/] prints.")
+    console.file.flush()
+
+
+def _until_told_to_stop() -> None:
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    while not told.wait(3600):
+        pass
+
+
+def _notebooks() -> Path:
+    """Where the notebooks are: here, or copied here from the package."""
+    for root in (Path("notebooks"), Path(".")):
+        if (root / FIRST_NOTEBOOK).exists():
+            return root.resolve()
+    shipped, copy = HERE / "notebooks", Path("ablykit-notebooks")
+    if not shipped.is_dir():
+        _fail(f"No {FIRST_NOTEBOOK} here or in ./notebooks: run this in the project's folder")
+    if not copy.exists():
+        try:
+            shutil.copytree(shipped, copy)
+        except OSError as error:
+            _fail(f"The notebooks can't be copied to {copy.resolve()}: {error.strerror}")
+        print(f"The notebooks are yours to change in {copy.resolve()}", file=sys.stderr)
+    return copy.resolve()
+
+
+def _lab_environment() -> dict[str, str]:
+    """The environment for JupyterLab; where HOME can't be written, its files go elsewhere."""
+    environment = dict(os.environ)
+    home = Path(environment.get("HOME") or "~").expanduser()
+    if os.access(home, os.W_OK):
+        return environment
+    place = tempfile.mkdtemp(prefix="ablykit-lab-")
+    print(f"{home} can't be written; JupyterLab keeps its files in {place}", file=sys.stderr)
+    for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        environment[variable] = str(Path(place, variable.lower()))
+    return environment
+
+
+def _fail(message: str) -> NoReturn:
+    """Say what is wrong and end: exit code 1."""
+    print(f"ablykit: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Two panels or more next to each other."""
+
+from typing import Any, cast
+
+from ipywidgets import HBox, Layout
+
+from ablykit.panels.panel import Panel
+
+
+class SideBySide(HBox):
+    """Panels in a row, such as one for each of two connections.
+
+    SideBySide(FrameInspector(one), FrameInspector(two))
+    """
+
+    def __init__(self, *panels: Panel) -> None:
+        self._panels = panels
+        for panel in panels:
+            panel.layout = Layout(flex="1 1 0", min_width="0")
+        super().__init__(panels)
+
+    def html(self) -> str:
+        """The panels as they are now, as HTML that needs no script."""
+        cells = "".join(
+            f'<div style="flex:1;min-width:0">{panel.html()}</div>' for panel in self._panels
+        )
+        return f'<div style="display:flex;gap:1em">{cells}</div>'
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self._panels))
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = cast(Any, super())._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/html": self.html(), "text/plain": str(self)}

@@ -1,0 +1,122 @@
+"""`ablykit connect`: frames in, lines out, as websocat and jq gave."""
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.syntax import Syntax
+
+from ablykit.protocol import Action, NotAFrame, explain
+from ablykit.protocol.codec import read
+from ablykit.protocol.credentials import redact
+from ablykit.protocol.explain import visible
+from ablykit.wire import AsyncConnection, Frame, WireError
+
+END_TIMEOUT = 5.0
+"""Seconds to wait for the last answers after the input has ended."""
+
+
+class Style(StrEnum):
+    """How frames are printed."""
+
+    PLAIN = "plain"
+    PRETTY = "pretty"
+    EXPLAIN = "explain"
+
+
+class Printer:
+    """Prints frames to a terminal or a pipe, secrets as stars."""
+
+    def __init__(self, style: Style, console: Console | None = None) -> None:
+        self._style = style
+        self._console = console or Console(soft_wrap=True)
+
+    def frame(self, frame: Frame) -> None:
+        """Print one frame that came."""
+        if not frame:
+            return self._out(redact(str(frame.raw)))
+        if self._style is Style.EXPLAIN:
+            return self._console.print(explain(frame), "")
+        if self._style is Style.PRETTY:
+            text = redact(json.dumps(frame, indent=2, ensure_ascii=False, default=repr))
+            shown = "\n".join(map(visible, text.split("\n")))
+            return self._console.print(Syntax(shown, "json", background_color="default"))
+        raw = frame.raw if isinstance(frame.raw, str) else json.dumps(frame, default=repr)
+        return self._out(redact(raw))
+
+    def _out(self, text: str) -> None:
+        shown = visible(text) if self._console.is_terminal else text
+        self._console.print(shown, markup=False, highlight=False)
+
+
+async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, stay: bool) -> int:
+    """Send each line of `source`, print each frame that comes; tells the exit code.
+
+    When the input ends, so does the connection (by a CLOSE, after the last answers), unless
+    `stay` is set. 0 is a normal end, 1 a refusal or a lost connection.
+    """
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    _read_lines(source, asyncio.get_running_loop(), lines)
+    sending = asyncio.create_task(_send_lines(conn, lines, stay=stay))
+    refused = False
+    try:
+        async for frame in conn:
+            printer.frame(frame)
+            sys.stdout.flush()
+            refused = frame.get("action") == Action.ERROR and not frame.get("channel")
+    finally:
+        sending.cancel()
+    closed = await conn.wait_closed()
+    if closed.code == 1000 and not refused:
+        return 0
+    print(f"Closed: {closed.code} {closed.reason}".rstrip(), file=sys.stderr)
+    return 1
+
+
+async def _send_lines(
+    conn: AsyncConnection, lines: "asyncio.Queue[str | None]", *, stay: bool
+) -> None:
+    try:
+        while (line := await lines.get()) is not None:
+            if line.strip():
+                await conn.send(_as_sent(line.rstrip("\r\n"), conn))
+        if not stay:
+            await conn.send({"action": int(Action.CLOSE)})
+            await conn.wait_closed(timeout=END_TIMEOUT)
+    except WireError:
+        await conn.close()
+
+
+def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
+    """A typed line, as text; on a MessagePack connection JSON is turned into that."""
+    if not conn.is_msgpack:
+        return line
+    try:
+        value = read(line)
+    except NotAFrame:
+        return line
+    return value if isinstance(value, dict) else line  # type: ignore[reportUnknownVariableType]
+
+
+def _read_lines(
+    source: TextIO, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]"
+) -> None:
+    """Read lines on a thread of its own: a terminal can't be awaited everywhere."""
+
+    def put(line: str | None) -> None:
+        try:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        except RuntimeError:
+            pass  # the connection ended while a line was being typed
+
+    def run(put: Callable[[str | None], None]) -> None:
+        for line in source:
+            put(line)
+        put(None)
+
+    threading.Thread(target=run, args=(put,), name="ablykit-input", daemon=True).start()
