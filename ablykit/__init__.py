@@ -12,12 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
     from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
     from ablykit.protocol.explain import explain
     from ablykit.server import LocalAbly
     from ablykit.transcript import Transcript
-    from ablykit.wire import connect, open
+    from ablykit.wire import WireError, connect, open
 
 __version__ = "0.1.0"
 
@@ -28,8 +29,10 @@ __all__ = [
     "RemoteAbly",
     "SideBySide",
     "Transcript",
+    "WireError",
     "connect",
     "explain",
+    "lessons",
     "open",
     "start",
 ]
@@ -41,6 +44,8 @@ _HOME = {
     "RemoteAbly": "backend",
     "SideBySide": "panels",
     "Transcript": "transcript",
+    "WireError": "wire",
+    "lessons": "lessons",
     "connect": "wire",
     "explain": "protocol.explain",
     "open": "wire",
@@ -52,7 +57,8 @@ def __getattr__(name: str) -> Any:
     """Names are imported when first used, so that `import ablykit` costs nothing."""
     if name not in _HOME:
         raise AttributeError(f"module 'ablykit' has no attribute {name!r}")
-    value = getattr(import_module(f"ablykit.{_HOME[name]}"), name)
+    home = import_module(f"ablykit.{_HOME[name]}")
+    value = home if name == _HOME[name] else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -1,6 +1,7 @@
 """`ablykit connect`: frames in, lines out, as websocat and jq gave."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -109,10 +110,8 @@ def _read_lines(
     """Read lines on a thread of its own: a terminal can't be awaited everywhere."""
 
     def put(line: str | None) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the connection ended while a line was typed
             loop.call_soon_threadsafe(lines.put_nowait, line)
-        except RuntimeError:
-            pass  # the connection ended while a line was being typed
 
     def run(put: Callable[[str | None], None]) -> None:
         for line in source:

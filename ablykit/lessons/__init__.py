@@ -6,10 +6,10 @@ lessons.hint("kind")
 
 from typing import Any
 
-from ablykit.lessons.exercise import Exercise, Verdict
+from ablykit.lessons.exercise import Exercise, Hint, Verdict
 from ablykit.lessons.part_1 import EXERCISES
 
-__all__ = ["EXERCISES", "Exercise", "Verdict", "check", "hint"]
+__all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint"]
 
 
 def check(name: str, *answer: Any, **context: Any) -> Verdict:
@@ -17,7 +17,7 @@ def check(name: str, *answer: Any, **context: Any) -> Verdict:
     return _exercise(name).check(*answer, **context)
 
 
-def hint(name: str) -> str:
+def hint(name: str) -> Hint:
     """The next hint for the exercise `name`; each call gives a more telling one."""
     return _exercise(name).hint()
 

@@ -32,6 +32,13 @@ class Verdict:
         )
 
 
+class Hint(str):
+    """A hint; a cell that ends with it shows it without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 @dataclass
 class Exercise:
     """One question of a notebook: how its answer is judged, what to say when it is right, hints."""
@@ -51,10 +58,10 @@ class Exercise:
         wrong = self.judge(*answer, **context)
         return Verdict(True, self.praise) if wrong is None else Verdict(False, wrong, ask)
 
-    def hint(self) -> str:
+    def hint(self) -> Hint:
         """The next hint; after the last it is the last again."""
         self.given = min(self.given + 1, len(self.hints))
-        return f"Hint {self.given} of {len(self.hints)}: {self.hints[self.given - 1]}"
+        return Hint(f"Hint {self.given} of {len(self.hints)}: {self.hints[self.given - 1]}")
 
 
 def _is_open(answer: Any) -> bool:

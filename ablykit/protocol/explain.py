@@ -73,7 +73,8 @@ class Explanation:
         from rich.console import Console
 
         out = StringIO()
-        Console(file=out, width=100, color_system=None).print(self)
+        console = Console(file=out, width=100, color_system=None, force_jupyter=False)
+        console.print(self)
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
     __repr__ = __str__

@@ -62,16 +62,20 @@ class AsyncConnection:
         transcript.record(name, "out", self.url, "open")
         self._reader = asyncio.create_task(self._read())
 
-    async def send(self, frame: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
-        """Send a frame; text and bytes go as they are. Raises `WireError` if the connection ended."""
-        raw = to_send(frame, msgpack=self.is_msgpack)
-        try:
-            if self._websocket.state is State.OPEN:
-                self.transcript.record(self.name, "out", raw)  # before any answer can be
-            await self._websocket.send(raw)
-        except ConnectionClosed:
-            await self.wait_closed()
-            raise WireError(f"Can't send: {self._how_it_ended()}") from None
+    async def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
+        """Send frames, one after the other without waiting for answers between.
+
+        Text and bytes go as they are. Raises `WireError` if the connection ended.
+        """
+        for frame in frames:
+            raw = to_send(frame, msgpack=self.is_msgpack)
+            try:
+                if self._websocket.state is State.OPEN:
+                    self.transcript.record(self.name, "out", raw)  # before any answer can be
+                await self._websocket.send(raw)
+            except ConnectionClosed:
+                await self.wait_closed()
+                raise WireError(f"Can't send: {self._how_it_ended()}") from None
 
     async def recv(
         self,

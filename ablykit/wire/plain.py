@@ -29,9 +29,12 @@ class Connection:
         self.asynchronous = inner
         self.url, self.name, self.transcript = inner.url, inner.name, inner.transcript
 
-    def send(self, frame: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
-        """Send a frame; text and bytes go as they are. Raises `WireError` if the connection ended."""
-        _wait(self.asynchronous.send(frame))
+    def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
+        """Send frames, one after the other without waiting for answers between.
+
+        Text and bytes go as they are. Raises `WireError` if the connection ended.
+        """
+        _wait(self.asynchronous.send(*frames))
 
     def recv(
         self,
