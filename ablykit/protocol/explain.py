@@ -17,7 +17,7 @@ from ablykit.protocol import meanings
 from ablykit.protocol.actions import Action, Flag, name_of
 from ablykit.protocol.catalogue import ERRORS
 from ablykit.protocol.codec import NotAFrame, plain, read
-from ablykit.protocol.credentials import redact
+from ablykit.protocol.credentials import STARS, redact
 from ablykit.protocol.errors import href, status_of, title_of
 from ablykit.protocol.frames import TYPES, Wire
 from ablykit.protocol.meanings import Meaning
@@ -92,7 +92,7 @@ class Explanation:
         for row in self.rows:
             note = Text(row.meaning.sentence)
             note.append(f"  {_detail(row.meaning)}", style="dim")
-            table.add_row(Text("  " * row.depth + row.name), Text(visible(row.value)), note)
+            table.add_row(Text("  " * row.depth + visible(row.name)), Text(visible(row.value)), note)
         head = Text(visible(self.title), style="bold").append(
             f"  {self.sentence}", style="not bold"
         )
@@ -277,7 +277,7 @@ def _number(number: int) -> Explanation:
             row = Row("as flags", str(number), Meaning(f"{also}."))
             return Explanation(found.title, found.sentence, (*found.rows, row))
         return found
-    if 0 < number < 1 << 26:
+    if 0 < number and all(1 << bit in Flag.__members__.values() for _, bit, _ in flag_bits(number)):
         return _flags(number)
     raise KeyError(f"{number} is no action, no flags and no error code of the protocol")
 
@@ -333,6 +333,8 @@ def _name(text: str) -> Explanation:
 
 
 def _value(name: str, value: Any) -> str:
+    if name == "accessToken":
+        return STARS
     text = value if isinstance(value, str) else _json(value)
     if isinstance(value, int) and not isinstance(value, bool):
         text += _in_words(name, value)

@@ -94,7 +94,7 @@ _EXTRAS = Meaning("Extra wishes and headers, outside the data.", "TM2i")
 MEMBERS: dict[str, dict[str, Meaning]] = {
     "ProtocolMessage": {
         "action": Meaning("What kind of frame this is. Every frame has it.", "TR4a"),
-        "id": Meaning("Names this frame; each of its messages is this and its place, ID:0, ID:1 …", "TR4n"),
+        "id": Meaning("Names this frame; each of its messages is this and its place: ID:0, then ID:1.", "TR4n"),
         "channel": Meaning("The channel this is about; without it, it is about the connection.", "TR4b"),
         "channelSerial": Meaning("A place in the channel's order of messages, to continue from after a break.", "TR4c"),
         "connectionId": Meaning("The public name of a connection; other clients see it.", "TR4d"),

@@ -1,0 +1,61 @@
+"""What tests share: servers of their own, and foreign clients for them."""
+
+import asyncio
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from ablykit.server import LocalAbly
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test talks to a real service, whatever the machine's environment says."""
+    for variable in ("ABLY_API_KEY", "ABLY_ENDPOINT", "ABLY_LIMITED_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def local() -> Iterator[Callable[..., LocalAbly]]:
+    """Makes servers that end with the test."""
+    made: list[LocalAbly] = []
+
+    def make(**options: object) -> LocalAbly:
+        made.append(LocalAbly(**options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for ably in made:
+        ably.stop()
+
+
+@pytest.fixture
+def ably(local: Callable[..., LocalAbly]) -> LocalAbly:
+    return local(seed=1)
+
+
+@pytest.fixture
+def no_leftovers() -> Iterator[None]:
+    """Fails a test that leaves a thread behind."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+def trusting(ably: LocalAbly) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=ably.ca_pem)
+
+
+def run(coroutine: object) -> object:
+    return asyncio.run(coroutine)  # type: ignore[arg-type]
+
+
+def needs(program: str, found: str | None) -> str:
+    """A program that a test needs: without it the test is skipped at home and fails in CI."""
+    if found:
+        return found
+    if os.environ.get("CI"):
+        pytest.fail(f"{program} must be there in CI")
+    pytest.skip(f"{program} is not installed")

@@ -1,0 +1,133 @@
+"""Keys are read, compared and never shown; capabilities decide."""
+
+import logging
+
+import pytest
+from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
+from ablykit.protocol.credentials import OPERATIONS, forget, quiet_logger, remember, reveal
+
+KEY = ApiKey("app", "id", "s3cr3t-value")
+
+
+def test_a_key_is_read_from_its_three_parts():
+    key = ApiKey.parse("app.id:s3cr3t-value")
+    assert (key.app_id, key.key_id, key.name) == ("app", "id", "app.id")
+    assert key.reveal() == "app.id:s3cr3t-value"
+    assert key == KEY
+
+
+def test_a_key_never_shows_its_secret():
+    for shown in (str(KEY), repr(KEY), f"{KEY}", f"{[KEY]}", f"{ {'key': KEY} }"):
+        assert "s3cr3t" not in shown
+        assert "app.id:****" in shown
+
+
+@pytest.mark.parametrize("text", ["", "app", "app.id", "app:secret", ".id:secret", "app.:s", "app.id:"])
+def test_what_is_no_key_is_refused_without_being_repeated(text):
+    with pytest.raises(AblyError) as caught:
+        ApiKey.parse(text)
+    assert caught.value.code == 40005
+    assert "secret" not in str(caught.value).replace("a secret", "")
+
+
+def test_a_secret_is_compared_whole():
+    assert KEY.matches("s3cr3t-value")
+    assert not KEY.matches("s3cr3t-valu")
+    assert not KEY.matches("")
+    assert not KEY.matches("sécret")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wss://h/?key=app.id:hidden1&v=2",
+        "wss://h/?v=2&key=app.id%3Ahidden1",
+        "wss://h/?accessToken=hidden1&x=1",
+        "wss://h/?access_token=hidden1",
+        '{"action":17,"auth":{"accessToken":"hidden1"}}',
+        "{'accessToken': 'hidden1'}",
+        "Authorization: Basic aGlkZGVuMQhidden1==",
+        "authorization: Bearer hidden1.hidden1.hidden1",
+    ],
+)
+def test_secrets_are_hidden_where_they_stand_even_when_not_known(text):
+    assert "hidden1" not in redact(text)
+    assert "****" in redact(text)
+
+
+@pytest.mark.parametrize("text", ["wss://127.0.0.1:8080/", "a.b:c and x.y:z", '{"data":"Basic math"}'])
+def test_what_is_no_secret_is_left_alone(text):
+    assert redact(text) == text
+
+
+def test_a_known_secret_is_hidden_wherever_it_stands():
+    remember(KEY)
+    try:
+        assert redact("the data is s3cr3t-value, see?") == "the data is ****, see?"
+    finally:
+        forget(KEY)
+    assert "s3cr3t-value" in redact("the data is s3cr3t-value, see?")
+
+
+def test_stars_are_filled_in_for_a_key_that_is_known():
+    url = "wss://h/?key=app.id:****&v=2"
+    assert reveal(url, {KEY.name: KEY}) == "wss://h/?key=app.id:s3cr3t-value&v=2"
+    with pytest.raises(AblyError, match="not known here"):
+        reveal(url)
+    assert reveal("wss://h/?key=app.id:real") == "wss://h/?key=app.id:real"
+
+
+def test_the_environments_key_is_known(monkeypatch):
+    monkeypatch.setenv("ABLY_API_KEY", "env.key:env-secret")
+    assert reveal("wss://h/?key=env.key:****") == "wss://h/?key=env.key:env-secret"
+    monkeypatch.setenv("ABLY_API_KEY", "nonsense")
+    assert redact("nonsense") == "nonsense"
+
+
+def test_log_records_are_redacted_before_a_handler_sees_them(caplog):
+    logger = quiet_logger("test.quiet")
+    quiet_logger("test.quiet")
+    with caplog.at_level(logging.DEBUG, "test.quiet"):
+        logger.debug("> GET %s HTTP/1.1", "/?key=app.id:hidden1")
+    assert "hidden1" not in caplog.text
+    assert "/?key=app.id:****" in caplog.text
+    assert len(logger.filters) == 1
+
+
+@pytest.mark.parametrize(
+    ("resource", "channel", "matches"),
+    [
+        ("*", "anything", True),
+        ("*", "any:thing", True),
+        ("*", "[meta]log", False),
+        ("chat", "chat", True),
+        ("chat", "chat:x", False),
+        ("chat:*", "chat:x", True),
+        ("chat:*", "chat:x:y", True),
+        ("chat:*", "chat", False),
+        ("a:*:c", "a:b:c", True),
+        ("a:*:c", "a:b:d", False),
+        ("a:*:c", "a:b:c:d", False),
+        ("[meta]*", "[meta]log", True),
+        ("[meta]*", "log", False),
+        ("[*]*", "[meta]log", True),
+        ("[*]*", "log", True),
+        ("chat", "[?rewind=1]chat", True),
+    ],
+)
+def test_resources_match_channels(resource, channel, matches):
+    capability = Capability.parse({resource: ["publish"]})
+    assert bool(capability.operations(ChannelName.parse(channel))) is matches
+
+
+def test_rights_add_up_over_all_resources_that_match():
+    capability = Capability.parse('{"chat:*":["publish"],"*":["subscribe"]}')
+    assert capability.operations(ChannelName.parse("chat:x")) == {"publish", "subscribe"}
+    assert Capability.parse(None).operations(ChannelName.parse("x")) == OPERATIONS
+
+
+@pytest.mark.parametrize("value", ["{", "[]", 5, {"x": "publish"}, {"x": ["fly"]}])
+def test_a_malformed_capability_is_refused(value):
+    with pytest.raises(AblyError) as caught:
+        Capability.parse(value)
+    assert caught.value.code == 40000
