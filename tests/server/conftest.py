@@ -1,0 +1,92 @@
+"""Sessions without sockets: a service whose time is an argument, and transports that remember."""
+
+import json
+
+import pytest
+from ablykit.protocol import Format, plain
+from ablykit.protocol.codec import decode
+from ablykit.server.delivery import in_look
+from ablykit.server.service import Service
+from ablykit.server.session import Session
+
+ARTICLE = "format=json"
+
+
+class Remembering:
+    """A transport that keeps what is written, as the client would read it."""
+
+    def __init__(self):
+        self.frames, self.closed = [], None
+
+    def write(self, delivery, variant, channel):
+        raw = delivery.encoded(variant, lambda payload, format: payload, channel)
+        self.frames.append(plain(decode(raw, variant.format)))
+        assert self.frames[-1] == plain(in_look(delivery.frame, variant)) | (
+            {"channel": channel} if channel else {}
+        )
+
+    def close(self, code, reason):
+        self.closed = (code, reason)
+
+
+class Client:
+    """A client of a session: `say` a frame, get the frames that come back."""
+
+    def __init__(self, world, query="", *, key=None, secure=True, path="/"):
+        self.world, self.transport = world, Remembering()
+        self.session = Session(world.service, self.transport)
+        whole = f"key={(key or world.key).reveal()}&{query}" if key is not False else query
+        self.session.start(whole, world.now, secure=secure, path=path)
+
+    def say(self, frame, format=Format.JSON):
+        self.heard()
+        raw = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
+        self.session.receive(raw, format, self.world.now)
+        return self.heard()
+
+    def attach(self, channel, **more):
+        return self.say({"action": 10, "channel": channel, **more})
+
+    def publish(self, channel, serial, *messages, **more):
+        return self.say(
+            {"action": 15, "channel": channel, "msgSerial": serial, "messages": list(messages), **more}
+        )
+
+    def heard(self):
+        frames, self.transport.frames = self.transport.frames, []
+        return frames
+
+    def drop(self):
+        self.session.dropped(self.world.now)
+
+    @property
+    def closed(self):
+        return self.transport.closed
+
+
+class World:
+    """A service, its one app and key, and the time."""
+
+    def __init__(self, **options):
+        self.now = 1_000.0
+        limits = options.pop("limits", None)
+        self.service = Service(lambda: self.now, seed=1, **options)
+        self.app = self.service.add_app(limits=limits)
+        self.key = self.service.add_key(self.app).api_key
+
+    def client(self, query="", **options):
+        return Client(self, query, **options)
+
+    def later(self, ms):
+        self.now += ms
+        self.service.sweep(self.now)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def make_world():
+    return World

@@ -1,0 +1,153 @@
+"""What an ATTACH is given."""
+
+import pytest
+from ablykit.protocol import Flag
+
+
+def only(frames):
+    (frame,) = frames
+    return frame
+
+
+def test_attached_has_the_articles_flags_and_a_serial(world):
+    frame = only(world.client().attach("my_channel"))
+    assert frame == {
+        "action": 11,
+        "flags": 983040,
+        "channel": "my_channel",
+        "channelSerial": frame["channelSerial"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("capability", "asked", "given"),
+    [
+        (None, 0, 983040),
+        (None, Flag.SUBSCRIBE, Flag.SUBSCRIBE),
+        (None, Flag.SUBSCRIBE | Flag.HAS_PRESENCE, Flag.SUBSCRIBE),
+        (None, Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH, Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH),
+        ({"*": ["subscribe"]}, 0, Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE),
+        ({"*": ["publish", "presence"]}, 0, Flag.PUBLISH | Flag.PRESENCE),
+        ({"*": ["subscribe"]}, Flag.PUBLISH | Flag.SUBSCRIBE, Flag.SUBSCRIBE),
+    ],
+)
+def test_modes_are_what_is_asked_as_far_as_the_key_allows(world, capability, asked, given):
+    key = world.service.add_key(world.app, capability).api_key
+    assert only(world.client(key=key).attach("c", flags=int(asked)))["flags"] == int(given)
+
+
+@pytest.mark.parametrize(
+    ("capability", "flags"), [({"other": ["*"]}, 0), ({"*": ["subscribe"]}, Flag.PUBLISH), ({"*": ["history"]}, 0)]
+)
+def test_without_any_mode_the_channel_is_refused(world, capability, flags):
+    key = world.service.add_key(world.app, capability).api_key
+    frame = only(world.client(key=key).attach("c", flags=int(flags)))
+    assert (frame["action"], frame["channel"], frame["error"]["code"]) == (9, "c", 40160)
+    assert "c" not in world.app.channels
+
+
+@pytest.mark.parametrize("name", ["", ":x", "a\nb", "*", "[open", "[filter=abc]x"])
+def test_a_bad_name_is_an_error_of_that_channel(world, name):
+    frame = only(world.client().attach(name))
+    assert (frame["channel"], frame["error"]["code"]) == (name, 40010)
+
+
+def test_attaching_again_changes_the_modes(world):
+    client = world.client()
+    client.attach("c")
+    assert only(client.attach("c", flags=int(Flag.PUBLISH)))["flags"] == Flag.PUBLISH
+    assert [f["action"] for f in client.publish("c", 0, {"data": "x"})] == [1]
+
+
+def test_detach_is_answered_and_ends_delivery(world):
+    client = world.client()
+    client.attach("c")
+    assert client.say({"action": 12, "channel": "c"}) == [{"action": 13, "channel": "c"}]
+    assert client.say({"action": 12, "channel": "never"}) == [{"action": 13, "channel": "never"}]
+    assert [f["action"] for f in client.publish("c", 0, {"data": "x"})] == [1]
+
+
+def missed(client, serial, **more):
+    attached, *rest = client.attach("c", channelSerial=serial, **more)
+    return attached, [message["data"] for frame in rest for message in frame["messages"]]
+
+
+@pytest.fixture
+def talked(world):
+    """A channel with five messages; the serial of each, and of the attach before."""
+    client = world.client("v=5")
+    serials = [only(client.attach("c"))["channelSerial"]]
+    for n in range(5):
+        frames = client.publish("c", n, {"data": str(n)})
+        serials += [f["channelSerial"] for f in frames if f["action"] == 15]
+    return serials
+
+
+def test_serials_sort_in_the_order_of_messages(talked):
+    assert talked == sorted(talked)
+    assert len(set(talked)) == 6
+
+
+@pytest.mark.parametrize("seen", range(6))
+def test_attaching_with_a_serial_brings_what_was_missed(world, talked, seen):
+    attached, messages = missed(world.client(), talked[seen])
+    assert messages == ["0", "1", "2", "3", "4"][seen:]
+    assert attached["flags"] & Flag.RESUMED
+    assert bool(attached["flags"] & Flag.HAS_BACKLOG) is (seen < 5)
+    assert attached["channelSerial"] == talked[-1]
+
+
+@pytest.mark.parametrize("serial", ["nonsense", "99999999999999-000@x", "{forged}"])
+def test_a_serial_that_is_not_known_is_told_as_a_loss(world, talked, serial):
+    serial = serial.format(forged="9" + talked[-1][1:])
+    attached, messages = missed(world.client(), serial)
+    assert attached["error"]["code"] == 90003
+    assert not attached["flags"] & Flag.RESUMED
+    assert messages == []
+
+
+def test_what_is_older_than_two_minutes_is_lost_and_said_to_be(world, talked):
+    world.later(120_001)
+    attached, messages = missed(world.client(), talked[2])
+    assert attached["error"]["code"] == 90003
+    assert messages == []
+    attached, _ = missed(world.client(), talked[-1])
+    assert attached["flags"] & Flag.RESUMED, "nothing came after it, so nothing is lost"
+
+
+@pytest.mark.parametrize(
+    ("rewind", "messages"),
+    [("1", ["4"]), ("3", ["2", "3", "4"]), ("99", ["0", "1", "2", "3", "4"]), ("15s", ["0", "1", "2", "3", "4"]), ("0", [])],
+)
+def test_rewind_brings_back_the_newest(world, talked, rewind, messages):
+    attached, *rest = world.client().attach("c", params={"rewind": rewind, "unknown": "x"})
+    assert [f["messages"][0]["data"] for f in rest] == messages
+    assert attached["params"] == {"rewind": rewind}
+    assert bool(attached["flags"] & Flag.HAS_BACKLOG) is bool(messages)
+
+
+def test_rewind_by_time_leaves_out_what_is_older(world, talked):
+    world.later(20_000)
+    world.client().publish("c", 0, {"data": "new"})
+    _, *rest = world.client().attach("c", params={"rewind": "15s"})
+    assert [f["messages"][0]["data"] for f in rest] == ["new"]
+    _, *rest = world.client().attach("c", params={"rewind": "1m"})
+    assert len(rest) == 6
+
+
+def test_rewind_may_stand_in_the_name_and_frames_then_have_that_name(world, talked):
+    client = world.client()
+    attached, backlog = client.attach("[?rewind=1]c")
+    assert attached["channel"] == backlog["channel"] == "[?rewind=1]c"
+    world.client().publish("c", 0, {"data": "new"})
+    assert only(client.heard())["channel"] == "[?rewind=1]c"
+
+
+@pytest.mark.parametrize("rewind", ["", "x", "-1", "1h", "1.5", "99999999999"])
+def test_a_bad_rewind_is_an_error_of_that_channel(world, rewind):
+    frame = only(world.client().attach("c", params={"rewind": rewind}))
+    assert (frame["channel"], frame["error"]["code"]) == ("c", 40003)
+
+
+def test_who_may_not_subscribe_gets_no_backlog(world, talked):
+    assert len(world.client().attach("c", params={"rewind": "5"}, flags=int(Flag.PUBLISH))) == 1

@@ -1,0 +1,58 @@
+"""The log decides order, and forgets what it must."""
+
+from ablykit.protocol import Message, ProtocolMessage
+from ablykit.server.log import Log
+
+
+def log(**options):
+    return Log("L", began=1_000, retention=100, **options)
+
+
+def publish(to, data="x", now=0.0, timestamp=1_000, **options):
+    return to.append(
+        ProtocolMessage(action=15, timestamp=timestamp, messages=[Message(data=data, id=options.pop("id", None))]),
+        now,
+        **options,
+    )
+
+
+def test_serials_rise_even_when_the_clock_stands_or_goes_back():
+    one = log()
+    serials = [publish(one, timestamp=t).serial for t in (1_000, 1_000, 900, 2_000, 1_500)]
+    assert serials == sorted(set(serials))
+    assert one.serial == serials[-1]
+
+
+def test_followers_hear_every_entry_in_order():
+    one, heard = log(), []
+    one.follow(lambda entry: heard.append(entry.serial))
+    serials = [publish(one).serial, publish(one, keep=False).serial]
+    assert heard == serials
+
+
+def test_what_is_too_old_or_too_much_goes():
+    one = log(max_bytes=3)
+    start = one.serial
+    for now in (0.0, 10.0, 20.0, 30.0):
+        publish(one, now=now)
+    assert one.since(start, 30.0) is None
+    assert len(one.last(30.0, count=9)) == 3
+    assert len(one.last(125.0, count=9)) == 1
+    one.forget(1_000.0)
+    assert one.is_empty
+
+
+def test_an_id_is_found_while_its_entry_is_kept():
+    one = log()
+    entry = publish(one, id="a:0")
+    assert one.find("a:0", 50.0) is entry
+    assert one.find("a:0", 101.0) is None
+    assert one.find("b:0", 0.0) is None
+
+
+def test_an_entry_not_kept_still_moves_the_head():
+    one = log()
+    before = one.serial
+    entry = publish(one, keep=False)
+    assert one.serial == entry.serial > before
+    assert one.since(before, 0.0) == []

@@ -1,0 +1,308 @@
+"""One connection's conversation: how it begins, goes on, is resumed and ends."""
+
+import json
+
+import pytest
+from ablykit.protocol import Format
+
+
+def only(frames):
+    (frame,) = frames
+    return frame
+
+
+def error_of(frames):
+    frame = only(frames)
+    assert frame["action"] == 9
+    return frame["error"]["code"]
+
+
+# -- beginning
+
+
+def test_without_credentials_the_frame_of_the_article_comes_and_the_end(world):
+    client = world.client(key=False)
+    frame = only(client.heard())
+    assert frame["error"]["message"] == (
+        "No authentication information provided. (See https://help.ably.io/error/40101 for help.)"
+    )
+    assert (frame["error"]["code"], frame["error"]["statusCode"]) == (40101, 401)
+    assert isinstance(frame["timestamp"], int)
+    assert client.closed == (1000, "40101")
+    assert client.say({"action": 0}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "code"),
+    [
+        ("", {"secure": False}, 40103),
+        ("key=nonsense", {"key": False}, 40005),
+        ("key=no.such:key", {"key": False}, 40400),
+        ("accessToken=t", {"key": False}, 40101),
+        ("format=xml", {}, 40003),
+        ("v=0", {}, 40017),
+        ("clientId=*", {}, 40012),
+        ("clientId=", {}, 40012),
+        ("", {"path": "/elsewhere"}, 40400),
+    ],
+)
+def test_a_refused_connection_is_told_why_in_a_frame(world, query, options, code):
+    client = world.client(query, **options)
+    assert error_of(client.heard()) == code
+    assert client.closed[0] == 1000
+
+
+def test_a_wrong_secret_and_an_unknown_key_are_the_same_refusal(world):
+    for wrong in (f"{world.key.name}:wrong", f"{world.app.id}.nokey:{world.key.secret}"):
+        assert error_of(world.client(f"key={wrong}", key=False).heard()) == 40101
+
+
+def test_in_2021_connected_has_nine_details_and_the_key_on_top(world):
+    frame = only(world.client().heard())
+    details = frame["connectionDetails"]
+    assert frame["connectionKey"] == details["connectionKey"]
+    assert frame["connectionSerial"] == -1
+    assert set(details) == {
+        "clientId", "connectionKey", "maxMessageSize", "maxInboundRate", "maxOutboundRate",
+        "maxFrameSize", "serverId", "connectionStateTtl", "maxIdleInterval",
+    }  # fmt: skip
+    assert (details["clientId"], details["maxMessageSize"], details["maxInboundRate"]) == ("*", 16384, 250)
+
+
+@pytest.mark.parametrize("version", [2, 5, 6])
+def test_today_connected_has_its_details_only(world, version):
+    frame = only(world.client(f"v={version}").heard())
+    assert "connectionKey" not in frame
+    assert "connectionSerial" not in frame
+    assert frame["connectionDetails"]["maxMessageSize"] == 65536
+    assert frame["connectionDetails"]["siteCode"]
+
+
+def test_a_client_id_is_taken_over(world):
+    assert only(world.client("clientId=me").heard())["connectionDetails"]["clientId"] == "me"
+
+
+def test_a_sandbox_takes_keys_without_tls(make_world):
+    world = make_world(sandbox=True)
+    assert only(world.client(secure=False).heard())["action"] == 4
+
+
+# -- what is said
+
+
+def test_a_heartbeat_is_answered_with_its_id(world):
+    client = world.client()
+    assert client.say({"action": 0}) == [{"action": 0}]
+    assert client.say({"action": 0, "id": "x"}) == [{"action": 0, "id": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("said", "in_words"),
+    [
+        (b"hello", "Not valid JSON"),
+        (b"[]", "not an array"),
+        (b'{"action":99}', "Unknown action 99"),
+        (b'{"action":4}', "CONNECTED"),
+        (b'{"action":-1}', "Unknown action -1"),
+        (b'{"action":10}', "Missing channel identifier"),
+        (b'{"action":12}', "Missing channel identifier"),
+    ],
+)
+def test_nonsense_is_answered_with_what_is_wrong_and_the_connection_goes_on(world, said, in_words):
+    client = world.client()
+    frame = only(client.say(said))
+    assert (frame["action"], frame["error"]["code"]) == (9, 40000)
+    assert in_words in frame["error"]["message"]
+    assert client.say({"action": 0}) == [{"action": 0}]
+
+
+def test_broken_utf8_ends_the_connection(world):
+    client = world.client()
+    assert error_of(client.say(b'{"action":"\xff"}')) == 40000
+    assert client.closed[0] == 1007
+
+
+@pytest.mark.parametrize("action", [14, 16, 17, 19, 21])
+def test_what_is_not_served_yet_says_so_about_its_channel_only(world, action):
+    client = world.client()
+    frame = only(client.say({"action": action, "channel": "c", "msgSerial": 0}))
+    assert (frame["action"], frame["msgSerial"], frame["count"]) == (2, 0, 1)
+    assert "not served here" in frame["error"]["message"]
+    frame = only(client.say({"action": action, "channel": "c"}))
+    assert (frame["action"], frame["channel"]) == (9, "c")
+
+
+def test_messagepack_is_spoken_with_who_asks_for_it(world):
+    client = world.client("format=msgpack")
+    assert client.heard()[0]["action"] == 4
+    assert client.say(b"\x81\xa6action\x00", Format.MSGPACK) == [{"action": 0}]
+    assert "MessagePack" in only(client.say(b"\xc1", Format.MSGPACK))["error"]["message"]
+
+
+# -- ending
+
+
+def test_close_is_answered_and_the_connection_is_gone(world):
+    client = world.client("v=5")
+    key = only(client.heard())["connectionDetails"]["connectionKey"]
+    assert client.say({"action": 7}) == [{"action": 8}]
+    assert client.closed[0] == 1000
+    again = only(world.client(f"v=5&resume={key}").heard())
+    assert again["error"]["code"] == 80018
+
+
+def test_disconnect_ends_the_socket_but_not_the_connection(world):
+    client = world.client("v=5")
+    key = only(client.heard())["connectionDetails"]["connectionKey"]
+    assert only(client.say({"action": 5}))["action"] == 6
+    client.drop()
+    assert "error" not in only(world.client(f"v=5&resume={key}").heard())
+
+
+# -- resume
+
+
+@pytest.fixture
+def dropped(world):
+    """A connection that published, was ACKed, and dropped: its first frame and its key."""
+    client = world.client("v=5")
+    connected = only(client.heard())
+    assert only(client.publish("c", 0, {"data": "a"}))["action"] == 1
+    client.drop()
+    return connected, connected["connectionDetails"]["connectionKey"]
+
+
+def test_a_connection_is_resumed_by_its_key_within_its_time(world, dropped):
+    connected, key = dropped
+    world.later(119_999)
+    again = only(world.client(f"v=5&resume={key}").heard())
+    assert again["connectionId"] == connected["connectionId"]
+    assert "error" not in again
+
+
+def test_after_its_time_a_new_connection_says_that_the_old_one_is_gone(world, dropped):
+    connected, key = dropped
+    world.later(120_001)
+    again = only(world.client(f"v=5&resume={key}").heard())
+    assert again["connectionId"] != connected["connectionId"]
+    assert again["error"]["code"] == 80018
+
+
+def test_in_2021_a_failed_resume_has_its_own_code(world):
+    assert only(world.client("resume=nonsense").heard())["error"]["code"] == 80008
+
+
+def test_recover_takes_a_recovery_key(world, dropped):
+    connected, key = dropped
+    for recover in (json.dumps({"connectionKey": key, "msgSerial": 1, "channelSerials": {}}), f"{key}:5:1"):
+        client = world.client(f"v=5&recover={recover}")
+        assert only(client.heard())["connectionId"] == connected["connectionId"]
+        client.drop()
+
+
+def test_another_apps_key_can_not_resume_a_connection(world, dropped):
+    _, key = dropped
+    other = world.service.add_key(world.service.add_app()).api_key
+    assert only(world.client(f"v=5&resume={key}", key=other).heard())["error"]["code"] == 80018
+
+
+def test_another_client_id_can_not_resume_a_connection(world, dropped):
+    _, key = dropped
+    assert only(world.client(f"v=5&resume={key}&clientId=x").heard())["error"]["code"] == 80018
+
+
+def test_after_a_resume_a_repeat_is_acknowledged_again_but_not_delivered(world, dropped):
+    _, key = dropped
+    listener = world.client()
+    listener.attach("c")
+    client = world.client(f"v=5&resume={key}")
+    client.heard()
+    assert only(client.publish("c", 0, {"data": "a"}))["action"] == 1
+    assert listener.heard() == []
+    assert only(client.publish("c", 1, {"data": "b"}))["msgSerial"] == 1
+    assert only(listener.heard())["messages"][0]["data"] == "b"
+
+
+def test_after_a_resume_a_nack_is_repeated_too(world):
+    client = world.client("v=5")
+    key = only(client.heard())["connectionDetails"]["connectionKey"]
+    assert only(client.publish("c", 0))["action"] == 2
+    client.drop()
+    assert only(world.client(f"v=5&resume={key}").publish("c", 0))["action"] == 2
+
+
+def test_a_newer_socket_takes_the_connection_from_an_open_one(world):
+    client = world.client("v=5")
+    key = only(client.heard())["connectionDetails"]["connectionKey"]
+    world.client(f"v=5&resume={key}")
+    frame = only(client.heard())
+    assert (frame["action"], frame["error"]["code"]) == (6, 80016)
+    assert client.closed
+    client.drop()
+    assert "error" not in only(world.client(f"v=5&resume={key}").heard())
+
+
+# -- limits
+
+
+def test_channels_per_connection_are_limited(make_world):
+    client = make_world(limits={"max_channels": 2}).client()
+    client.attach("a")
+    client.attach("b")
+    assert error_of(client.attach("c")) == 90010
+    assert only(client.attach("b"))["action"] == 11
+    client.say({"action": 12, "channel": "a"})
+    assert only(client.attach("c"))["action"] == 11
+
+
+def test_rates_are_not_enforced_unless_asked(world):
+    client = world.client("echo=false")
+    assert all(only(client.publish("c", n, {"data": "x"}))["action"] == 1 for n in range(600))
+
+
+def test_a_publisher_that_is_too_fast_is_refused_then_ended(make_world):
+    world = make_world(enforce_rates=True, limits={"max_inbound_rate": 5, "max_channel_rate": 99})
+    client = world.client("v=5")
+    client.heard()
+    answers = [only(client.publish("c", n, {"data": "x"})) for n in range(10)]
+    assert [answer["action"] for answer in answers] == [1] * 5 + [2] * 5
+    assert answers[5]["error"]["code"] == 42911
+    assert client.publish("c", 10, {"data": "x"})[0]["error"]["code"] == 42921
+    assert client.closed
+    world.later(1_000)
+
+
+def test_a_second_later_the_rate_begins_anew(make_world):
+    world = make_world(enforce_rates=True, limits={"max_inbound_rate": 1})
+    client = world.client()
+    assert [only(client.publish("c", n, {"data": "x"}))["action"] for n in (0, 1)] == [1, 2]
+    world.later(1_000)
+    assert only(client.publish("c", 2, {"data": "x"}))["action"] == 1
+
+
+def test_a_channel_has_its_own_rate(make_world):
+    world = make_world(enforce_rates=True, limits={"max_channel_rate": 1})
+    client = world.client()
+    client.publish("c", 0, {"data": "x"})
+    assert only(client.publish("c", 1, {"data": "x"}))["error"]["code"] == 42913
+    assert only(client.publish("d", 2, {"data": "x"}))["action"] == 1
+
+
+def test_far_too_many_frames_end_the_connection(make_world):
+    client = make_world(enforce_rates=True, limits={"max_inbound_rate": 2}).client()
+    client.heard()
+    for _ in range(8):
+        assert client.say({"action": 0}) == [{"action": 0}]
+    assert client.say({"action": 0})[0]["error"]["code"] == 42924
+    assert client.closed
+
+
+def test_dropped_connections_and_idle_channels_are_forgotten(world):
+    for n in range(10):
+        client = world.client()
+        client.publish(f"c{n}", 0, {"data": "x"})
+        client.drop()
+    assert len(world.service.connections) == len(world.app.channels) == 10
+    world.later(121_000)
+    assert not world.service.connections
+    assert not world.app.channels

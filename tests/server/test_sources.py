@@ -1,0 +1,27 @@
+"""Seeded, everything is foreseen; unseeded, nothing is."""
+
+import time
+
+from ablykit.server.sources import ARTICLE_DAY, Clock, Ids
+
+
+def test_a_seeded_clock_ticks_once_each_time_it_is_asked():
+    clock = Clock(1)
+    assert [clock.now() for _ in range(3)] == [ARTICLE_DAY, ARTICLE_DAY + 1, ARTICLE_DAY + 2]
+
+
+def test_an_unseeded_clock_tells_the_time():
+    before = time.time() * 1000
+    assert before - 1 <= Clock(None).now() <= time.time() * 1000
+
+
+def test_seeded_names_are_the_same_and_each_kind_has_its_own_stream():
+    one, two = Ids(7), Ids(7)
+    one.new("key", 4)
+    assert one.new("connection", 10) == two.new("connection", 10)
+    assert one.new("connection", 10) != one.new("connection", 10)
+    assert Ids(8).new("connection", 10) != Ids(7).new("connection", 10)
+
+
+def test_unseeded_names_differ():
+    assert len({Ids(None).new("key", 12) for _ in range(50)}) == 50
