@@ -10,9 +10,12 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from ablykit.terminal import Printer
 
 app = typer.Typer(
     name="ablykit",
@@ -155,6 +158,7 @@ def lab(context: typer.Context) -> None:
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
         f"--LabApp.app_settings_dir={HERE / 'lab_settings'}",
+        *(["--allow-root"] if _is_root() else []),
         *context.args,
     ]
     raise typer.Exit(subprocess.call(arguments, env=_lab_environment()))
@@ -165,14 +169,13 @@ def main() -> None:
     app()
 
 
-async def _connect(url: str | None, printer: "object", *, stay: bool, ca_file: str | None) -> int:
+async def _connect(url: str | None, printer: "Printer", *, stay: bool, ca_file: str | None) -> int:
     from contextlib import ExitStack
 
     from ablykit.server import LocalAbly
-    from ablykit.terminal import Printer, converse
+    from ablykit.terminal import converse
     from ablykit.wire import connect as connect_wire
 
-    assert isinstance(printer, Printer)
     with ExitStack() as stack:
         if url is None:
             ably = stack.enter_context(LocalAbly())
@@ -221,9 +224,14 @@ def _notebooks() -> Path:
     return copy.resolve()
 
 
+def _is_root() -> bool:
+    """Whether this is root, as in many containers; JupyterLab wants to be told that it is meant."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def _lab_environment() -> dict[str, str]:
     """The environment for JupyterLab; where HOME can't be written, its files go elsewhere."""
-    environment = dict(os.environ)
+    environment = {"PYTHONSTARTUP": str(HERE / "lab_settings" / "startup.py")} | os.environ
     home = Path(environment.get("HOME") or "~").expanduser()
     if os.access(home, os.W_OK):
         return environment

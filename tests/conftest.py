@@ -1,6 +1,5 @@
 """What tests share: servers of their own, and foreign clients for them."""
 
-import asyncio
 import os
 import ssl
 import threading
@@ -8,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from ablykit.server import LocalAbly
+
+from tests import foreign
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,14 @@ def local() -> Iterator[Callable[..., LocalAbly]]:
         ably.stop()
 
 
+@pytest.fixture(autouse=True)
+def foreign_connections() -> Iterator[None]:
+    """No test leaves a connection open."""
+    yield
+    for connection in list(foreign.connect.opened):
+        connection.close()
+
+
 @pytest.fixture
 def ably(local: Callable[..., LocalAbly]) -> LocalAbly:
     return local(seed=1)
@@ -46,10 +55,6 @@ def no_leftovers() -> Iterator[None]:
 
 def trusting(ably: LocalAbly) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=ably.ca_pem)
-
-
-def run(coroutine: object) -> object:
-    return asyncio.run(coroutine)  # type: ignore[arg-type]
 
 
 def needs(program: str, found: str | None) -> str:

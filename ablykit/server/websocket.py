@@ -23,6 +23,9 @@ from ablykit.server.session import Session
 CLOSE_TIMEOUT = 2.0
 """How long a client may take to answer a close, in seconds."""
 
+SLOW_TIMEOUT = 30.0
+"""How long a client that reads too slowly may take to read why it is ended, in seconds."""
+
 MAX_WAITING = 16 * 1024 * 1024
 """How many bytes may wait for a client that does not read them."""
 
@@ -106,7 +109,8 @@ class WebSocket(asyncio.Protocol):
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._flush()
-        self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
+        timeout = SLOW_TIMEOUT if self._giving_up else CLOSE_TIMEOUT
+        self._set_timer(timeout, self._transport.abort)
 
     def shut_down(self, error: AblyError) -> None:
         """The service stops: say so, and close."""
@@ -151,7 +155,8 @@ class WebSocket(asyncio.Protocol):
                 self._transport.write(data)
             else:
                 self._transport.close()
-        if self._ws.close_expected() and not self._transport.is_closing():
+        closing = self._ws.close_expected() and not self._transport.is_closing()
+        if closing and not self._giving_up:
             self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
 
     def _watch_silence(self) -> None:

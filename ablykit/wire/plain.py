@@ -128,7 +128,7 @@ class _Thread:
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="ablykit-wire", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(loop,), name="ablykit-wire", daemon=True)
         self._thread.start()
         return loop
 
@@ -139,8 +139,12 @@ class _Thread:
         self._loop = self._thread = None
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
 
 
 _thread = _Thread()

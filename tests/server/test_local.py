@@ -1,0 +1,238 @@
+"""LocalAbly: quick to start, gone without a trace, the same on every seeded run."""
+
+import json
+import logging
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from ablykit import runtime
+from ablykit.protocol import AblyError
+from ablykit.server import LocalAbly
+
+
+
+from tests.conftest import trusting
+from tests.foreign import ConnectionClosed, connect
+
+
+def talk(ably, *frames, query="heartbeats=false", answers=None):
+    """A short conversation over wss, as text: what came."""
+    url = f"{ably.tls_url}/?key={ably.key.reveal()}&{query}"
+    with connect(url, ssl=trusting(ably)) as ws:
+        heard = [ws.recv(timeout=5)]
+        for frame in frames:
+            ws.send(json.dumps(frame))
+        heard += [ws.recv(timeout=5) for _ in range(len(frames) if answers is None else answers)]
+    return heard
+
+
+ATTACH = {"action": 10, "channel": "c"}
+PUBLISH = {"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]}
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_it_leaves_no_thread_no_port_and_no_file():
+    with LocalAbly() as ably:
+        ca_file = Path(ably.ca_file)
+        assert ca_file.read_text() == ably.ca_pem
+        ports = ably.port, ably.tls_port
+        talk(ably, ATTACH)
+        idle = connect(f"{ably.tls_url}/?key={ably.key.reveal()}", ssl=trusting(ably))
+        json.loads(idle.recv())
+    assert not ca_file.exists()
+    assert all(runtime.find(f"ws://127.0.0.1:{port}") is None for port in ports)
+    for port in ports:
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", port), timeout=1)
+    said = json.loads(idle.recv(timeout=5))
+    assert (said["action"], said["error"]["code"]) == (6, 80003)
+    with pytest.raises(ConnectionClosed):
+        idle.recv(timeout=5)
+
+
+def test_stopping_twice_is_stopping_once(ably):
+    ably.stop()
+    ably.stop()
+    assert "stopped" in repr(ably)
+
+
+def test_seeded_it_says_the_same_on_every_run(local):
+    runs = []
+    for _ in range(2):
+        ably = local(seed=1)
+        heard = talk(ably, ATTACH, PUBLISH, answers=3) + talk(ably, {"action": 10}, query="v=5")
+        runs.append((ably.key.reveal(), ably.limited_key.reveal(), heard))
+    assert runs[0] == runs[1]
+    assert local(seed=2).key != local(seed=1).key
+    assert local().key != local().key
+
+
+def test_it_says_when_a_port_is_taken(local):
+    first = local()
+    with pytest.raises(OSError, match=f"port {first.port}.*Choose another"):
+        LocalAbly(port=first.port)
+    with pytest.raises(OSError, match=f"port {first.port}"):
+        LocalAbly(tls_port=first.port)
+
+
+@pytest.mark.parametrize("options", [{"keys": ["nonsense"]}, {"heartbeat_interval": 5}])
+def test_bad_options_are_refused_before_anything_starts(options):
+    before = threading.active_count()
+    with pytest.raises((AblyError, ValueError)):
+        LocalAbly(**options)
+    assert threading.active_count() == before
+
+
+def test_keys_of_ones_own_are_taken(local):
+    ably = local(keys=["app.one:secret-one", "app.two:secret-two", "other.x:secret-x"])
+    assert ably.key.reveal() == "app.one:secret-one"
+    for key in ("app.two:secret-two", "other.x:secret-x"):
+        with connect(f"{ably.tls_url}/?key={key}", ssl=trusting(ably)) as ws:
+            assert json.loads(ws.recv())["action"] == 4
+
+
+def test_a_new_key_works_at_once_and_only_as_far_as_it_may(ably):
+    key = ably.new_key({"a": ["subscribe"]})
+    with connect(f"{ably.tls_url}/?key={key.reveal()}", ssl=trusting(ably)) as ws:
+        ws.recv()
+        ws.send(json.dumps({"action": 10, "channel": "b"}))
+        assert json.loads(ws.recv())["error"]["code"] == 40160
+    assert key.name in runtime.find(ably.url).api_keys
+
+
+def test_a_cut_line_is_cut_without_a_word(ably):
+    ws = connect(f"{ably.tls_url}/?key={ably.key.reveal()}", ssl=trusting(ably))
+    ws.recv()
+    ably.disconnect_all()
+    with pytest.raises(ConnectionClosed):
+        ws.recv(timeout=5)
+    assert ws.close_code == 1006
+
+
+def test_it_listens_on_loopback_unless_told_otherwise(local):
+    ably = local()
+    assert ably.host == "127.0.0.1"
+    everywhere = local(host="0.0.0.0")
+    assert everywhere.url.startswith("ws://127.0.0.1:")
+    talk(everywhere)
+
+
+def test_with_ipv6_it_is_reached_by_its_address(local):
+    try:
+        ably = local(host="::1")
+    except OSError as error:
+        assert "::1" in str(error)
+    else:
+        assert ably.url.startswith("ws://[::1]:")
+        talk(ably)
+
+
+def test_the_certificate_is_good_for_localhost_by_name_and_number(ably):
+    for host in ("localhost", "127.0.0.1"):
+        with socket.create_connection(("127.0.0.1", ably.tls_port)) as raw:
+            with trusting(ably).wrap_socket(raw, server_hostname=host) as tls:
+                assert tls.version() in ("TLSv1.2", "TLSv1.3")
+    with socket.create_connection(("127.0.0.1", ably.tls_port)) as raw, pytest.raises(ssl.SSLError):
+        trusting(ably).wrap_socket(raw, server_hostname="example.com")
+
+
+@pytest.mark.parametrize("breakage", ["ssl-cert-file", "home", "tmp"])
+def test_it_works_in_odd_environments(breakage, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    environment = {
+        "ssl-cert-file": {"SSL_CERT_FILE": str(tmp_path / "nothing.pem")},
+        "home": {"HOME": str(locked)},
+        "tmp": {"TMPDIR": str(tmp_path / "not-there")},
+    }[breakage]
+    script = (
+        "import ablykit\n"
+        "with ablykit.LocalAbly() as ably:\n"
+        "    with ablykit.open(f'{ably.tls_url}?key={ably.key}') as conn:\n"
+        "        print(conn.recv()['action'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == "4\n", done.stderr
+
+
+def test_junk_on_the_port_is_no_news_and_no_end(ably, caplog):
+    with caplog.at_level(logging.WARNING):
+        for junk in (b"\x16\x03\x01junk", b"GET\r\n\r\n", b"\x00" * 100):
+            with socket.create_connection(("127.0.0.1", ably.port)) as raw:
+                raw.sendall(junk)
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(4096):
+                    pass
+    talk(ably)
+
+
+def http(ably, path, *, secure=False, **options):
+    url = f"{'https' if secure else 'http'}://127.0.0.1:{ably.tls_port if secure else ably.port}{path}"
+    context = trusting(ably) if secure else None
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, **options), context=context) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_time_is_told_over_http_on_the_same_port(local, secure):
+    import time
+
+    status, headers, body = http(local(), "/time", secure=secure)
+    assert (status, headers["content-type"]) == (200, "application/json")
+    (told,) = json.loads(body)
+    assert abs(told - time.time() * 1000) < 60_000
+
+
+def test_http_speaks_messagepack_to_who_asks(ably):
+    _, headers, body = http(ably, "/time", headers={"Accept": "application/x-msgpack"})
+    assert headers["content-type"] == "application/x-msgpack"
+    assert body[0] == 0x91
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status", "code"),
+    [
+        ("/nothing", {}, 404, 40400),
+        ("/", {}, 404, 40400),
+        ("/time", {"method": "DELETE"}, 405, 40500),
+        ("/apps", {"method": "POST", "data": b"{}"}, 404, 40400),
+    ],
+)
+def test_http_errors_are_ablys(ably, path, options, status, code):
+    got, headers, body = http(ably, path, **options)
+    assert got == status
+    assert json.loads(body)["error"]["code"] == code
+    assert headers["x-ably-errorcode"] == str(code)
+
+
+def test_a_sandbox_makes_apps_with_the_keys_that_are_asked_for(local):
+    ably = local(sandbox=True)
+    body = json.dumps({"keys": [{}, {"capability": '{"a":["subscribe"]}'}]}).encode()
+    status, _, answer = http(ably, "/apps", method="POST", data=body)
+    made = json.loads(answer)
+    assert status == 201
+    assert [key["keyStr"].startswith(made["appId"]) for key in made["keys"]] == [True, True]
+    with connect(f"{ably.url}/?key={made['keys'][1]['keyStr']}") as ws:
+        assert json.loads(ws.recv())["action"] == 4
+        ws.send('{"action":10,"channel":"b"}')
+        assert json.loads(ws.recv())["error"]["code"] == 40160
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"keys":5}', b'{"keys":[5]}', b'{"keys":[{"capability":"x"}]}'])
+def test_a_bad_app_is_refused(local, body):
+    status, _, answer = http(local(sandbox=True), "/apps", method="POST", data=body)
+    assert status == 400
+    assert json.loads(answer)["error"]["code"] in (40000, 40001)

@@ -1,0 +1,155 @@
+"""The endpoint itself: heartbeats, close, frames too large, clients that do not read; and anything at all."""
+
+import json
+import socket
+import time
+
+import pytest
+from ablykit.server import LocalAbly
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+
+
+from tests.conftest import trusting
+from tests.foreign import ConnectionClosed, connect
+
+
+def opened(ably, query=""):
+    ws = connect(f"{ably.tls_url}/?key={ably.key.reveal()}&{query}", ssl=trusting(ably))
+    ws.recv(timeout=5)
+    return ws
+
+
+def test_silence_is_broken_by_a_heartbeat_in_time(local):
+    ws = opened(local(heartbeat_interval=50))
+    before = time.monotonic()
+    assert [json.loads(ws.recv(timeout=5)) for _ in range(3)] == [{"action": 0}] * 3
+    assert time.monotonic() - before >= 0.12
+
+
+def test_another_frame_puts_the_heartbeat_off(local):
+    ws = opened(local(heartbeat_interval=400))
+    for _ in range(6):
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=0.1)
+        ws.send('{"action":0,"id":"x"}')
+        assert json.loads(ws.recv(timeout=5)) == {"action": 0, "id": "x"}
+
+
+def test_without_heartbeats_websocket_pings_go_instead(local):
+    ably = local(heartbeat_interval=30, sandbox=True)
+    raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
+    raw.sendall(
+        f"GET /?key={ably.key.reveal()}&heartbeats=false HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    heard = b""
+    while heard.count(b"\x89\x00") < 3:
+        heard += raw.recv(4096)
+    assert b'{"action":0}' not in heard
+    raw.close()
+
+
+def test_a_frame_over_max_frame_size_is_told_and_ends_the_connection(ably):
+    ws = opened(ably)
+    ws.send(json.dumps({"action": 10, "channel": "x" * 262_144}))
+    error = json.loads(ws.recv(timeout=5))["error"]
+    assert error["code"] == 40009
+    assert "262144" in error["message"]
+    with pytest.raises(ConnectionClosed):
+        ws.recv(timeout=5)
+    assert ws.close_code == 1009
+    opened(ably)
+
+
+def test_a_fragmented_message_is_put_together(ably):
+    ws = opened(ably)
+    ws.send(['{"acti', 'on":0,"i', 'd":"whole"}'])
+    assert json.loads(ws.recv(timeout=5)) == {"action": 0, "id": "whole"}
+
+
+def test_a_client_that_does_not_read_is_ended_before_it_costs_memory(local, monkeypatch):
+    from ablykit.server import websocket
+
+    monkeypatch.setattr(websocket, "MAX_WAITING", 200_000)
+    ably = local()
+    lazy = opened(ably, "v=5&heartbeats=false")
+    lazy.send('{"action":10,"channel":"c"}')
+    lazy.recv(timeout=5)
+    busy = opened(ably, "v=5&echo=false&heartbeats=false")
+    for n in range(400):
+        busy.send(json.dumps({"action": 15, "channel": "c", "msgSerial": n, "messages": [{"data": "x" * 60_000}]}))
+        assert json.loads(busy.recv(timeout=5))["action"] == 1
+    heard = []
+    with pytest.raises(ConnectionClosed):
+        while True:
+            heard.append(json.loads(lazy.recv(timeout=10)))
+    assert heard[-1]["error"]["code"] == 42915
+    assert len(heard) < 400
+
+
+@pytest.fixture(scope="module")
+def target():
+    with LocalAbly(sandbox=True) as ably:
+        yield ably
+
+
+junk = (
+    st.text(max_size=200)
+    | st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+            st.sampled_from("action channel msgSerial messages flags params id data error auth presence".split()) | st.text(max_size=5),
+            inner,
+            max_size=6,
+        ),
+        max_leaves=15,
+    ).map(json.dumps)
+    | st.tuples(st.integers(-1, 25), st.dictionaries(st.sampled_from(["channel", "msgSerial", "messages", "flags", "params", "channelSerial"]), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.text(max_size=4), st.integers()), max_size=2), max_size=4)).map(
+        lambda pair: json.dumps({"action": pair[0], **pair[1]})
+    )
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(junk, min_size=1, max_size=6), st.sampled_from(["", "v=5", "format=msgpack", "v=6&format=msgpack&echo=false"]))
+def test_anything_at_all_may_be_typed(target, typed, query):
+    """Every answer is a frame, an error says what was wrong, and the server lives on."""
+    with connect(f"{target.url}/?key={target.key.reveal()}&{query}") as ws:
+        ws.recv(timeout=5)
+        try:
+            for frame in typed:
+                ws.send(frame)
+            ws.send('{"action":0,"id":"last"}')
+            while True:
+                raw = ws.recv(timeout=5)
+                frame = json.loads(raw) if isinstance(raw, str) else unpacked(raw)
+                assert isinstance(frame["action"], int)
+                if frame.get("error"):
+                    assert frame["error"]["code"] >= 40000
+                    assert "Traceback" not in frame["error"]["message"]
+                    assert len(frame["error"]["message"]) > 20
+                if frame.get("id") == "last":
+                    break
+        except ConnectionClosed:
+            assert ws.close_code in (1000, 1007, 1009)
+    with connect(f"{target.url}/?key={target.key.reveal()}") as ws:
+        assert json.loads(ws.recv(timeout=5))["action"] == 4
+
+
+def unpacked(raw):
+    import msgspec
+
+    return msgspec.msgpack.decode(raw)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=80))
+def test_any_query_is_answered_with_a_frame(target, query):
+    from urllib.parse import quote
+
+    with connect(f"{target.url}/?{quote(query, safe='=&%?+')}") as ws:
+        assert json.loads(ws.recv(timeout=5))["action"] in (4, 9)

@@ -1,0 +1,241 @@
+"""The command line, as a stranger uses it: at a terminal, in a pipe, in a script."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.terminal import Terminal
+
+ABLYKIT = (sys.executable, "-m", "ablykit")
+
+
+def run(*arguments, stdin="", **options):
+    return subprocess.run(
+        [*ABLYKIT, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+@pytest.fixture
+def terminal():
+    opened = []
+
+    def make(*arguments, **options):
+        opened.append(Terminal(*ABLYKIT, *arguments, **options))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def serving():
+    """A server started as a program: its facts, and the process."""
+    started = []
+
+    def make(*arguments):
+        process = subprocess.Popen([*ABLYKIT, "serve", "--json", *arguments], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return json.loads(process.stdout.readline()), process
+
+    yield make
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+# -- serve
+
+
+def test_serve_json_tells_all_a_program_needs_in_its_first_line(serving):
+    facts, process = serving("--seed", "1")
+    assert set(facts) == {"url", "tls_url", "key", "ca_file"}
+    assert os.path.exists(facts["ca_file"])
+    done = run("connect", f"{facts['tls_url']}/?key={facts['key']}", "--pretty", stdin='{"action":0}\n')
+    assert done.returncode == 0
+    assert '"action": 0' in done.stdout
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 0
+    assert not os.path.exists(facts["ca_file"])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_serve_ends_cleanly(serving, sent):
+    _, process = serving()
+    process.send_signal(sent)
+    assert process.wait(timeout=10) == 0
+
+
+def test_serve_takes_its_options(serving):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    facts, _ = serving(
+        "--port", str(port), "--key", "app.one:secret-one", "--key", "app.two:secret-two", "--sandbox",
+        "--heartbeat-interval", "1234", "--max-message-size", "77", "--enforce-rates",
+    )  # fmt: skip
+    assert facts["url"] == f"ws://127.0.0.1:{port}"
+    assert facts["key"] == "app.one:secret-one"
+    done = run("connect", f"{facts['url']}/?key=app.two:secret-two")
+    details = json.loads(done.stdout.splitlines()[0])["connectionDetails"]
+    assert (details["maxIdleInterval"], details["maxMessageSize"]) == (1234, 77)
+
+
+def test_serve_has_a_banner_with_a_line_to_paste(terminal):
+    one = terminal("serve")
+    line = one.wait_for(r'ablykit connect "(wss://127\.0\.0\.1:\d+/\?key=[\w.]+:\*\*\*\*)"').group(1)
+    done = run("connect", line, stdin='{"action":10,"channel":"c"}\n')
+    assert [json.loads(answer)["action"] for answer in done.stdout.splitlines()] == [4, 11, 8]
+    one.press(b"\x03")
+    assert one.exit_code() == 0
+    assert "Traceback" not in one.seen
+
+
+def test_serve_says_when_a_port_is_taken():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port))
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--key", "nonsense"], 1, "Not an API key"),
+        (["--port", "99999999"], 1, "port"),
+        (["--port", "x"], 2, "valid"),
+        (["--heartbeat-interval", "1"], 2, "10"),
+        (["--host", "no.such.host.invalid"], 1, "no.such.host.invalid"),
+    ],
+)
+def test_serve_refuses_bad_options_in_plain_words(arguments, code, says):
+    done = run("serve", *arguments)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- connect
+
+
+def test_connect_alone_brings_its_own_server():
+    done = run("connect", stdin='{"action":10,"channel":"c"}\nnonsense\n')
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["action"] for answer in answers] == [4, 11, 9, 8]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_connect_at_a_terminal_is_a_conversation(terminal):
+    one = terminal("connect")
+    one.wait_for(r"Connected to wss://.*\*\*\*\*\. Type a frame")
+    one.wait_for('"action":4')
+    one.type('{"action": 10}')
+    one.wait_for("Missing channel identifier")
+    one.type('{"action": 10, "channel": "my_channel"}')
+    one.wait_for('"action":11,"flags":983040')
+    one.press(b"\x04")
+    one.wait_for('"action":8')
+    assert one.exit_code() == 0
+
+
+def test_connect_ends_on_ctrl_c(terminal):
+    one = terminal("connect", "--pretty")
+    one.wait_for('"maxIdleInterval": 15000')
+    one.press(b"\x03")
+    assert one.exit_code() == 130
+    assert "Traceback" not in one.seen
+
+
+def test_connect_explains(terminal):
+    done = run("connect", "--explain", stdin='{"action":10,"channel":"c"}\n')
+    assert "CONNECTED (action 4)" in done.stdout
+    assert "PRESENCE_SUBSCRIBE" in done.stdout
+
+
+def test_a_refusal_has_an_exit_code(ably):
+    done = run("connect", ably.tls_url)
+    assert json.loads(done.stdout)["error"]["code"] == 40101
+    assert (done.returncode, done.stderr) == (1, "Closed: 1000 40101\n")
+
+
+def test_a_lost_connection_has_an_exit_code(ably):
+    process = subprocess.Popen(
+        [*ABLYKIT, "connect", "--stay", f"{ably.tls_url}/?key={ably.key}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert json.loads(process.stdout.readline())["action"] == 4
+    ably.disconnect_all()
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (1, "Closed: 1006\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("wss://127.0.0.1:1", "Nothing answers"),
+        ("nonsense", "Not a WebSocket URL"),
+        ("wss://127.0.0.1:1/?key=a.b:****", "not known here"),
+    ],
+)
+def test_what_can_not_be_reached_is_told_in_plain_words(url, says):
+    done = run("connect", url)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_messagepack_is_shown_and_typed_as_json(ably):
+    done = run("connect", f"{ably.tls_url}/?key={ably.key}&format=msgpack", stdin='{"action":0,"id":"x"}\nnonsense\n')
+    assert [json.loads(line)["action"] for line in done.stdout.splitlines()] == [4, 0, 9, 8]
+
+
+# -- explain, lab, help
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("11", "ATTACHED (action 11)"),
+        ("983040", "PRESENCE_SUBSCRIBE"),
+        ("40160", "capability_denied"),
+        ('{"action":10}', "ATTACH (action 10)"),
+        ("channelSerial", "TR4c"),
+    ],
+)
+def test_explain_explains(what, says):
+    done = run("explain", what)
+    assert says in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("what", ["nonsense", "{", "123456789"])
+def test_explain_says_when_there_is_nothing_to_explain(what):
+    done = run("explain", what)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ablykit: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_lab_without_notebooks_or_a_place_for_them_says_what_to_do(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = run("lab", "--version", cwd=empty)
+    shipped = "ablykit-notebooks" in done.stderr
+    assert shipped or "run this in the project's folder" in done.stderr
+
+
+def test_help_is_for_newcomers():
+    done = run("--help")
+    for command in ("serve", "connect", "explain", "lab"):
+        assert command in done.stdout
+        assert "Usage" in run(command, "--help").stdout
+    assert run().returncode in (0, 2)

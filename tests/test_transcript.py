@@ -1,0 +1,76 @@
+"""What crossed the wire, written down."""
+
+import threading
+
+from ablykit.protocol import ApiKey
+from ablykit.protocol.credentials import forget, remember
+from ablykit.transcript import Transcript, line
+
+
+def test_entries_are_numbered_and_tell_what_they_are():
+    transcript = Transcript()
+    transcript.record("a", "out", "wss://h/", "open")
+    transcript.record("a", "in", '{"action":11,"channel":"c","flags":4}')
+    transcript.record("a", "out", "junk")
+    transcript.record("a", "in", b"\x81\xa6action\x00")
+    transcript.record("a", "in", "[1]")
+    assert [e.number for e in transcript] == [0, 1, 2, 3, 4]
+    assert [e.action for e in transcript] == ["WebSocket open", "ATTACHED", "not a frame", "HEARTBEAT", "not a frame"]
+    assert (transcript[1].channel, transcript[1].summary, transcript[1].size) == ("c", "RESUMED", 37)
+    assert transcript[3].text == '{"action": 0}'
+    assert line(transcript[2]) == "   2 → not a frame  junk"
+    assert transcript.began == transcript[0].at
+
+
+def test_what_falls_out_is_counted():
+    transcript = Transcript(max_entries=3)
+    for n in range(5):
+        transcript.record("a", "in", f'{{"action":{n}}}')
+    assert (len(transcript), transcript.lost) == (3, 2)
+    assert [e.number for e in transcript.since(0)] == [2, 3, 4]
+    assert [e.number for e in transcript.since(4)] == [4]
+    assert str(transcript).startswith("(2 earlier entries fell out)")
+    assert str(Transcript()) == "(nothing yet)"
+
+
+def test_listeners_hear_until_they_stop():
+    transcript, heard = Transcript(), []
+    stop = transcript.listen(lambda entry: heard.append(entry.number))
+    transcript.record("a", "in", "x")
+    stop()
+    stop()
+    transcript.record("a", "in", "x")
+    assert heard == [0]
+
+
+def test_threads_may_record_at_once():
+    transcript = Transcript()
+    threads = [
+        threading.Thread(target=lambda: [transcript.record("a", "in", "x") for _ in range(200)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [e.number for e in transcript] == list(range(800))
+
+
+def test_a_known_secret_is_never_written_down():
+    key = ApiKey("a", "b", "s3cr3t-value")
+    remember(key)
+    try:
+        transcript = Transcript()
+        transcript.record("a", "out", '{"data":"s3cr3t-value"}')
+        transcript.record("a", "out", b"\xacs3cr3t-value")
+        assert transcript[0].raw == '{"data":"****"}'
+        assert b"s3cr3t" not in transcript[1].raw
+        assert transcript[1].size == 13
+    finally:
+        forget(key)
+
+
+def test_hostile_names_are_made_visible():
+    transcript = Transcript()
+    transcript.record("a", "in", '{"action":11,"channel":"\\u001b[31m\\u202e"}')
+    assert transcript[0].channel == "\\u001b[31m\\u202e"
+    assert "\x1b" not in str(transcript)

@@ -1,0 +1,219 @@
+"""A raw connection: what goes out, what comes in, and what is said when nothing does."""
+
+import asyncio
+import json
+import threading
+import time
+
+import ablykit
+import pytest
+from ablykit import wire
+from ablykit.protocol import AblyError, ProtocolMessage
+from ablykit.wire import Closed, WireError, WireTimeout
+
+
+def url(ably, more="&heartbeats=false"):
+    return f"{ably.tls_url}?key={ably.key}{more}"
+
+
+@pytest.fixture
+def conn(ably):
+    with wire.open(url(ably)) as connection:
+        connection.recv("CONNECTED")
+        yield connection
+
+
+def test_a_frame_is_a_dict_and_knows_how_it_came(conn):
+    conn.send({"action": 10, "channel": "c"})
+    frame = conn.recv()
+    assert frame["flags"] == 983040
+    assert json.loads(frame.raw) == frame
+    assert frame.typed().channel == "c"
+    assert frame.explain().title.startswith("ATTACHED")
+
+
+@pytest.mark.parametrize(
+    "frame", ['{"action":0,"id":"x"}', {"action": 0, "id": "x"}, ProtocolMessage(action=0, id="x")]
+)
+def test_text_dicts_and_typed_frames_can_be_sent(conn, frame):
+    conn.send(frame)
+    assert conn.recv("HEARTBEAT") == {"action": 0, "id": "x"}
+
+
+def test_on_a_messagepack_connection_dicts_go_as_messagepack(ably):
+    with wire.open(url(ably, "&format=msgpack")) as conn:
+        assert isinstance(conn.recv().raw, bytes)
+        conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": b"\x00"}]})
+        assert conn.recv()["action"] == 1
+        assert isinstance(conn.transcript[-1].raw, bytes)
+
+
+def test_what_is_no_frame_is_kept_as_it_came(conn):
+    conn.send("junk")
+    assert conn.recv()["error"]["code"] == 40000
+    assert conn.transcript[-2].raw == "junk"
+
+
+def test_what_can_not_be_written_is_refused(conn):
+    with pytest.raises(WireError, match="can't be written"):
+        conn.send({"action": 15, "data": object()})
+
+
+def test_recv_waits_for_a_kind_and_passes_over_others(conn):
+    conn.send({"action": 10}, {"action": 10, "channel": "c"})
+    assert conn.recv("attached")["channel"] == "c"
+    with pytest.raises(ValueError, match="no action; they are"):
+        conn.recv("NONSENSE")
+
+
+def test_heartbeats_are_passed_over_unless_wanted(local):
+    ably = local(heartbeat_interval=30)
+    with wire.open(url(ably, "")) as conn:
+        conn.recv()
+        with pytest.raises(WireTimeout, match="what came: HEARTBEAT"):
+            conn.recv(timeout=0.2)
+        assert conn.recv(heartbeats=True) == {"action": 0}
+        assert conn.recv("HEARTBEAT") == {"action": 0}
+
+
+def test_a_timeout_says_what_was_waited_for_and_what_came(conn):
+    conn.send("junk")
+    with pytest.raises(WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000") as caught:
+        conn.recv("ACK", timeout=0.2)
+    assert isinstance(caught.value, TimeoutError)
+    with pytest.raises(WireTimeout, match="Waited 0.05 s for a frame; nothing came"):
+        conn.recv(timeout=0.05)
+
+
+def test_frames_gives_so_many_or_for_so_long(conn):
+    conn.send({"action": 0, "id": "1"}, {"action": 10}, {"action": 10, "channel": "c"})
+    assert [f["action"] for f in conn.frames(2)] == [9, 11]
+    conn.send({"action": 10}, {"action": 10})
+    assert len(conn.frames(seconds=0.3)) == 2
+    conn.send({"action": 10})
+    with pytest.raises(WireTimeout, match="1 of 2 frames came"):
+        conn.frames(2, timeout=0.2)
+    with pytest.raises(ValueError, match="count or a number of seconds"):
+        conn.frames()
+
+
+def test_frames_for_some_seconds_waits_them_out_even_after_the_end(ably):
+    with wire.open(ably.tls_url) as conn:
+        before = time.monotonic()
+        assert len(conn.frames(seconds=0.3)) == 1
+        assert time.monotonic() - before >= 0.3
+
+
+def test_the_end_is_told_by_whoever_asks(ably):
+    with wire.open(ably.tls_url) as conn:
+        assert conn.wait_closed() == Closed(1000, "40101")
+        assert conn.recv()["error"]["code"] == 40101
+        with pytest.raises(WireError, match=r"No frame will come: .* code 1000 \(40101\)"):
+            conn.recv()
+        with pytest.raises(WireError, match="Can't send: .* code 1000"):
+            conn.send({"action": 0})
+        assert conn.closed == Closed(1000, "40101")
+        assert [e.kind for e in conn.transcript] == ["open", "frame", "close"]
+
+
+def test_waiting_for_the_end_of_an_open_connection_times_out_with_frames_unread(conn):
+    conn.send({"action": 10})
+    with pytest.raises(WireTimeout, match="still open"):
+        conn.wait_closed(timeout=0.1)
+    assert conn.recv()["action"] == 9
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda ably: "wss://127.0.0.1:1", "Nothing answers"),
+        (lambda ably: "http://127.0.0.1", "Not a WebSocket URL"),
+        (lambda ably: "nonsense", "Not a WebSocket URL"),
+        (lambda ably: ably.tls_url.replace("wss", "ws"), "Does the port belong to the scheme"),
+        (lambda ably: ably.url.replace("ws", "wss"), "Is its port the one for wss"),
+        (lambda ably: ably.url + "/time", "ERROR"),
+    ],
+)
+def test_what_can_not_be_opened_says_why_and_what_to_look_at(ably, make, says):
+    address = make(ably)
+    if says == "ERROR":
+        with wire.open(address) as conn:
+            assert conn.recv()["error"]["code"] == 40400
+        return
+    with pytest.raises(WireError, match=says):
+        wire.open(address)
+
+
+def test_stars_for_an_unknown_secret_are_refused(ably):
+    with pytest.raises(AblyError, match="not known here"):
+        wire.open(f"{ably.tls_url}?key=some.other:****")
+
+
+def test_another_ca_is_not_trusted_but_can_be_given(ably, monkeypatch):
+    from ablykit import runtime
+
+    full = f"{ably.tls_url}?key={ably.key.reveal()}"
+    ca_file = ably.ca_file
+    monkeypatch.setattr(runtime, "find", lambda url: None)
+    with pytest.raises(WireError, match="is not trusted"):
+        wire.open(full)
+    with wire.open(full, ca_file=ca_file) as conn:
+        assert conn.recv()["action"] == 4
+
+
+def test_answers_never_stand_before_what_they_answer(conn):
+    conn.send({"action": 10, "channel": "c"})
+    conn.recv("ATTACHED")
+    for n in range(200):
+        conn.send({"action": 0, "id": f"{n}a"}, {"action": 0, "id": f"{n}b"})
+        conn.recv("HEARTBEAT")
+        conn.recv("HEARTBEAT")
+    told = [e.direction for e in conn.transcript][4:]
+    assert told == ["out", "out", "in", "in"] * 200
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_the_thread_is_there_only_while_a_connection_is(ably):
+    before = threading.active_count()
+    one, two = wire.open(url(ably)), wire.open(url(ably))
+    assert threading.active_count() == before + 1
+    one.close()
+    one.close()
+    assert two.recv()["action"] == 4
+    two.close()
+    assert threading.active_count() == before
+
+
+def test_it_works_inside_a_running_loop(ably):
+    """As in a notebook: plain calls in a cell, whose loop is running."""
+
+    async def cell():
+        with wire.open(url(ably)) as conn:
+            return conn.recv()["action"]
+
+    assert asyncio.run(cell()) == 4
+
+
+def test_it_can_be_awaited(ably):
+    async def talk():
+        async with await wire.connect(url(ably), v=5) as conn:
+            assert (await conn.recv())["action"] == 4
+            await conn.send({"action": 10}, {"action": 7})
+            return [frame["action"] async for frame in conn]
+
+    assert asyncio.run(talk()) == [9, 8]
+
+
+def test_frames_are_noted_while_nobody_reads(local):
+    ably = local(heartbeat_interval=20)
+    with wire.open(url(ably, "")) as conn:
+        noted = threading.Event()
+        conn.transcript.listen(lambda entry: noted.set() if entry.number > 4 else None)
+        assert noted.wait(5)
+
+
+def test_names_at_the_top_are_those_of_the_package():
+    assert ablykit.open is wire.open
+    assert set(ablykit.__all__) <= set(dir(ablykit))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ablykit.nonsense
