@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 
-
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
@@ -22,7 +21,10 @@ class Foreign:
 
     def __init__(self, ably, face, format, scheme):
         self.ably, self.format, self.scheme = ably, format, scheme
-        self.always = {"2021": "", "today": "v=5"}[face], {"json": "", "msgpack": "format=msgpack"}[format]
+        self.always = (
+            {"2021": "", "today": "v=5"}[face],
+            {"json": "", "msgpack": "format=msgpack"}[format],
+        )
         self.today = face == "today"
 
     def open(self, *params, key=True):
@@ -65,7 +67,9 @@ class Shell:
 def foreign(request, local):
     face, format, scheme = request.param
     # Over ws:// a key is refused, so what needs a key runs there against a sandbox.
-    return Foreign(local(seed=1, sandbox=scheme == "ws", heartbeat_interval=300), face, format, scheme)
+    return Foreign(
+        local(seed=1, sandbox=scheme == "ws", heartbeat_interval=300), face, format, scheme
+    )
 
 
 def connected(foreign, *params):
@@ -148,7 +152,10 @@ def test_8_attach_naively(foreign):
     shell = connected(foreign)
     shell.type('{"action": 10}')
     error = shell.hear()["error"]
-    assert error["message"] == "Missing channel identifier. (See https://help.ably.io/error/40000 for help.)"
+    assert (
+        error["message"]
+        == "Missing channel identifier. (See https://help.ably.io/error/40000 for help.)"
+    )
     assert (error["code"], error["statusCode"]) == (40000, 400)
 
 
@@ -203,7 +210,11 @@ def test_14_a_bad_name_and_no_rights(foreign):
     assert limited.hear()["action"] == 4
     limited.type('{"action": 10, "channel": "private:diary"}')
     frame = limited.hear()
-    assert (frame["action"], frame["channel"], frame["error"]["code"]) == (9, "private:diary", 40160)
+    assert (frame["action"], frame["channel"], frame["error"]["code"]) == (
+        9,
+        "private:diary",
+        40160,
+    )
 
 
 def test_formats_and_faces_mix_on_one_channel(local):

@@ -31,7 +31,10 @@ def test_with_a_key_it_is_the_real_one(monkeypatch):
     monkeypatch.setenv("ABLY_API_KEY", "app.id:s3cr3t")
     ably = ablykit.start(seed=1, heartbeat_interval=50)
     assert not ably.is_local
-    assert (ably.tls_url, ably.url) == ("wss://main.realtime.ably.net", "ws://main.realtime.ably.net")
+    assert (ably.tls_url, ably.url) == (
+        "wss://main.realtime.ably.net",
+        "ws://main.realtime.ably.net",
+    )
     assert "s3cr3t" not in repr(ably)
     with pytest.raises(AblyError, match="ABLY_LIMITED_KEY"):
         _ = ably.limited_key

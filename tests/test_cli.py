@@ -16,7 +16,13 @@ ABLYKIT = (sys.executable, "-m", "ablykit")
 
 def run(*arguments, stdin="", **options):
     return subprocess.run(
-        [*ABLYKIT, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False, **options
+        [*ABLYKIT, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
     )
 
 
@@ -39,7 +45,9 @@ def serving():
     started = []
 
     def make(*arguments):
-        process = subprocess.Popen([*ABLYKIT, "serve", "--json", *arguments], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*ABLYKIT, "serve", "--json", *arguments], stdout=subprocess.PIPE, text=True
+        )
         started.append(process)
         return json.loads(process.stdout.readline()), process
 
@@ -56,7 +64,9 @@ def test_serve_json_tells_all_a_program_needs_in_its_first_line(serving):
     facts, process = serving("--seed", "1")
     assert set(facts) == {"url", "tls_url", "key", "ca_file"}
     assert os.path.exists(facts["ca_file"])
-    done = run("connect", f"{facts['tls_url']}/?key={facts['key']}", "--pretty", stdin='{"action":0}\n')
+    done = run(
+        "connect", f"{facts['tls_url']}/?key={facts['key']}", "--pretty", stdin='{"action":0}\n'
+    )
     assert done.returncode == 0
     assert '"action": 0' in done.stdout
     process.send_signal(signal.SIGINT)
@@ -88,7 +98,9 @@ def test_serve_takes_its_options(serving):
 
 def test_serve_has_a_banner_with_a_line_to_paste(terminal):
     one = terminal("serve")
-    line = one.wait_for(r'ablykit connect "(wss://127\.0\.0\.1:\d+/\?key=[\w.]+:\*\*\*\*)"').group(1)
+    line = one.wait_for(r'ablykit connect "(wss://127\.0\.0\.1:\d+/\?key=[\w.]+:\*\*\*\*)"').group(
+        1
+    )
     done = run("connect", line, stdin='{"action":10,"channel":"c"}\n')
     assert [json.loads(answer)["action"] for answer in done.stdout.splitlines()] == [4, 11, 8]
     one.press(b"\x03")
@@ -194,7 +206,11 @@ def test_what_can_not_be_reached_is_told_in_plain_words(url, says):
 
 
 def test_messagepack_is_shown_and_typed_as_json(ably):
-    done = run("connect", f"{ably.tls_url}/?key={ably.key}&format=msgpack", stdin='{"action":0,"id":"x"}\nnonsense\n')
+    done = run(
+        "connect",
+        f"{ably.tls_url}/?key={ably.key}&format=msgpack",
+        stdin='{"action":0,"id":"x"}\nnonsense\n',
+    )
     assert [json.loads(line)["action"] for line in done.stdout.splitlines()] == [4, 0, 9, 8]
 
 

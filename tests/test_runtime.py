@@ -63,7 +63,9 @@ def test_withdrawn_it_is_gone(place):
 
 
 def test_what_a_killed_server_left_is_cleared_away_by_the_next(place):
-    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
     runtime.announce(Notice(6666, 7777, ("a.b:c",), "PEM", pid=int(gone.stdout)))
     (place / "8888.json").write_text("{broken")
     runtime.announce(NOTICE)

@@ -31,12 +31,29 @@ def test_not_in_what_a_connection_shows(planted, caplog, capsys):
                     shown = [repr(conn), str(conn.asynchronous), conn.url]
         with wire.open(f"{planted.tls_url}?key={planted.key}", transcript=transcript) as conn:
             conn.send({"action": 10, "channel": PLANTED}, f"key={planted.key.reveal()}")
-            shown += [repr(conn.recv("ATTACHED")), str(conn.recv("ERROR")), repr(conn.frames(seconds=0.1))]
+            shown += [
+                repr(conn.recv("ATTACHED")),
+                str(conn.recv("ERROR")),
+                repr(conn.frames(seconds=0.1)),
+            ]
             for panel in (FrameInspector(transcript), ConnectionPanel(conn)):
-                shown += [panel.html(), str(panel), str(panel._repr_mimebundle_()), str(panel.get_state())]
+                shown += [
+                    panel.html(),
+                    str(panel),
+                    str(panel._repr_mimebundle_()),
+                    str(panel.get_state()),
+                ]
             shown += [str(FrameInspector(transcript)._detail(entry.number)) for entry in transcript]
-    shown += [str(transcript), str([entry.raw for entry in transcript]), repr(planted), repr(planted.key)]
-    shown += [repr(runtime.find(planted.url)), str(ablykit.explain({"action": 15, "data": PLANTED}))]
+    shown += [
+        str(transcript),
+        str([entry.raw for entry in transcript]),
+        repr(planted),
+        repr(planted.key),
+    ]
+    shown += [
+        repr(runtime.find(planted.url)),
+        str(ablykit.explain({"action": 15, "data": PLANTED})),
+    ]
     assert PLANTED in planted.key.reveal()
     assert not [text for text in shown if PLANTED in text]
     out = capsys.readouterr()
@@ -83,7 +100,11 @@ def test_not_in_a_notebook(path, planted):
 
 
 def test_not_at_a_terminal(planted):
-    done = run("connect", f"{planted.tls_url}/?key={planted.key.reveal()}", stdin=f"{planted.key.reveal()}\n")
+    done = run(
+        "connect",
+        f"{planted.tls_url}/?key={planted.key.reveal()}",
+        stdin=f"{planted.key.reveal()}\n",
+    )
     assert done.returncode == 0
     banner = Terminal(*ABLYKIT, "serve", "--key", planted.key.reveal())
     try:

@@ -15,8 +15,18 @@ def test_entries_are_numbered_and_tell_what_they_are():
     transcript.record("a", "in", b"\x81\xa6action\x00")
     transcript.record("a", "in", "[1]")
     assert [e.number for e in transcript] == [0, 1, 2, 3, 4]
-    assert [e.action for e in transcript] == ["WebSocket open", "ATTACHED", "not a frame", "HEARTBEAT", "not a frame"]
-    assert (transcript[1].channel, transcript[1].summary, transcript[1].size) == ("c", "RESUMED", 37)
+    assert [e.action for e in transcript] == [
+        "WebSocket open",
+        "ATTACHED",
+        "not a frame",
+        "HEARTBEAT",
+        "not a frame",
+    ]
+    assert (transcript[1].channel, transcript[1].summary, transcript[1].size) == (
+        "c",
+        "RESUMED",
+        37,
+    )
     assert transcript[3].text == '{"action": 0}'
     assert line(transcript[2]) == "   2 → not a frame  junk"
     assert transcript.began == transcript[0].at
@@ -46,7 +56,8 @@ def test_listeners_hear_until_they_stop():
 def test_threads_may_record_at_once():
     transcript = Transcript()
     threads = [
-        threading.Thread(target=lambda: [transcript.record("a", "in", "x") for _ in range(200)]) for _ in range(4)
+        threading.Thread(target=lambda: [transcript.record("a", "in", "x") for _ in range(200)])
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()

@@ -16,7 +16,9 @@ def wscat(tmp_path_factory):
     npm = needs("npm", shutil.which("npm"))
     place = tmp_path_factory.mktemp("wscat")
     subprocess.run(
-        [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(place), "wscat@6"], check=True, timeout=120
+        [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(place), "wscat@6"],
+        check=True,
+        timeout=120,
     )
     return str(place / "node_modules" / ".bin" / "wscat")
 
@@ -46,7 +48,9 @@ def url(ably, more="&heartbeats=false"):
 
 def test_without_a_key_the_error_comes_and_the_connection_ends(server, shell):
     terminal = shell(server, server.tls_url)
-    terminal.wait_for(r'\{"action":9,"error":\{"message":"No authentication information provided.*"code":40101')
+    terminal.wait_for(
+        r'\{"action":9,"error":\{"message":"No authentication information provided.*"code":40101'
+    )
     terminal.wait_for("Disconnected")
 
 
@@ -73,13 +77,18 @@ def test_attach_naively_then_properly_then_publish(server, shell):
     terminal.wait_for("Missing channel identifier.*40000")
     terminal.type('{"action": 10, "channel": "my_channel"}')
     terminal.wait_for(r'"action":11,"flags":983040,"channel":"my_channel","channelSerial":"')
-    terminal.type('{"action":15,"channel":"my_channel","msgSerial":0,"messages":[{"hello":"world"}]}')
+    terminal.type(
+        '{"action":15,"channel":"my_channel","msgSerial":0,"messages":[{"hello":"world"}]}'
+    )
     terminal.wait_for(r'< \{"action":15[^<]*"messages":\[\{"hello":"world"\}\]')
     terminal.wait_for(r'< \{"action":1,"msgSerial":0,"count":1\}')
 
 
 def test_two_shells_hear_each_other(server, shell):
-    one, two = shell(server, url(server, "&heartbeats=false&echo=false")), shell(server, url(server))
+    one, two = (
+        shell(server, url(server, "&heartbeats=false&echo=false")),
+        shell(server, url(server)),
+    )
     for terminal in (one, two):
         terminal.wait_for('"action":4')
         terminal.type('{"action":10,"channel":"duet"}')
@@ -87,7 +96,7 @@ def test_two_shells_hear_each_other(server, shell):
     one.type('{"action":15,"channel":"duet","msgSerial":0,"messages":[{"data":"are you there?"}]}')
     two.wait_for('"data":"are you there[?]"')
     one.wait_for(r'< \{"action":1,')
-    assert "< {\"action\":15" not in one.seen
+    assert '< {"action":15' not in one.seen
 
 
 def test_the_ca_file_is_needed_for_trust(wscat, server):

@@ -92,7 +92,9 @@ class Explanation:
         for row in self.rows:
             note = Text(row.meaning.sentence)
             note.append(f"  {_detail(row.meaning)}", style="dim")
-            table.add_row(Text("  " * row.depth + visible(row.name)), Text(visible(row.value)), note)
+            table.add_row(
+                Text("  " * row.depth + visible(row.name)), Text(visible(row.value)), note
+            )
         head = Text(visible(self.title), style="bold").append(
             f"  {self.sentence}", style="not bold"
         )

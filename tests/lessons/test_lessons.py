@@ -32,7 +32,10 @@ def ignores_count(publishes, answers):
 
 
 def by_order(publishes, answers):
-    return {p["msgSerial"]: "ACK" if a["action"] == 1 else "NACK" for p, a in zip(publishes, answers, strict=False)}
+    return {
+        p["msgSerial"]: "ACK" if a["action"] == 1 else "NACK"
+        for p, a in zip(publishes, answers, strict=False)
+    }
 
 
 def zero_is_false(publishes, answers):
@@ -47,7 +50,11 @@ def forgets_the_unanswered(publishes, answers):
     return {k: v for k, v in good_match(publishes, answers).items() if v}
 
 
-LIMITS = {"maxMessageSize": (16384, "bytes"), "maxInboundRate": (250, "per second"), "connectionStateTtl": (120000, "ms")}
+LIMITS = {
+    "maxMessageSize": (16384, "bytes"),
+    "maxInboundRate": (250, "per second"),
+    "connectionStateTtl": (120000, "ms"),
+}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +123,12 @@ def test_each_usual_mistake_is_named(name, answer, says):
 )
 def test_limits_are_those_of_ones_own_frame(conn, wrong, says):
     assert lessons.check("limits", LIMITS, conn=conn).right
-    assert says in lessons.check("limits", {**LIMITS, **wrong} if set(wrong) <= set(LIMITS) else wrong, conn=conn).text
+    assert (
+        says
+        in lessons.check(
+            "limits", {**LIMITS, **wrong} if set(wrong) <= set(LIMITS) else wrong, conn=conn
+        ).text
+    )
     assert "is a dict" in lessons.check("limits", [1], conn=conn).text
 
 

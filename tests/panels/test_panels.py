@@ -110,7 +110,9 @@ def test_a_long_face_is_cut_and_says_so():
 
 def test_hostile_content_is_text_in_every_face():
     transcript = Transcript()
-    transcript.record("a", "in", '{"action":11,"channel":"<img src=x onerror=alert(1)>\\u202e\\u001b[2J"}')
+    transcript.record(
+        "a", "in", '{"action":11,"channel":"<img src=x onerror=alert(1)>\\u202e\\u001b[2J"}'
+    )
     panel = FrameInspector(transcript, title="<b>t</b>")
     for face in (panel.html(), str(panel)):
         assert "\u202e" not in face
@@ -150,7 +152,15 @@ ERROR = '{"action":9,"error":{"code":40101,"message":"Who?"}}'
         ([OPEN, ("in", CONNECTED), ("in", ERROR)], "connected", ""),
         ([OPEN, ("in", CONNECTED), ("in", '{"action":8}')], "closed", ""),
         ([OPEN, ("in", CONNECTED), ("in", "1006", "close")], "closed", "WebSocket closed: 1006"),
-        ([OPEN, ("in", CONNECTED), ("in", '{"action":6,"error":{"code":80003,"message":"Bye"}}')], "disconnected", "80003: Bye"),
+        (
+            [
+                OPEN,
+                ("in", CONNECTED),
+                ("in", '{"action":6,"error":{"code":80003,"message":"Bye"}}'),
+            ],
+            "disconnected",
+            "80003: Bye",
+        ),
     ],
 )
 def test_the_state_follows_the_frames(entries, state, reason):
@@ -165,7 +175,12 @@ def test_facts_are_counted_once_and_for_ones_own_connection_only():
     facts.take(mine)
     facts.take(transcript.record("b", "in", '{"action":8}'))
     facts.take(transcript.record("a", "out", "x"))
-    assert (facts.received, facts.sent, facts.state, facts.connection_id) == (1, 1, "connected", "abc")
+    assert (facts.received, facts.sent, facts.state, facts.connection_id) == (
+        1,
+        1,
+        "connected",
+        "abc",
+    )
     assert facts.max_idle == 15_000
     assert ("maxMessageSize", "16,384 bytes") in [limit[:2] for limit in facts.limits]
     page = facts.for_page()
@@ -187,7 +202,9 @@ def test_the_connection_panel_shows_a_real_connection(ably):
 
 
 def test_two_panels_stand_side_by_side(transcript):
-    both = SideBySide(FrameInspector(transcript, title="one"), FrameInspector(transcript, title="two"))
+    both = SideBySide(
+        FrameInspector(transcript, title="one"), FrameInspector(transcript, title="two")
+    )
     data = both._repr_mimebundle_()
     assert data["text/html"].count("<table>") == 2
     assert data["text/plain"].count("CONNECTED") == 2

@@ -11,11 +11,19 @@ def test_binary_is_base64_for_json_and_bare_for_messagepack():
     as_json = in_format(binary, Format.JSON)
     assert (as_json.data, as_json.encoding) == ("AAE=", "cipher+aes-128-cbc/base64")
     assert in_format(as_json, Format.MSGPACK) == binary
-    assert in_format(Message(data="AAE=", encoding="base64"), Format.MSGPACK) == Message(data=b"\x00\x01")
+    assert in_format(Message(data="AAE=", encoding="base64"), Format.MSGPACK) == Message(
+        data=b"\x00\x01"
+    )
 
 
 @pytest.mark.parametrize(
-    "message", [Message(data="x"), Message(data='{"a":1}', encoding="json"), Message(data={"a": 1}), Message()]
+    "message",
+    [
+        Message(data="x"),
+        Message(data='{"a":1}', encoding="json"),
+        Message(data={"a": 1}),
+        Message(),
+    ],
 )
 def test_what_is_no_binary_stays(message):
     for format in Format:

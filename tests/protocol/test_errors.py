@@ -16,7 +16,17 @@ def test_an_error_says_where_to_read_more():
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [(40000, 400), (40101, 401), (40160, 401), (40400, 404), (42911, 429), (50003, 504), (50000, 500), (80003, 503), (90010, 400)],
+    [
+        (40000, 400),
+        (40101, 401),
+        (40160, 401),
+        (40400, 404),
+        (42911, 429),
+        (50003, 504),
+        (50000, 500),
+        (80003, 503),
+        (90010, 400),
+    ],
 )
 def test_the_status_goes_with_the_code(code, status):
     assert status_of(code) == status

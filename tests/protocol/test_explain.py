@@ -21,13 +21,22 @@ def test_a_frame_is_explained_member_by_member():
     assert "carried along" in found.rows[-1].meaning.sentence
 
 
-@pytest.mark.parametrize("what", [json.dumps(ATTACHED), json.dumps(ATTACHED).encode(), typed(ATTACHED), ATTACHED])
+@pytest.mark.parametrize(
+    "what", [json.dumps(ATTACHED), json.dumps(ATTACHED).encode(), typed(ATTACHED), ATTACHED]
+)
 def test_a_frame_may_come_in_any_form(what):
     assert set(names(explain(what))) == set(names(explain(ATTACHED)))
 
 
 def test_what_is_inside_is_explained_too():
-    found = explain({"action": 2, "error": {"code": 40160}, "messages": [{"action": 1, "data": 5}], "timestamp": 0})
+    found = explain(
+        {
+            "action": 2,
+            "error": {"code": 40160},
+            "messages": [{"action": 1, "data": 5}],
+            "timestamp": 0,
+        }
+    )
     assert "capability_denied" in names(found)
     assert "messages[0]" in names(found)
     text = str(found)
@@ -89,18 +98,29 @@ def test_hostile_content_stays_text():
 
 
 def test_secrets_are_stars_and_long_values_are_cut():
-    assert "hidden1" not in str(explain({"action": 17, "auth": {"accessToken": "hidden1"}, "data": '"accessToken":"hidden1"'}))
+    assert "hidden1" not in str(
+        explain(
+            {"action": 17, "auth": {"accessToken": "hidden1"}, "data": '"accessToken":"hidden1"'}
+        )
+    )
     assert "200000 characters" in str(explain({"action": 15, "data": "x" * 200_000}))
 
 
 def test_flags_name_each_bit_known_or_not():
-    assert [(name, bit) for name, bit, _ in flag_bits(0b1000_0101)] == [("HAS_PRESENCE", 0), ("RESUMED", 2), ("HAS_OBJECTS", 7)]
+    assert [(name, bit) for name, bit, _ in flag_bits(0b1000_0101)] == [
+        ("HAS_PRESENCE", 0),
+        ("RESUMED", 2),
+        ("HAS_OBJECTS", 7),
+    ]
     assert flag_bits(8)[0][0] == "bit 3"
     assert flag_bits(-1) == []
 
 
 def test_a_summary_fits_a_row():
-    assert summary({"action": 15, "msgSerial": 0, "messages": [{"name": "n", "data": "d"}]}) == "msgSerial 0; n: d"
+    assert (
+        summary({"action": 15, "msgSerial": 0, "messages": [{"name": "n", "data": "d"}]})
+        == "msgSerial 0; n: d"
+    )
     assert summary({"action": 15, "messages": [{"hello": "world"}]}) == '{"hello": "world"}'
     assert summary({"action": 1, "msgSerial": 3, "count": 4}) == "msgSerial 3 and 3 more"
     assert summary({"action": 9, "error": {"code": 1, "message": "No. (See x)"}}) == "1 No."

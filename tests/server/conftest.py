@@ -49,7 +49,13 @@ class Client:
 
     def publish(self, channel, serial, *messages, **more):
         return self.say(
-            {"action": 15, "channel": channel, "msgSerial": serial, "messages": list(messages), **more}
+            {
+                "action": 15,
+                "channel": channel,
+                "msgSerial": serial,
+                "messages": list(messages),
+                **more,
+            }
         )
 
     def heard(self):

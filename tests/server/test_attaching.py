@@ -25,7 +25,11 @@ def test_attached_has_the_articles_flags_and_a_serial(world):
         (None, 0, 983040),
         (None, Flag.SUBSCRIBE, Flag.SUBSCRIBE),
         (None, Flag.SUBSCRIBE | Flag.HAS_PRESENCE, Flag.SUBSCRIBE),
-        (None, Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH, Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH),
+        (
+            None,
+            Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH,
+            Flag.ANNOTATION_SUBSCRIBE | Flag.OBJECT_PUBLISH,
+        ),
         ({"*": ["subscribe"]}, 0, Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE),
         ({"*": ["publish", "presence"]}, 0, Flag.PUBLISH | Flag.PRESENCE),
         ({"*": ["subscribe"]}, Flag.PUBLISH | Flag.SUBSCRIBE, Flag.SUBSCRIBE),
@@ -37,7 +41,8 @@ def test_modes_are_what_is_asked_as_far_as_the_key_allows(world, capability, ask
 
 
 @pytest.mark.parametrize(
-    ("capability", "flags"), [({"other": ["*"]}, 0), ({"*": ["subscribe"]}, Flag.PUBLISH), ({"*": ["history"]}, 0)]
+    ("capability", "flags"),
+    [({"other": ["*"]}, 0), ({"*": ["subscribe"]}, Flag.PUBLISH), ({"*": ["history"]}, 0)],
 )
 def test_without_any_mode_the_channel_is_refused(world, capability, flags):
     key = world.service.add_key(world.app, capability).api_key
@@ -117,7 +122,13 @@ def test_what_is_older_than_two_minutes_is_lost_and_said_to_be(world, talked):
 
 @pytest.mark.parametrize(
     ("rewind", "messages"),
-    [("1", ["4"]), ("3", ["2", "3", "4"]), ("99", ["0", "1", "2", "3", "4"]), ("15s", ["0", "1", "2", "3", "4"]), ("0", [])],
+    [
+        ("1", ["4"]),
+        ("3", ["2", "3", "4"]),
+        ("99", ["0", "1", "2", "3", "4"]),
+        ("15s", ["0", "1", "2", "3", "4"]),
+        ("0", []),
+    ],
 )
 def test_rewind_brings_back_the_newest(world, talked, rewind, messages):
     attached, *rest = world.client().attach("c", params={"rewind": rewind, "unknown": "x"})

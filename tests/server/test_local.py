@@ -18,7 +18,6 @@ from ablykit.protocol import AblyError
 from ablykit.server import LocalAbly
 
 
-
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
@@ -160,7 +159,11 @@ def test_it_works_in_odd_environments(breakage, tmp_path):
         "        print(conn.recv()['action'])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.stdout == "4\n", done.stderr
 
@@ -180,7 +183,9 @@ def http(ably, path, *, secure=False, **options):
     url = f"{'https' if secure else 'http'}://127.0.0.1:{ably.tls_port if secure else ably.port}{path}"
     context = trusting(ably) if secure else None
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, **options), context=context) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, **options), context=context
+        ) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
@@ -231,7 +236,9 @@ def test_a_sandbox_makes_apps_with_the_keys_that_are_asked_for(local):
         assert json.loads(ws.recv())["error"]["code"] == 40160
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"keys":5}', b'{"keys":[5]}', b'{"keys":[{"capability":"x"}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"keys":5}', b'{"keys":[5]}', b'{"keys":[{"capability":"x"}]}']
+)
 def test_a_bad_app_is_refused(local, body):
     status, _, answer = http(local(sandbox=True), "/apps", method="POST", data=body)
     assert status == 400

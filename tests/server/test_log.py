@@ -10,7 +10,11 @@ def log(**options):
 
 def publish(to, data="x", now=0.0, timestamp=1_000, **options):
     return to.append(
-        ProtocolMessage(action=15, timestamp=timestamp, messages=[Message(data=data, id=options.pop("id", None))]),
+        ProtocolMessage(
+            action=15,
+            timestamp=timestamp,
+            messages=[Message(data=data, id=options.pop("id", None))],
+        ),
         now,
         **options,
     )

@@ -66,7 +66,11 @@ def test_in_2021_connected_has_nine_details_and_the_key_on_top(world):
         "clientId", "connectionKey", "maxMessageSize", "maxInboundRate", "maxOutboundRate",
         "maxFrameSize", "serverId", "connectionStateTtl", "maxIdleInterval",
     }  # fmt: skip
-    assert (details["clientId"], details["maxMessageSize"], details["maxInboundRate"]) == ("*", 16384, 250)
+    assert (details["clientId"], details["maxMessageSize"], details["maxInboundRate"]) == (
+        "*",
+        16384,
+        250,
+    )
 
 
 @pytest.mark.parametrize("version", [2, 5, 6])
@@ -194,7 +198,10 @@ def test_in_2021_a_failed_resume_has_its_own_code(world):
 
 def test_recover_takes_a_recovery_key(world, dropped):
     connected, key = dropped
-    for recover in (json.dumps({"connectionKey": key, "msgSerial": 1, "channelSerials": {}}), f"{key}:5:1"):
+    for recover in (
+        json.dumps({"connectionKey": key, "msgSerial": 1, "channelSerials": {}}),
+        f"{key}:5:1",
+    ):
         client = world.client(f"v=5&recover={recover}")
         assert only(client.heard())["connectionId"] == connected["connectionId"]
         client.drop()

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
@@ -80,7 +79,11 @@ def test_a_client_that_does_not_read_is_ended_before_it_costs_memory(local, monk
     lazy.recv(timeout=5)
     busy = opened(ably, "v=5&echo=false&heartbeats=false")
     for n in range(400):
-        busy.send(json.dumps({"action": 15, "channel": "c", "msgSerial": n, "messages": [{"data": "x" * 60_000}]}))
+        busy.send(
+            json.dumps(
+                {"action": 15, "channel": "c", "msgSerial": n, "messages": [{"data": "x" * 60_000}]}
+            )
+        )
         assert json.loads(busy.recv(timeout=5))["action"] == 1
     heard = []
     with pytest.raises(ConnectionClosed):
@@ -101,21 +104,42 @@ junk = (
     | st.binary(max_size=200)
     | st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-            st.sampled_from("action channel msgSerial messages flags params id data error auth presence".split()) | st.text(max_size=5),
-            inner,
-            max_size=6,
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(
+                    "action channel msgSerial messages flags params id data error auth presence".split()
+                )
+                | st.text(max_size=5),
+                inner,
+                max_size=6,
+            )
         ),
         max_leaves=15,
     ).map(json.dumps)
-    | st.tuples(st.integers(-1, 25), st.dictionaries(st.sampled_from(["channel", "msgSerial", "messages", "flags", "params", "channelSerial"]), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.dictionaries(st.text(max_size=4), st.integers()), max_size=2), max_size=4)).map(
-        lambda pair: json.dumps({"action": pair[0], **pair[1]})
-    )
+    | st.tuples(
+        st.integers(-1, 25),
+        st.dictionaries(
+            st.sampled_from(
+                ["channel", "msgSerial", "messages", "flags", "params", "channelSerial"]
+            ),
+            st.none()
+            | st.integers()
+            | st.text(max_size=5)
+            | st.lists(st.dictionaries(st.text(max_size=4), st.integers()), max_size=2),
+            max_size=4,
+        ),
+    ).map(lambda pair: json.dumps({"action": pair[0], **pair[1]}))
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(junk, min_size=1, max_size=6), st.sampled_from(["", "v=5", "format=msgpack", "v=6&format=msgpack&echo=false"]))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(junk, min_size=1, max_size=6),
+    st.sampled_from(["", "v=5", "format=msgpack", "v=6&format=msgpack&echo=false"]),
+)
 def test_anything_at_all_may_be_typed(target, typed, query):
     """Every answer is a frame, an error says what was wrong, and the server lives on."""
     with connect(f"{target.url}/?key={target.key.reveal()}&{query}") as ws:

@@ -78,7 +78,9 @@ def test_heartbeats_are_passed_over_unless_wanted(local):
 
 def test_a_timeout_says_what_was_waited_for_and_what_came(conn):
     conn.send("junk")
-    with pytest.raises(WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000") as caught:
+    with pytest.raises(
+        WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000"
+    ) as caught:
         conn.recv("ACK", timeout=0.2)
     assert isinstance(caught.value, TimeoutError)
     with pytest.raises(WireTimeout, match="Waited 0.05 s for a frame; nothing came"):

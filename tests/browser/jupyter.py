@@ -1,0 +1,123 @@
+"""A JupyterLab that was started as a person starts it, and a browser that looks at it."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+
+from tests.conftest import needs
+from tests.notebook import ROOT
+
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+BUSY = '.jp-Notebook-ExecutionIndicator[data-status="busy"]'
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+
+
+@contextmanager
+def lab(*arguments, command=None, cwd=ROOT, **options):
+    """Start JupyterLab on a free port; gives its URL with the token."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = command or (sys.executable, "-m", "ablykit", "lab")
+    process = subprocess.Popen(
+        [*command, "--no-browser", "--port", port, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True, **options,
+    )  # fmt: skip
+    try:
+        yield _url(process)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def _url(process, timeout=60):
+    seen, deadline = "", time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if select.select([process.stdout], [], [], 0.2)[0]:
+            data = os.read(process.stdout.fileno(), 65536).decode()
+            seen += data
+            if found := re.search(r"(http://127\.0\.0\.1:\d+\S*/lab\S*\?token=\w+)", seen):
+                return found[1]
+            if not data:
+                break
+    raise AssertionError(f"JupyterLab did not start:\n{seen}")
+
+
+@contextmanager
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    executable = needs("chromium", shutil.which("chromium"))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM))
+        yield chromium
+        chromium.close()
+
+
+def at(url, notebook):
+    """The URL of a notebook, in a workspace of its own, so that no other page's tabs are restored."""
+    return re.sub(r"/lab[^?]*", f"/lab/workspaces/{uuid.uuid4().hex}/tree/{notebook}", url)
+
+
+def opened(chromium, url, *, dark=False):
+    """A page at `url`, loaded, its kernel idle; what went wrong in its console is in `errors`."""
+    context = chromium.new_context(viewport={"width": 1240, "height": 900})
+    page = context.new_page()
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector(".jp-Notebook", timeout=60_000)
+    page.wait_for_selector(IDLE, timeout=60_000, state="attached")
+    if dark:
+        choose(page, "Settings", "Theme", "JupyterLab Dark")
+        page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
+    return page
+
+
+def choose(page, *path):
+    """Choose from the menus, as with a mouse."""
+    page.locator(".lm-MenuBar-item", has_text=re.compile(f"^{path[0]}$")).click()
+    for depth, name in enumerate(path[1:]):
+        item = page.locator(
+            ".lm-Menu-item", has=page.locator(f'.lm-Menu-itemLabel:text-is("{name}")')
+        ).last
+        item.hover()
+        if depth == len(path) - 2:
+            item.click()
+
+
+def run_all(page):
+    """Run All Cells, and wait until all have run."""
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_function(
+        """() => document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+             && ![...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                 .some(prompt => prompt.textContent.includes('*'))
+             && [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                 .some(prompt => /\\d/.test(prompt.textContent))""",
+        timeout=60_000,
+    )
+    errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    assert not errors
+
+
+def rows(page, number=0):
+    """The rows that an inspector shows: arrow and action of each."""
+    panel = page.locator(".ablykit-inspector").nth(number)
+    panel.scroll_into_view_if_needed()
+    return [
+        (row.locator(".ak-arrow").inner_text(), row.locator(".ak-action").inner_text())
+        for row in panel.locator(".ak-row").all()
+    ]

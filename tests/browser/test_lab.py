@@ -1,0 +1,176 @@
+"""JupyterLab in a real browser: a newcomer's first minutes."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.browser.jupyter import at, browser, choose, lab, opened, rows, run_all
+from tests.notebook import ROOT
+
+pytestmark = pytest.mark.timeout(240)
+
+FIRST = [
+    ("→", "WebSocket open"),
+    ("←", "CONNECTED"),
+    ("→", "ATTACH"),
+    ("←", "ATTACHED"),
+    ("→", "MESSAGE"),
+    ("←", "MESSAGE"),
+    ("←", "ACK"),
+]
+AGAIN = [("→", "MESSAGE"), ("←", "MESSAGE"), ("←", "ACK")]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """`ablykit lab`, on notebooks that a test may change."""
+    place = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "notebooks", place / "notebooks")
+    with lab(cwd=place) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as chromium:
+        yield chromium
+
+
+def picture(page, name):
+    """Keep a picture for the README when asked to: PICTURES=1."""
+    if os.environ.get("PICTURES"):
+        page.screenshot(path=ROOT / "docs" / f"{name}.png")
+
+
+def test_the_address_that_is_printed_opens_the_first_notebook(url, chromium):
+    assert "/lab/tree/00_start_here.ipynb?token=" in url
+    page = opened(chromium, url)
+    assert page.locator(".jp-Notebook h1").first.inner_text().startswith("00 · Start here")
+    page.context.close()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_first_notebook_opens_runs_and_explains(url, chromium, dark):
+    page = opened(chromium, at(url, "00_start_here.ipynb"), dark=dark)
+    assert page.locator(".jp-Notebook h1").first.inner_text().startswith("00 · Start here")
+    assert page.locator(".jp-toastContainer, .Toastify__toast").count() == 0
+    run_all(page)
+    page.wait_for_selector(".ak-row >> nth=9")
+    assert rows(page) == FIRST + AGAIN
+    page.locator(".ak-row", has_text="ATTACHED").click()
+    detail = page.locator(".ak-detail")
+    detail.wait_for()
+    assert detail.locator("strong").inner_text() == "ATTACHED (action 11)"
+    assert "PRESENCE_SUBSCRIBE" in detail.inner_text()
+    assert "May publish messages." in detail.inner_text()
+    page.locator(".ablykit-inspector").scroll_into_view_if_needed()
+    picture(page, "inspector-dark" if dark else "inspector-light")
+    assert page.errors == []
+    page.context.close()
+
+
+def test_the_panel_can_be_used_by_keyboard_cleared_and_goes_on(url, chromium):
+    page = opened(chromium, at(url, "00_start_here.ipynb"))
+    run_all(page)
+    page.wait_for_selector(".ak-row >> nth=9")
+    page.locator(".ak-list").focus()
+    for key, title in (
+        ("End", "ACK (action 1)"),
+        ("ArrowUp", "MESSAGE (action 15)"),
+        ("Home", "WebSocket open"),
+    ):
+        page.keyboard.press(key)
+        page.wait_for_function(
+            f"document.querySelector('.ak-detail strong')?.textContent === '{title}'"
+        )
+    page.keyboard.press("Escape")
+    assert page.locator(".ak-detail").is_hidden()
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator(".ak-row").count() == 0
+    assert "Nothing has crossed" in page.locator(".ak-empty").inner_text()
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_selector(".ak-row >> nth=9")
+    page.context.close()
+
+
+def test_two_shells_stand_side_by_side_with_their_own_rows(url, chromium):
+    page = opened(chromium, at(url, "05_publish_ack.ipynb"))
+    run_all(page)
+    page.wait_for_selector(".ablykit-inspector >> nth=2")
+    page.locator(".ablykit-inspector").nth(2).locator(".ak-row").nth(4).wait_for()
+    assert rows(page, 1) == [*FIRST[:4], ("→", "MESSAGE"), ("←", "MESSAGE"), ("←", "ACK")]
+    assert rows(page, 2) == [*FIRST[:4], ("←", "MESSAGE")]
+    left, right = (page.locator(".ablykit-inspector").nth(n).bounding_box() for n in (1, 2))
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"] + 1
+    picture(page, "two-shells")
+    assert page.errors == []
+    page.context.close()
+
+
+def test_the_silence_fills_the_bar_and_a_heartbeat_empties_it(url, chromium):
+    page = opened(chromium, at(url, "03_heartbeats.ipynb"))
+    run_all(page)
+    bar = page.locator(".ablykit-connection").first
+    bar.scroll_into_view_if_needed()
+    assert "connected" in bar.locator(".ak-state").inner_text()
+    assert "1,000 ms" in bar.inner_text()
+    level = "() => Number(document.querySelector('.ablykit-connection .ak-track').getAttribute('aria-valuenow'))"
+    page.wait_for_function(f"({level})() > 60")
+    page.wait_for_function(f"({level})() < 40")
+    assert "Heartbeats are off" in page.locator(".ablykit-connection").nth(1).inner_text()
+    picture(page, "connection")
+    page.context.close()
+
+
+def test_heartbeats_can_be_hidden(url, chromium):
+    page = opened(chromium, at(url, "03_heartbeats.ipynb"))
+    run_all(page)
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("ablykit.FrameInspector(conn)")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector(".ak-row")
+    hide = page.get_by_role("button", name="Hide heartbeats")
+    hide.click()
+    assert hide.get_attribute("aria-pressed") == "true"
+    assert [action for _, action in rows(page)] == ["WebSocket open", "CONNECTED"]
+    hide.click()
+    assert "HEARTBEAT" in [action for _, action in rows(page)]
+    page.context.close()
+
+
+def test_a_page_that_is_opened_again_has_all_rows(url, chromium):
+    page = opened(chromium, at(url, "00_start_here.ipynb"))
+    run_all(page)
+    page.wait_for_selector(".ak-row >> nth=9")
+    choose(page, "File", "Save Notebook")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    page.reload()
+    page.wait_for_selector(".jp-Notebook")
+    page.wait_for_selector(".ak-row >> nth=9", timeout=30_000)
+    assert rows(page) == FIRST + AGAIN
+    page.context.close()
+
+
+def test_after_a_restart_of_the_kernel_one_is_told_what_to_do(url, chromium):
+    page = opened(chromium, at(url, "00_start_here.ipynb"))
+    run_all(page)
+    page.wait_for_selector(".ak-row >> nth=9")
+    choose(page, "Kernel", "Restart Kernel…")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    page.wait_for_selector(".jp-Dialog", state="detached")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', state="attached")
+    assert rows(page) == FIRST + AGAIN, "what was seen stays"
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+    output.get_by_text("Run All Above Selected Cell").wait_for()
+    assert "NameError" in output.inner_text()
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_function(
+        "document.querySelectorAll('.jp-CodeCell')[2].textContent.includes('embedded')"
+    )
+    page.wait_for_selector(".ak-row >> nth=9")
+    page.context.close()
