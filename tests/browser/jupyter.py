@@ -8,12 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import contextmanager
 
 from tests.conftest import needs
-from tests.notebook import ROOT
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 BUSY = '.jp-Notebook-ExecutionIndicator[data-status="busy"]'
@@ -21,25 +21,33 @@ IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 
 @contextmanager
-def lab(*arguments, command=None, cwd=ROOT, **options):
-    """Start JupyterLab on a free port; gives its URL with the token."""
+def lab(*arguments, command=(sys.executable, "-m", "ablykit", "lab"), env=None, **options):
+    """Start JupyterLab on a free port, its settings and workspaces fresh; gives its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = command or (sys.executable, "-m", "ablykit", "lab")
-    process = subprocess.Popen(
-        [*command, "--no-browser", "--port", port, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True, **options,
-    )  # fmt: skip
-    try:
-        yield _url(process)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
+    token = uuid.uuid4().hex
+    with tempfile.TemporaryDirectory(prefix="lab-") as place:
+        os.chmod(place, 0o777)
+        fresh = {"JUPYTERLAB_SETTINGS_DIR": f"{place}/s", "JUPYTERLAB_WORKSPACES_DIR": f"{place}/w"}
+        process = subprocess.Popen(
+            [*command, "--no-browser", "--port", port, f"--IdentityProvider.token={token}", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**(env or os.environ), **fresh}, **options,
+        )  # fmt: skip
         try:
-            process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            yield _url(process).replace("token=...", f"token={token}")
+        finally:
+            _end(process)
+
+
+def _end(process):
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.communicate(timeout=15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def _url(process, timeout=60):
@@ -48,7 +56,7 @@ def _url(process, timeout=60):
         if select.select([process.stdout], [], [], 0.2)[0]:
             data = os.read(process.stdout.fileno(), 65536).decode()
             seen += data
-            if found := re.search(r"(http://127\.0\.0\.1:\d+\S*/lab\S*\?token=\w+)", seen):
+            if found := re.search(r"(http://127\.0\.0\.1:\d+\S*/lab\S*\?token=\S+)", seen):
                 return found[1]
             if not data:
                 break

@@ -93,9 +93,9 @@ def test_binder_builds_it_and_a_visitor_runs_the_first_notebook(place, somebody,
     run(str(clone / "binder" / "postBuild"), cwd=clone)
 
     command = (str(python), "-m", "jupyterlab")
-    arguments = ("--ServerApp.base_url=/user/somebody-x1/", "--IdentityProvider.token=a0token")
+    prefix = "--ServerApp.base_url=/user/somebody-x1/"
     with (
-        lab(*arguments, command=command, cwd=clone, env=home, **somebody) as url,
+        lab(prefix, command=command, cwd=clone, env=home, **somebody) as url,
         browser() as chromium,
     ):
         assert "/user/somebody-x1/lab" in url
