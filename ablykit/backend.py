@@ -20,9 +20,7 @@ class RemoteAbly:
 
     is_local = False
 
-    def __init__(
-        self, key: str, endpoint: str = DEFAULT_ENDPOINT, limited_key: str | None = None
-    ) -> None:
+    def __init__(self, key: str, endpoint: str = DEFAULT_ENDPOINT, limited_key: str | None = None) -> None:
         self.key = ApiKey.parse(key)
         self._limited_key = ApiKey.parse(limited_key) if limited_key else None
         host = endpoint.partition("://")[2] or endpoint
@@ -62,9 +60,7 @@ class RemoteAbly:
 _current: LocalAbly | RemoteAbly | None = None
 
 
-def start(
-    key: str | None = None, endpoint: str | None = None, **local: Any
-) -> LocalAbly | RemoteAbly:
+def start(key: str | None = None, endpoint: str | None = None, **local: Any) -> LocalAbly | RemoteAbly:
     """The Ably of this notebook: embedded, unless a key says otherwise.
 
     With `key`, or with `ABLY_API_KEY` set, it is the real Ably (`endpoint` or `ABLY_ENDPOINT` for

@@ -52,9 +52,7 @@ def serve(
     enforce_rates: Annotated[
         bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
     ] = False,
-    seed: Annotated[
-        int | None, typer.Option(help="The same ids, keys and times on every run.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same ids, keys and times on every run.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON first, the whole key in it.")
     ] = False,
@@ -95,12 +93,8 @@ def connect(
     ] = None,
     pretty: Annotated[bool, typer.Option("--pretty", help="A member a line, as jq does.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Every member explained.")] = False,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="Go on listening after the input has ended.")
-    ] = False,
-    ca_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")
-    ] = None,
+    stay: Annotated[bool, typer.Option("--stay", help="Go on listening after the input has ended.")] = False,
+    ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")] = None,
 ) -> None:
     """Talk to an Ably by hand: each line you type is sent, each frame that comes is printed.
 
@@ -201,8 +195,12 @@ def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
 
 def _until_told_to_stop() -> None:
     told = threading.Event()
+
+    def tell(number: int, frame: object) -> None:
+        told.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, tell)
     while not told.wait(3600):
         pass
 

@@ -95,7 +95,8 @@ def _read(path: Path) -> Notice | None:
         if not (_is_private(path.parent) and _is_private(path)):
             return None
         value = json.loads(path.read_text())
-        return Notice(**{**value, "keys": tuple(value["keys"])})
+        value["keys"] = tuple(value["keys"])
+        return Notice(**value)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -123,8 +124,4 @@ def _is_private(path: Path) -> bool:
     if not hasattr(os, "getuid"):
         return True
     found = path.lstat()
-    return (
-        found.st_uid == os.getuid()
-        and not stat.S_ISLNK(found.st_mode)
-        and not found.st_mode & 0o077
-    )
+    return found.st_uid == os.getuid() and not stat.S_ISLNK(found.st_mode) and not found.st_mode & 0o077

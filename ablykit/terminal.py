@@ -79,9 +79,7 @@ async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, s
     return 1
 
 
-async def _send_lines(
-    conn: AsyncConnection, lines: "asyncio.Queue[str | None]", *, stay: bool
-) -> None:
+async def _send_lines(conn: AsyncConnection, lines: "asyncio.Queue[str | None]", *, stay: bool) -> None:
     try:
         while (line := await lines.get()) is not None:
             if line.strip():
@@ -104,9 +102,7 @@ def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
     return value if isinstance(value, dict) else line  # type: ignore[reportUnknownVariableType]
 
 
-def _read_lines(
-    source: TextIO, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]"
-) -> None:
+def _read_lines(source: TextIO, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]") -> None:
     """Read lines on a thread of its own: a terminal can't be awaited everywhere."""
 
     def put(line: str | None) -> None:

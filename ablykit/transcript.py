@@ -64,9 +64,7 @@ class Entry:
     def summary(self) -> str:
         """What it says, in a few words."""
         frame = self.frame
-        text = (
-            summary(frame) if frame else self.raw if isinstance(self.raw, str) else repr(self.raw)
-        )
+        text = summary(frame) if frame else self.raw if isinstance(self.raw, str) else repr(self.raw)
         return visible(text if len(text) <= 160 else f"{text[:159]}…")
 
     @property
@@ -80,11 +78,7 @@ class Entry:
         """`raw` as text: JSON as it came, MessagePack as JSON."""
         if isinstance(self.raw, str):
             return self.raw
-        return (
-            json.dumps(self.frame, default=repr, ensure_ascii=False)
-            if self.frame
-            else repr(self.raw)
-        )
+        return json.dumps(self.frame, default=repr, ensure_ascii=False) if self.frame else repr(self.raw)
 
 
 Listener = Callable[[Entry], None]
@@ -103,9 +97,7 @@ class Transcript:
         self._count = 0
         self._began = 0.0
 
-    def record(
-        self, connection: str, direction: Direction, raw: str | bytes, kind: Kind = "frame"
-    ) -> Entry:
+    def record(self, connection: str, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> Entry:
         """Write something down, secrets as stars, and tell whoever listens."""
         with self._lock:
             entry = Entry(self._count, time.time() * 1000, connection, direction, kind, _safe(raw))

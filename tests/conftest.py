@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from ablykit.server import LocalAbly
 
+from ablykit.server import LocalAbly
 from tests import foreign
 
 

@@ -22,9 +22,7 @@ class connect:  # noqa: N801
         self._loop = asyncio.new_event_loop()
         try:
             self._ws = self._run(
-                open_websocket(
-                    url, ssl=ssl, proxy=None, max_size=None, ping_interval=None, compression=None
-                )
+                open_websocket(url, ssl=ssl, proxy=None, max_size=None, ping_interval=None, compression=None)
             )
         except BaseException:
             self._loop.close()

@@ -41,9 +41,7 @@ def solved(notebook):
 
 def execute(notebook, **environment):
     """Run a notebook in a kernel of its own, in the notebooks' folder; raises when a cell fails."""
-    client = NotebookClient(
-        notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}}
-    )
+    client = NotebookClient(notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute(env=os.environ | environment)
     return notebook
 

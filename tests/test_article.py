@@ -9,7 +9,6 @@ import json
 import msgspec
 import pytest
 
-
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
@@ -67,9 +66,7 @@ class Shell:
 def foreign(request, local):
     face, format, scheme = request.param
     # Over ws:// a key is refused, so what needs a key runs there against a sandbox.
-    return Foreign(
-        local(seed=1, sandbox=scheme == "ws", heartbeat_interval=300), face, format, scheme
-    )
+    return Foreign(local(seed=1, sandbox=scheme == "ws", heartbeat_interval=300), face, format, scheme)
 
 
 def connected(foreign, *params):
@@ -152,10 +149,7 @@ def test_8_attach_naively(foreign):
     shell = connected(foreign)
     shell.type('{"action": 10}')
     error = shell.hear()["error"]
-    assert (
-        error["message"]
-        == "Missing channel identifier. (See https://help.ably.io/error/40000 for help.)"
-    )
+    assert error["message"] == "Missing channel identifier. (See https://help.ably.io/error/40000 for help.)"
     assert (error["code"], error["statusCode"]) == (40000, 400)
 
 

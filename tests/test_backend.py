@@ -1,7 +1,8 @@
 """Which Ably the notebooks talk to."""
 
-import ablykit
 import pytest
+
+import ablykit
 from ablykit import backend
 from ablykit.protocol import AblyError
 

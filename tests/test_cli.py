@@ -64,9 +64,7 @@ def test_serve_json_tells_all_a_program_needs_in_its_first_line(serving):
     facts, process = serving("--seed", "1")
     assert set(facts) == {"url", "tls_url", "key", "ca_file"}
     assert os.path.exists(facts["ca_file"])
-    done = run(
-        "connect", f"{facts['tls_url']}/?key={facts['key']}", "--pretty", stdin='{"action":0}\n'
-    )
+    done = run("connect", f"{facts['tls_url']}/?key={facts['key']}", "--pretty", stdin='{"action":0}\n')
     assert done.returncode == 0
     assert '"action": 0' in done.stdout
     process.send_signal(signal.SIGINT)
@@ -98,9 +96,7 @@ def test_serve_takes_its_options(serving):
 
 def test_serve_has_a_banner_with_a_line_to_paste(terminal):
     one = terminal("serve")
-    line = one.wait_for(r'ablykit connect "(wss://127\.0\.0\.1:\d+/\?key=[\w.]+:\*\*\*\*)"').group(
-        1
-    )
+    line = one.wait_for(r'ablykit connect "(wss://127\.0\.0\.1:\d+/\?key=[\w.]+:\*\*\*\*)"').group(1)
     done = run("connect", line, stdin='{"action":10,"channel":"c"}\n')
     assert [json.loads(answer)["action"] for answer in done.stdout.splitlines()] == [4, 11, 8]
     one.press(b"\x03")

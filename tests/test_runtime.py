@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ablykit import runtime
 from ablykit.runtime import Notice
 

@@ -4,14 +4,14 @@ import logging
 import traceback
 
 import pytest
-from ablykit.panels import ConnectionPanel, FrameInspector
-from ablykit.transcript import Transcript
 
 import ablykit
 from ablykit import runtime, wire
+from ablykit.panels import ConnectionPanel, FrameInspector
+from ablykit.transcript import Transcript
 from tests.notebook import NAMES, NOTEBOOKS, execute, read, solved
-from tests.test_cli import ABLYKIT, run
 from tests.terminal import Terminal
+from tests.test_cli import ABLYKIT, run
 
 PLANTED = "pl4nted-s3cret-value"
 

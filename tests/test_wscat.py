@@ -5,8 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from ablykit.server import LocalAbly
 
+from ablykit.server import LocalAbly
 from tests.conftest import needs
 from tests.terminal import Terminal
 
@@ -77,9 +77,7 @@ def test_attach_naively_then_properly_then_publish(server, shell):
     terminal.wait_for("Missing channel identifier.*40000")
     terminal.type('{"action": 10, "channel": "my_channel"}')
     terminal.wait_for(r'"action":11,"flags":983040,"channel":"my_channel","channelSerial":"')
-    terminal.type(
-        '{"action":15,"channel":"my_channel","msgSerial":0,"messages":[{"hello":"world"}]}'
-    )
+    terminal.type('{"action":15,"channel":"my_channel","msgSerial":0,"messages":[{"hello":"world"}]}')
     terminal.wait_for(r'< \{"action":15[^<]*"messages":\[\{"hello":"world"\}\]')
     terminal.wait_for(r'< \{"action":1,"msgSerial":0,"count":1\}')
 

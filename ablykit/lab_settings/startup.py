@@ -8,9 +8,7 @@ HINT = (
 )
 
 
-def _explain(
-    shell: Any, kind: type, error: NameError, traceback: Any, tb_offset: Any = None
-) -> None:
+def _explain(shell: Any, kind: type, error: NameError, traceback: Any, tb_offset: Any = None) -> None:
     shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
     print(HINT)
 

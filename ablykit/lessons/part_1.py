@@ -100,14 +100,15 @@ def _granted(transcript: Transcript) -> dict[str, Any] | None:
 def _round_trips(answer: Any, conn: Connection) -> str | None:
     if not isinstance(answer, list | tuple):
         return "The answer is a list of ten numbers, in ms."
-    times = list(answer)  # type: ignore[reportUnknownVariableType]
+    times: list[Any] = list(answer)  # type: ignore[reportUnknownArgumentType]
     if len(times) != 10:
         return f"Ten pings are asked for; here are {len(times)} times."
     if not all(isinstance(t, int | float) and t > 0 for t in times):  # type: ignore[reportUnknownVariableType]
         return "Each time is a number above 0. Take the later moment minus the earlier one."
     real = _measured(conn.transcript)
     if len(real) < 10:
-        return f"The wire shows {len(real)} pings with an id that came back; ten are needed, each with its own id."
+        came = f"The wire shows {len(real)} pings with an id that came back"
+        return f"{came}; ten are needed, each with its own id."
     mean, real_mean = sum(times) / 10, sum(real[-10:]) / 10  # type: ignore[reportUnknownArgumentType]
     if mean * 20 < real_mean:
         return "These are seconds: times 1000 makes them ms."
@@ -163,11 +164,9 @@ def _modes(flags: Any, code: Any, ably: Any) -> str | None:
     if code == real:
         return None
     if code == 40160 and real == 40165:
-        return "Close: 40160 is for a key without the right. Here the key would allow it; the mode is what lacks."
+        return "Close: 40160 is for a key without the right. Here the key would allow it; the mode lacks."
     if code in (0, int(Action.ACK)):
-        return (
-            "It is refused, although the key may publish: this attachment did not ask for the mode."
-        )
+        return "It is refused, although the key may publish: this attachment did not ask for the mode."
     return f"The flags are right. But the publish was answered with {real}, not {code}."
 
 

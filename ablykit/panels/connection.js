@@ -8,7 +8,7 @@ import { make } from "./panel.js";
  *   received: number, sent: number}} Facts
  */
 
-const TICK = 200;
+const TICK = 100; // ms
 const GRACE = 10_000; // ms an SDK waits beyond maxIdleInterval before it gives the connection up (RTN23a)
 const SIGNS = { connecting: "…", connected: "●", disconnected: "◌", closed: "○", failed: "✕" };
 

@@ -64,13 +64,13 @@ class Facts:
             self._frame(entry.frame or {})
 
     def _frame(self, frame: dict[str, Any]) -> None:
-        action = frame.get("action")
+        action: Any = frame.get("action")
         if action == Action.ERROR and not frame.get("channel") and self.state == "connecting":
             self.state = "failed"
         if action in STATES:
             self.state = STATES[action]
         if action in (Action.CONNECTED, Action.DISCONNECTED) or self.state == "failed":
-            error = frame.get("error") or {}
+            error: dict[str, Any] = frame.get("error") or {}
             self.reason = f"{error.get('code')}: {error.get('message')}" if error else ""
         if action == Action.CONNECTED:
             self.connection_id = str(frame.get("connectionId", ""))
@@ -126,7 +126,7 @@ class ConnectionPanel(Panel):
     def __init__(self, source: Connection | AsyncConnection) -> None:
         self._known = Facts(source.name)
         super().__init__(source)
-        self.on_msg(self._on_page)
+        self.on_page(self._on_page)
         self.refresh()
 
     def refresh(self) -> None:

@@ -164,7 +164,8 @@ function render({ model, el }) {
     rows = shown(store, hideHeartbeats);
     title.textContent = store.title;
     const lost = store.lost ? `, ${store.lost} earlier ones fell out` : "";
-    count.textContent = `${rows.length} ${rows.length === 1 ? "frame" : "frames"}${lost}`;
+    const frames = rows.filter((row) => row.kind === "frame").length;
+    count.textContent = `${frames} ${frames === 1 ? "frame" : "frames"}${lost}`;
     empty.hidden = rows.length > 0;
     list.hidden = rows.length === 0;
     list.style.height = `${Math.min(Math.max(rows.length, 1), 12) * ROW_HEIGHT + 2}px`;

@@ -39,7 +39,7 @@ class FrameInspector(Panel):
         self._sent = 0
         self._watched = False
         super().__init__(source)
-        self.on_msg(self._on_page)
+        self.on_page(self._on_page)
 
     def refresh(self) -> None:
         """Send the page the rows it has not got yet; nothing before a page asks."""
@@ -51,9 +51,7 @@ class FrameInspector(Panel):
         entries = list(self.transcript)
         hidden = self.transcript.lost + max(len(entries) - STATIC_ROWS, 0)
         note = f"<caption>{hidden} earlier rows are not shown</caption>" if hidden else ""
-        rows = "".join(
-            _static_row(entry, self.transcript.began) for entry in entries[-STATIC_ROWS:]
-        )
+        rows = "".join(_static_row(entry, self.transcript.began) for entry in entries[-STATIC_ROWS:])
         head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
         return (
             f'<div class="ablykit-static"><style>{_STATIC_CSS}</style><b>{escape(self._title)}</b>'
@@ -66,14 +64,14 @@ class FrameInspector(Panel):
             self._watched = True
             self._send_from(0)
         elif content.get("want") == "detail":
-            self.send({"detail": self._detail(content.get("number"))})
+            self.to_page({"detail": self._detail(content.get("number"))})
 
     def _send_from(self, number: int) -> None:
         entries = self.transcript.since(number)
         began, lost = self.transcript.began, self.transcript.lost
         for start in range(0, len(entries), BATCH) or (0,):
             rows = [_row(entry, began) for entry in entries[start : start + BATCH]]
-            self.send({"rows": rows, "lost": lost, "title": self._title})
+            self.to_page({"rows": rows, "lost": lost, "title": self._title})
         if entries:
             self._sent = max(self._sent, entries[-1].number + 1)
 

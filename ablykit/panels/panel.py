@@ -65,6 +65,14 @@ class Panel(anywidget.AnyWidget):
         """Follow the transcript no longer; what is shown stays."""
         self._stop()
 
+    def to_page(self, message: dict[str, Any]) -> None:
+        """Send something to every page that shows the panel."""
+        cast(Any, self).send(message)
+
+    def on_page(self, answer: Callable[[Any, dict[str, Any], Any], None]) -> None:
+        """Call `answer` with what a page asks."""
+        cast(Any, self).on_msg(answer)
+
     def __str__(self) -> str:
         return str(self.transcript)
 
@@ -84,6 +92,6 @@ class Panel(anywidget.AnyWidget):
         self.refresh()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = cast(Any, super())._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        bundle: Any = cast(Any, super())._repr_mimebundle_(**options)
+        data, metadata = cast("tuple[Any, Any]", bundle if isinstance(bundle, tuple) else (bundle or {}, {}))
         return {**data, "text/html": self.html(), "text/plain": str(self)}, metadata

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from ipywidgets import HBox, Layout
+from ipywidgets import HBox, Layout  # type: ignore[reportMissingTypeStubs]
 
 from ablykit.panels.panel import Panel
 
@@ -17,18 +17,16 @@ class SideBySide(HBox):
         self._panels = panels
         for panel in panels:
             panel.layout = Layout(flex="1 1 0", min_width="0")
-        super().__init__(panels)
+        cast(Any, super()).__init__(panels)
 
     def html(self) -> str:
         """The panels as they are now, as HTML that needs no script."""
-        cells = "".join(
-            f'<div style="flex:1;min-width:0">{panel.html()}</div>' for panel in self._panels
-        )
+        cells = "".join(f'<div style="flex:1;min-width:0">{panel.html()}</div>' for panel in self._panels)
         return f'<div style="display:flex;gap:1em">{cells}</div>'
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self._panels))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = cast(Any, super())._repr_mimebundle_(**options) or {}
+        bundle: dict[str, Any] = cast(Any, super())._repr_mimebundle_(**options) or {}
         return {**bundle, "text/html": self.html(), "text/plain": str(self)}

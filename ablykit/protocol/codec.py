@@ -89,9 +89,7 @@ def plain(frame: Wire) -> dict[str, Any]:
     """A frame as a dict with the wire's names, absent members left out, unknown ones put back."""
     names = wire_names(type(frame))
     members = {
-        wire: _plain(value)
-        for name, wire in names.items()
-        if (value := getattr(frame, name)) is not None
+        wire: _plain(value) for name, wire in names.items() if (value := getattr(frame, name)) is not None
     }
     return members | frame.unknown
 

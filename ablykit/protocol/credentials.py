@@ -56,9 +56,7 @@ class ApiKey:
         name, colon, secret = text.partition(":")
         app_id, dot, key_id = name.partition(".")
         if not (colon and dot and app_id and key_id and secret):
-            raise AblyError(
-                40005, f"Not an API key: {_shape(text)}; it reads APPID.KEYID:SECRET", 400
-            )
+            raise AblyError(40005, f"Not an API key: {_shape(text)}; it reads APPID.KEYID:SECRET", 400)
         return cls(app_id, key_id, secret)
 
     @property
@@ -164,9 +162,7 @@ def reveal(url: str, keys: dict[str, ApiKey] | None = None) -> str:
         return url
     key = (known_keys() | (keys or {})).get(shown[2])
     if key is None:
-        raise AblyError(
-            40101, f"The secret of {shown[2]} is not known here: put it where the stars are"
-        )
+        raise AblyError(40101, f"The secret of {shown[2]} is not known here: put it where the stars are")
     return f"{url[: shown.start()]}{shown[1]}{key.name}:{quote(key.secret)}{url[shown.end() :]}"
 
 
@@ -224,6 +220,4 @@ def _matches(resource: str, channel: ChannelName) -> bool:
         given, rest = given[: len(wanted)], given[len(wanted) :]
         if not rest:
             return False
-    return len(wanted) == len(given) and all(
-        w in ("*", g) for w, g in zip(wanted, given, strict=True)
-    )
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))

@@ -92,12 +92,8 @@ class Explanation:
         for row in self.rows:
             note = Text(row.meaning.sentence)
             note.append(f"  {_detail(row.meaning)}", style="dim")
-            table.add_row(
-                Text("  " * row.depth + visible(row.name)), Text(visible(row.value)), note
-            )
-        head = Text(visible(self.title), style="bold").append(
-            f"  {self.sentence}", style="not bold"
-        )
+            table.add_row(Text("  " * row.depth + visible(row.name)), Text(visible(row.value)), note)
+        head = Text(visible(self.title), style="bold").append(f"  {self.sentence}", style="not bold")
         return Group(head, table)
 
     def _repr_html_(self) -> str:
@@ -172,9 +168,7 @@ def _summary(frame: dict[str, Any]) -> Iterator[str]:
             f" and {count - 1} more" if isinstance(count, int) and count > 1 else ""
         )
     for message in _dicts(frame.get("messages")):
-        data = message.get(
-            "data", {k: v for k, v in message.items() if k not in meanings.MEMBERS["Message"]}
-        )
+        data = message.get("data", {k: v for k, v in message.items() if k not in meanings.MEMBERS["Message"]})
         name = message.get("name")
         yield f"{name}: {_brief(data)}" if name is not None else _brief(data)
     for member in _dicts(frame.get("presence")):
@@ -188,13 +182,7 @@ def _summary(frame: dict[str, Any]) -> Iterator[str]:
 
 
 def _brief(value: Any) -> str:
-    text = (
-        value
-        if isinstance(value, str)
-        else repr(value)
-        if isinstance(value, bytes)
-        else _json(value)
-    )
+    text = value if isinstance(value, str) else repr(value) if isinstance(value, bytes) else _json(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
@@ -220,9 +208,7 @@ def _frame(frame: dict[str, Any], type_name: str) -> Explanation:
         return Explanation(type_name, "", rows)
     action = frame.get("action")
     if not isinstance(action, int) or isinstance(action, bool):
-        return Explanation(
-            "No action", "A frame needs one: a number that says what it is for.", rows
-        )
+        return Explanation("No action", "A frame needs one: a number that says what it is for.", rows)
     meaning = _meaning_of_number("ProtocolMessage", "action", action)
     return Explanation(f"{name_of(action)} (action {action})", meaning.sentence, rows)
 
@@ -279,16 +265,14 @@ def _number(number: int) -> Explanation:
             row = Row("as flags", str(number), Meaning(f"{also}."))
             return Explanation(found.title, found.sentence, (*found.rows, row))
         return found
-    if 0 < number and all(1 << bit in Flag.__members__.values() for _, bit, _ in flag_bits(number)):
+    if number > 0 and all(1 << bit in Flag.__members__.values() for _, bit, _ in flag_bits(number)):
         return _flags(number)
     raise KeyError(f"{number} is no action, no flags and no error code of the protocol")
 
 
 def _action(action: Action) -> Explanation:
     meaning = meanings.ACTIONS[action]
-    row = Row(
-        "action", str(int(action)), meaning._replace(sentence="What a frame carries to say so.")
-    )
+    row = Row("action", str(int(action)), meaning._replace(sentence="What a frame carries to say so."))
     return Explanation(f"{action.name} (action {int(action)})", meaning.sentence, (row,))
 
 

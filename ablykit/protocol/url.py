@@ -50,9 +50,7 @@ def parse_query(query: str) -> ConnectionParams:
         agent=given.get("agent", given.get("lib")),
         resume=given.get("resume"),
         recover=given.get("recover"),
-        remain_present_for=_milliseconds(
-            "remainPresentFor", given.get("remainPresentFor", "15000")
-        ),
+        remain_present_for=_milliseconds("remainPresentFor", given.get("remainPresentFor", "15000")),
     )
 
 

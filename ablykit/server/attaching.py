@@ -39,9 +39,7 @@ MAX_REWIND = 100
 _UNITS = {"s": 1_000, "m": 60_000}
 
 
-def attach(
-    session: "Session", frame: ProtocolMessage, now: float
-) -> tuple[ProtocolMessage, list[Entry]]:
+def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[ProtocolMessage, list[Entry]]:
     """Attach a session to a channel; tells the ATTACHED to send and what to send after it.
 
     Raises `AblyError`: 40000 without a channel, 40010, 40160, 90010, or 40003 for a bad rewind.

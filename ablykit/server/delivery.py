@@ -52,9 +52,7 @@ def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
     if variant.today:
         return frame
     if frame.action == Action.CONNECTED and frame.connection_details:
-        return frame.replace(
-            connection_key=frame.connection_details.connection_key, connection_serial=-1
-        )
+        return frame.replace(connection_key=frame.connection_details.connection_key, connection_serial=-1)
     if frame.action == Action.ACK:
         return frame.replace(res=None)
     if messages:

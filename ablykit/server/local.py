@@ -94,14 +94,9 @@ class LocalAbly:
         self._start()
         atexit.register(self.stop)
 
-    def _make_app(
-        self, keys: Iterable[str], limits: Mapping[str, int] | None
-    ) -> tuple[App, ApiKey]:
+    def _make_app(self, keys: Iterable[str], limits: Mapping[str, int] | None) -> tuple[App, ApiKey]:
         given = [ApiKey.parse(text) for text in keys]
-        apps = [
-            self._service.add_app(id, limits=limits)
-            for id in dict.fromkeys(k.app_id for k in given)
-        ]
+        apps = [self._service.add_app(id, limits=limits) for id in dict.fromkeys(k.app_id for k in given)]
         for key in given:
             self._service.add_key(self._service.apps[key.app_id], key=key)
         if given:
@@ -130,9 +125,7 @@ class LocalAbly:
     def ca_file(self) -> str:
         """`ca_pem` as a file, for programs that want a path; it goes when the server stops."""
         if self._ca_file is None:
-            with tempfile.NamedTemporaryFile(
-                prefix="ablykit-ca-", suffix=".pem", delete=False
-            ) as file:
+            with tempfile.NamedTemporaryFile(prefix="ablykit-ca-", suffix=".pem", delete=False) as file:
                 file.write(self._ca.cert_pem.bytes())
             self._ca_file = Path(file.name)
         return str(self._ca_file)
@@ -307,7 +300,9 @@ def _listen(host: str, *ports: int) -> list[socket.socket]:
         except OSError as error:
             for opened in (*sockets, sock):
                 opened.close()
-            why = f"Can't listen on {host} port {port}: {error.strerror}. Choose another, or 0 for any free one"
+            why = (
+                f"Can't listen on {host} port {port}: {error.strerror}. Choose another, or 0 for any free one"
+            )
             raise OSError(error.errno, why) from error
         sockets.append(sock)
     return sockets

@@ -35,9 +35,7 @@ class Log:
     is kept, whatever its age. Serials sort as text.
     """
 
-    def __init__(
-        self, id: str, began: int, retention: float, max_bytes: int = 32 * 1024 * 1024
-    ) -> None:
+    def __init__(self, id: str, began: int, retention: float, max_bytes: int = 32 * 1024 * 1024) -> None:
         self._id = id
         self._retention = retention
         self._max_bytes = max_bytes
@@ -93,9 +91,7 @@ class Log:
         found: deque[Entry] = deque()
         messages = 0
         for entry in reversed(self._entries):
-            if (count is not None and messages >= count) or (
-                ms is not None and entry.at < now - ms
-            ):
+            if (count is not None and messages >= count) or (ms is not None and entry.at < now - ms):
                 break
             found.appendleft(entry)
             messages += len(entry.frame.messages or ())

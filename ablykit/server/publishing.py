@@ -29,9 +29,7 @@ def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishRe
     _check_messages(session, frame.messages)
     channel = session.service.channel(session.app, name)
     if session.service.enforce_rates and channel.rate.count(now) > session.limits.max_channel_rate:
-        raise AblyError(
-            42913, f"At most {session.limits.max_channel_rate} publishes a second on one channel"
-        )
+        raise AblyError(42913, f"At most {session.limits.max_channel_rate} publishes a second on one channel")
     given_id = frame.messages[0].id
     if given_id and (earlier := channel.log.find(given_id, now)):
         return PublishResult(serials=earlier.serials)
@@ -52,9 +50,7 @@ def _check_rights(session: "Session", attached_as: str, name: ChannelName) -> No
         raise AblyError(40160, f"The key may not publish on {attached_as!r}")
     attachment = session.attachment(attached_as)
     if attachment and not attachment.modes & Flag.PUBLISH:
-        raise AblyError(
-            40165, f"{attached_as!r} was attached without the mode PUBLISH: attach again with it"
-        )
+        raise AblyError(40165, f"{attached_as!r} was attached without the mode PUBLISH: attach again with it")
 
 
 def _check_messages(session: "Session", messages: list[Message]) -> None:
@@ -66,9 +62,7 @@ def _check_messages(session: "Session", messages: list[Message]) -> None:
         check(message)
         _check_client_id(session, message.client_id)
         if message.action not in (None, MessageAction.CREATE):
-            raise AblyError(
-                93002, "Messages of this channel can't be updated, deleted or appended to"
-            )
+            raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
     _check_ids(messages)
 
 
@@ -85,9 +79,7 @@ def _check_ids(messages: list[Message]) -> None:
         return
     base = (ids[0] or "").rpartition(":")[0]
     if not base or ids != [f"{base}:{index}" for index in range(len(ids))]:
-        raise AblyError(
-            40031, "The ids of one publish must be BASE:0, BASE:1 … in order, or absent"
-        )
+        raise AblyError(40031, "The ids of one publish must be BASE:0, BASE:1 … in order, or absent")
 
 
 def _identified(session: "Session", message: Message) -> Message:

@@ -54,9 +54,7 @@ class Connection:
     expires: float | None = None
     """When it is forgotten, ms of running time; None while a socket is open."""
     last_serial: int = -1
-    answers: OrderedDict[int, ProtocolMessage] = field(
-        default_factory=OrderedDict[int, ProtocolMessage]
-    )
+    answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
 
     def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
         """Remember an ACK or NACK, and give it back."""
@@ -190,9 +188,7 @@ class Session:
     def _resume(self, connection: Connection) -> None:
         if connection.session is not None:
             replaced, connection.session = connection.session, None
-            replaced.disconnect(
-                error_info(80016, "This connection was resumed from another socket")
-            )
+            replaced.disconnect(error_info(80016, "This connection was resumed from another socket"))
         connection.session, connection.expires = self, None
         self.connection = connection
         self.resumed = True
@@ -200,9 +196,7 @@ class Session:
     def _begin(self) -> None:
         ids, instance = self.service.ids, self.service.instance
         id = ids.new("connection", 10)
-        key = (
-            f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
-        )
+        key = f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
         self.connection = Connection(id, key, self.app, self.params.client_id, session=self)
         self.service.connections[key] = self.connection
 
@@ -290,9 +284,7 @@ class Session:
                 self._check_publish_rate(now)
             res = publish(self, frame, now)
         except AblyError as error:
-            answer = ProtocolMessage(
-                action=Action.NACK, msg_serial=serial, count=1, error=error.info
-            )
+            answer = ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
         else:
             answer = ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=[res])
         self.reply(self.connection.answer(answer))
@@ -306,13 +298,9 @@ class Session:
     def _check_publish_rate(self, now: float) -> None:
         count, limit = self._publishes.count(now), self.limits.max_inbound_rate
         if count > 2 * limit:
-            self.refuse(
-                AblyError(42921, f"{count} publishes in a second where {limit} are allowed")
-            )
+            self.refuse(AblyError(42921, f"{count} publishes in a second where {limit} are allowed"))
         if count > limit:
-            raise AblyError(
-                42911, f"At most {limit} publishes a second are taken from a connection"
-            )
+            raise AblyError(42911, f"At most {limit} publishes a second are taken from a connection")
 
     # -- ending
 

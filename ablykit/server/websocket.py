@@ -9,7 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from websockets.exceptions import PayloadTooBig
-from websockets.frames import OP_BINARY, OP_CONT, OP_PING, OP_TEXT, Frame, Opcode
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -40,9 +40,7 @@ def framed(payload: bytes, format: Format) -> bytes:
 class WebSocket(asyncio.Protocol):
     """One WebSocket and its session. `open_sockets` holds it while it is open."""
 
-    def __init__(
-        self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int
-    ) -> None:
+    def __init__(self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int) -> None:
         self._service = service
         self._open_sockets = open_sockets
         self._max_frame_size = max_frame_size
@@ -70,15 +68,9 @@ class WebSocket(asyncio.Protocol):
                 self._open(event)
             elif isinstance(event, Frame):
                 self._frame(event)
-        if (
-            isinstance(self._ws.parser_exc, PayloadTooBig)
-            and self._session
-            and not self._session.ended
-        ):
+        if isinstance(self._ws.parser_exc, PayloadTooBig) and self._session and not self._session.ended:
             limit = self._max_frame_size
-            self._session.reply_error(
-                AblyError(40009, f"Frame too large: at most {limit} bytes are taken")
-            )
+            self._session.reply_error(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
             self._session.ended = True
         self._flush()
 
@@ -139,9 +131,9 @@ class WebSocket(asyncio.Protocol):
             self._watch_silence()
 
     def _frame(self, frame: Frame) -> None:
-        if frame.opcode in (OP_TEXT, OP_BINARY):
-            self._format = Format.JSON if frame.opcode is OP_TEXT else Format.MSGPACK
-        elif frame.opcode is not OP_CONT:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._format = Format.JSON if frame.opcode is Opcode.TEXT else Format.MSGPACK
+        elif frame.opcode is not Opcode.CONT:
             return  # websockets answers pings and closes by itself
         self._parts.append(bytes(frame.data))
         if frame.fin and self._session:
@@ -176,7 +168,7 @@ class WebSocket(asyncio.Protocol):
 
     def _ping(self) -> None:
         self._last_write = self._loop.time()
-        self._transport.write(Frame(OP_PING, b"").serialize(mask=False))
+        self._transport.write(Frame(Opcode.PING, b"").serialize(mask=False))
 
     def _give_up(self) -> None:
         """End a connection whose client does not read, before it costs more memory."""

@@ -48,9 +48,7 @@ class Closed:
 class AsyncConnection:
     """A WebSocket to an Ably, awaited. Made by `connect`."""
 
-    def __init__(
-        self, websocket: ClientConnection, url: str, name: str, transcript: Transcript
-    ) -> None:
+    def __init__(self, websocket: ClientConnection, url: str, name: str, transcript: Transcript) -> None:
         self.url = redact(url)
         self.name = name
         self.transcript = transcript
@@ -123,9 +121,7 @@ class AsyncConnection:
         Raises as `recv` does when `count` frames do not come within `timeout` seconds.
         """
         if (count is None) == (seconds is None):
-            raise ValueError(
-                "frames needs a count or a number of seconds: frames(3) or frames(seconds=1)"
-            )
+            raise ValueError("frames needs a count or a number of seconds: frames(3) or frames(seconds=1)")
         found: list[Frame] = []
         deadline = time.monotonic() + (timeout if seconds is None else seconds)
         while count is None or len(found) < count:
@@ -246,9 +242,7 @@ async def connect(
         )
     except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
         raise WireError(redact(why_not_opened(url, error))) from None
-    return AsyncConnection(
-        websocket, full, name or f"client {next(_names)}", transcript or Transcript()
-    )
+    return AsyncConnection(websocket, full, name or f"client {next(_names)}", transcript or Transcript())
 
 
 def _tls(url: str, ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:

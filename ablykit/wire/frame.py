@@ -43,9 +43,7 @@ class Frame(dict[str, Any]):
         printer.text(redact(json.dumps(self, indent=2, ensure_ascii=False, default=repr)))
 
 
-def to_send(
-    frame: "dict[str, Any] | ProtocolMessage | str | bytes", *, msgpack: bool
-) -> str | bytes:
+def to_send(frame: "dict[str, Any] | ProtocolMessage | str | bytes", *, msgpack: bool) -> str | bytes:
     """What goes out: text and bytes as they are, frames written as JSON or MessagePack.
 
     Raises `WireError` when a value can't be written.
@@ -87,9 +85,7 @@ def what_came(frames: list[Frame]) -> str:
     """The end of an error message: which frames came instead of the one waited for."""
     if not frames:
         return "nothing came"
-    shown = ", ".join(
-        f"{_title(frame)} ({summary(frame)})".replace(" ()", "") for frame in frames[-5:]
-    )
+    shown = ", ".join(f"{_title(frame)} ({summary(frame)})".replace(" ()", "") for frame in frames[-5:])
     return redact(f"what came: {shown}")
 
 
@@ -107,9 +103,7 @@ def why_not_opened(url: str, error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):
         return f"No TLS with {url}: {error}. Is its port the one for wss://?"
     if isinstance(error, InvalidHandshake):
-        return (
-            f"{url} answers, but not as a WebSocket: {error}. Does the port belong to the scheme?"
-        )
+        return f"{url} answers, but not as a WebSocket: {error}. Does the port belong to the scheme?"
     if isinstance(error, TimeoutError):
         return f"{url} did not answer in time. Is a firewall between, or the host wrong?"
     return f"Nothing answers at {url}: {error}. Is the server running, and the port right?"

@@ -60,9 +60,7 @@ class Connection:
         heartbeats: bool = False,
     ) -> list[Frame]:
         """The next `count` frames, or all that come within `seconds`. Raises as `recv` does."""
-        return _wait(
-            self.asynchronous.frames(count, seconds=seconds, timeout=timeout, heartbeats=heartbeats)
-        )
+        return _wait(self.asynchronous.frames(count, seconds=seconds, timeout=timeout, heartbeats=heartbeats))
 
     def close(self) -> None:
         """Close the WebSocket, as Ctrl+C does in a terminal: without a CLOSE frame."""

@@ -98,9 +98,7 @@ def choose(page, *path):
     """Choose from the menus, as with a mouse."""
     page.locator(".lm-MenuBar-item", has_text=re.compile(f"^{path[0]}$")).click()
     for depth, name in enumerate(path[1:]):
-        item = page.locator(
-            ".lm-Menu-item", has=page.locator(f'.lm-Menu-itemLabel:text-is("{name}")')
-        ).last
+        item = page.locator(".lm-Menu-item", has=page.locator(f'.lm-Menu-itemLabel:text-is("{name}")')).last
         item.hover()
         if depth == len(path) - 2:
             item.click()
@@ -118,7 +116,8 @@ def run_all(page):
         timeout=60_000,
     )
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
-    assert not errors
+    if errors:
+        raise AssertionError("\n".join(errors))
 
 
 def rows(page, number=0):

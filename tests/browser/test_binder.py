@@ -8,7 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-
 import pytest
 
 from tests.browser.jupyter import at, browser, lab, opened, rows, run_all
@@ -70,9 +69,7 @@ def test_binder_builds_it_and_a_visitor_runs_the_first_notebook(place, somebody,
         return done
 
     clone = place / "repo"
-    subprocess.run(
-        [git, "clone", "--quiet", str(ROOT), str(clone)], check=True, capture_output=True
-    )
+    subprocess.run([git, "clone", "--quiet", str(ROOT), str(clone)], check=True, capture_output=True)
     if somebody:
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", str(place)], check=True)
     assert re.fullmatch(r"python-3\.\d+\n", (clone / "binder" / "runtime.txt").read_text())

@@ -81,9 +81,7 @@ def test_the_panel_can_be_used_by_keyboard_cleared_and_goes_on(url, chromium):
         ("Home", "WebSocket open"),
     ):
         page.keyboard.press(key)
-        page.wait_for_function(
-            f"document.querySelector('.ak-detail strong')?.textContent === '{title}'"
-        )
+        page.wait_for_function(f"document.querySelector('.ak-detail strong')?.textContent === '{title}'")
     page.keyboard.press("Escape")
     assert page.locator(".ak-detail").is_hidden()
     page.get_by_role("button", name="Clear").click()
@@ -116,7 +114,9 @@ def test_the_silence_fills_the_bar_and_a_heartbeat_empties_it(url, chromium):
     bar.scroll_into_view_if_needed()
     assert "connected" in bar.locator(".ak-state").inner_text()
     assert "1,000 ms" in bar.inner_text()
-    level = "() => Number(document.querySelector('.ablykit-connection .ak-track').getAttribute('aria-valuenow'))"
+    level = (
+        "() => Number(document.querySelector('.ablykit-connection .ak-track').getAttribute('aria-valuenow'))"
+    )
     page.wait_for_function(f"({level})() > 60")
     page.wait_for_function(f"({level})() < 40")
     assert "Heartbeats are off" in page.locator(".ablykit-connection").nth(1).inner_text()
@@ -169,8 +169,6 @@ def test_after_a_restart_of_the_kernel_one_is_told_what_to_do(url, chromium):
     output.get_by_text("Run All Above Selected Cell").wait_for()
     assert "NameError" in output.inner_text()
     choose(page, "Run", "Run All Cells")
-    page.wait_for_function(
-        "document.querySelectorAll('.jp-CodeCell')[2].textContent.includes('embedded')"
-    )
+    page.wait_for_function("document.querySelectorAll('.jp-CodeCell')[2].textContent.includes('embedded')")
     page.wait_for_selector(".ak-row >> nth=9")
     page.context.close()

@@ -1,6 +1,7 @@
 """The checks: right answers turn green, and each usual mistake is named."""
 
 import pytest
+
 from ablykit import lessons, wire
 from ablykit.lessons import EXERCISES
 

@@ -3,12 +3,12 @@
 import time
 
 import pytest
+
+from ablykit import wire
 from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
 from ablykit.panels import panel as shared
 from ablykit.panels.connection import Facts
 from ablykit.transcript import Transcript
-
-from ablykit import wire
 
 CONNECTED = (
     '{"action":4,"connectionId":"abc","connectionDetails":{"clientId":"*","maxMessageSize":16384,'
@@ -29,7 +29,7 @@ class Page:
 
     def __init__(self, panel, monkeypatch):
         self.sent, self.panel = [], panel
-        monkeypatch.setattr(panel, "send", self.sent.append)
+        monkeypatch.setattr(panel, "to_page", self.sent.append)
 
     def asks(self, **content):
         self.panel._on_page(self.panel, content, [])
@@ -110,9 +110,7 @@ def test_a_long_face_is_cut_and_says_so():
 
 def test_hostile_content_is_text_in_every_face():
     transcript = Transcript()
-    transcript.record(
-        "a", "in", '{"action":11,"channel":"<img src=x onerror=alert(1)>\\u202e\\u001b[2J"}'
-    )
+    transcript.record("a", "in", '{"action":11,"channel":"<img src=x onerror=alert(1)>\\u202e\\u001b[2J"}')
     panel = FrameInspector(transcript, title="<b>t</b>")
     for face in (panel.html(), str(panel)):
         assert "\u202e" not in face
@@ -202,9 +200,7 @@ def test_the_connection_panel_shows_a_real_connection(ably):
 
 
 def test_two_panels_stand_side_by_side(transcript):
-    both = SideBySide(
-        FrameInspector(transcript, title="one"), FrameInspector(transcript, title="two")
-    )
+    both = SideBySide(FrameInspector(transcript, title="one"), FrameInspector(transcript, title="two"))
     data = both._repr_mimebundle_()
     assert data["text/html"].count("<table>") == 2
     assert data["text/plain"].count("CONNECTED") == 2

@@ -4,10 +4,11 @@ import json
 
 import msgspec
 import pytest
-from ablykit.protocol import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
-from ablykit.protocol.codec import format_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ablykit.protocol import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
+from ablykit.protocol.codec import format_of
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 values = st.recursive(
@@ -47,9 +48,7 @@ def test_unknown_members_survive_a_round_trip_in_either_format(frame):
 
 
 def test_members_keep_the_wires_names():
-    frame = decode(
-        '{"action":4,"connectionDetails":{"objectsGCGracePeriod":5,"maxIdleInterval":1}}'
-    )
+    frame = decode('{"action":4,"connectionDetails":{"objectsGCGracePeriod":5,"maxIdleInterval":1}}')
     assert frame.connection_details.objects_gc_grace_period == 5
     assert json.loads(encode(frame))["connectionDetails"]["objectsGCGracePeriod"] == 5
 
@@ -96,9 +95,7 @@ def test_what_is_no_frame_is_refused_with_a_reason(raw, says):
     assert caught.value.code == 40000
 
 
-@pytest.mark.parametrize(
-    "raw", [b'{"action":"\xff"}', b'{"action":0}\xc3\x28', b'{"a\xed\xa0\x80":1}']
-)
+@pytest.mark.parametrize("raw", [b'{"action":"\xff"}', b'{"action":0}\xc3\x28', b'{"a\xed\xa0\x80":1}'])
 def test_broken_utf8_is_told_apart_from_broken_json(raw):
     with pytest.raises(NotUTF8):
         decode(raw, Format.JSON)

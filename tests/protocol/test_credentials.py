@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
 from ablykit.protocol.credentials import OPERATIONS, forget, quiet_logger, remember, reveal
 
@@ -22,9 +23,7 @@ def test_a_key_never_shows_its_secret():
         assert "app.id:****" in shown
 
 
-@pytest.mark.parametrize(
-    "text", ["", "app", "app.id", "app:secret", ".id:secret", "app.:s", "app.id:"]
-)
+@pytest.mark.parametrize("text", ["", "app", "app.id", "app:secret", ".id:secret", "app.:s", "app.id:"])
 def test_what_is_no_key_is_refused_without_being_repeated(text):
     with pytest.raises(AblyError) as caught:
         ApiKey.parse(text)
@@ -57,9 +56,7 @@ def test_secrets_are_hidden_where_they_stand_even_when_not_known(text):
     assert "****" in redact(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["wss://127.0.0.1:8080/", "a.b:c and x.y:z", '{"data":"Basic math"}']
-)
+@pytest.mark.parametrize("text", ["wss://127.0.0.1:8080/", "a.b:c and x.y:z", '{"data":"Basic math"}'])
 def test_what_is_no_secret_is_left_alone(text):
     assert redact(text) == text
 

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from ablykit.protocol import AblyError, Format, Message
 from ablykit.protocol.encoding import check, in_format, size_of
 
@@ -11,9 +12,7 @@ def test_binary_is_base64_for_json_and_bare_for_messagepack():
     as_json = in_format(binary, Format.JSON)
     assert (as_json.data, as_json.encoding) == ("AAE=", "cipher+aes-128-cbc/base64")
     assert in_format(as_json, Format.MSGPACK) == binary
-    assert in_format(Message(data="AAE=", encoding="base64"), Format.MSGPACK) == Message(
-        data=b"\x00\x01"
-    )
+    assert in_format(Message(data="AAE=", encoding="base64"), Format.MSGPACK) == Message(data=b"\x00\x01")
 
 
 @pytest.mark.parametrize(
@@ -30,9 +29,7 @@ def test_what_is_no_binary_stays(message):
         assert in_format(message, format) is message
 
 
-@pytest.mark.parametrize(
-    "data", [5, 1.5, True, {"a": 2**70}, {"deep": [msgspec.msgpack.Ext(5, b"x")]}]
-)
+@pytest.mark.parametrize("data", [5, 1.5, True, {"a": 2**70}, {"deep": [msgspec.msgpack.Ext(5, b"x")]}])
 def test_data_of_a_kind_no_message_carries_is_refused(data):
     with pytest.raises(AblyError) as caught:
         check(Message(data=data))

@@ -1,6 +1,7 @@
 """Errors as the wire carries them."""
 
 import pytest
+
 from ablykit.protocol import ERRORS, AblyError, error_info, plain
 from ablykit.protocol.errors import status_of, title_of
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ablykit.protocol import Action, Flag, NotAFrame, explain, typed
 from ablykit.protocol.explain import flag_bits, summary, visible
 
@@ -99,9 +100,7 @@ def test_hostile_content_stays_text():
 
 def test_secrets_are_stars_and_long_values_are_cut():
     assert "hidden1" not in str(
-        explain(
-            {"action": 17, "auth": {"accessToken": "hidden1"}, "data": '"accessToken":"hidden1"'}
-        )
+        explain({"action": 17, "auth": {"accessToken": "hidden1"}, "data": '"accessToken":"hidden1"'})
     )
     assert "200000 characters" in str(explain({"action": 15, "data": "x" * 200_000}))
 

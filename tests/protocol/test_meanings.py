@@ -1,6 +1,7 @@
 """Nothing in the protocol is without its sentence."""
 
 import pytest
+
 from ablykit.protocol import ERRORS, MODES, Action, Flag
 from ablykit.protocol import meanings as m
 from ablykit.protocol.actions import name_of

@@ -1,6 +1,7 @@
 """Connection URLs and the parameters in them."""
 
 import pytest
+
 from ablykit.protocol import (
     AblyError,
     ApiKey,
@@ -57,8 +58,5 @@ def test_a_bad_value_is_refused_by_its_name(query, code):
 def test_a_url_is_put_together_with_stars_for_the_secret():
     key = ApiKey("a", "b", "c")
     assert connection_url("wss://h", key=key, echo=False) == "wss://h/?key=a.b:****&echo=false"
-    assert (
-        connection_url("wss://h/?v=5", clientId="you & me")
-        == "wss://h/?v=5&clientId=you%20%26%20me"
-    )
+    assert connection_url("wss://h/?v=5", clientId="you & me") == "wss://h/?v=5&clientId=you%20%26%20me"
     assert connection_url("wss://h:1/?key=a.b:****") == "wss://h:1/?key=a.b:****"

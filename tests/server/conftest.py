@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
 from ablykit.server.delivery import in_look

@@ -1,6 +1,7 @@
 """What an ATTACH is given."""
 
 import pytest
+
 from ablykit.protocol import Flag
 
 

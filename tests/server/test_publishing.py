@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from ablykit.protocol import Flag, Format
 
 
@@ -79,9 +80,7 @@ def test_without_subscribe_nothing_is_received(world):
     assert only(client.publish("c", 0, {"data": "x"}))["action"] == 1
 
 
-@pytest.mark.parametrize(
-    ("capability", "code"), [({"*": ["subscribe"]}, 40160), ({"other": ["*"]}, 40160)]
-)
+@pytest.mark.parametrize(("capability", "code"), [({"*": ["subscribe"]}, 40160), ({"other": ["*"]}, 40160)])
 def test_a_key_without_the_right_is_refused(world, capability, code):
     key = world.service.add_key(world.app, capability).api_key
     assert nacked(world.client(key=key).publish("c", 0, {"data": "x"})) == code
@@ -117,9 +116,7 @@ def test_what_is_wrong_with_a_publish_comes_as_its_nack(world, frame, code):
 
 
 def test_wrong_types_are_an_error_frame(world):
-    frame = only(
-        world.client().say({"action": 15, "channel": "c", "msgSerial": 0, "messages": "x"})
-    )
+    frame = only(world.client().say({"action": 15, "channel": "c", "msgSerial": 0, "messages": "x"}))
     assert (frame["action"], frame["error"]["code"]) == (9, 40000)
 
 
@@ -156,9 +153,7 @@ def test_a_serial_that_does_not_rise_is_dropped_without_a_word(world):
 def test_an_id_published_twice_within_two_minutes_is_delivered_once(world):
     client = world.client("v=5")
     client.attach("c")
-    first = by_action(
-        client.publish("c", 0, {"id": "a:0", "data": "x"}, {"id": "a:1", "data": "y"})
-    )
+    first = by_action(client.publish("c", 0, {"id": "a:0", "data": "x"}, {"id": "a:1", "data": "y"}))
     again = only(client.publish("c", 1, {"id": "a:0", "data": "x"}, {"id": "a:1", "data": "y"}))
     assert again["res"] == first[1]["res"]
     assert first[15]["messages"][0]["id"] == "a:0"
@@ -171,16 +166,11 @@ def test_a_client_id_is_filled_in_and_another_refused(world):
     client = world.client("clientId=me")
     client.attach("c")
     assert by_action(client.publish("c", 0, {"data": "x"}))[15]["messages"][0]["clientId"] == "me"
-    assert (
-        by_action(client.publish("c", 1, {"clientId": "me"}))[15]["messages"][0]["clientId"] == "me"
-    )
+    assert by_action(client.publish("c", 1, {"clientId": "me"}))[15]["messages"][0]["clientId"] == "me"
     assert nacked(client.publish("c", 2, {"clientId": "you"})) == 40012
     anyone = world.client()
     anyone.attach("d")
-    assert (
-        by_action(anyone.publish("d", 0, {"clientId": "you"}))[15]["messages"][0]["clientId"]
-        == "you"
-    )
+    assert by_action(anyone.publish("d", 0, {"clientId": "you"}))[15]["messages"][0]["clientId"] == "you"
 
 
 def test_an_ephemeral_message_is_delivered_but_not_kept(world):
@@ -213,9 +203,7 @@ def test_a_frame_is_encoded_once_for_each_format_however_many_listen(world, monk
     monkeypatch.setattr(
         delivery, "encode", lambda frame, format: encoded.append(format) or real(frame, format)
     )
-    listeners = [
-        world.client(query) for query in ["", "", "v=5", "v=5", "format=msgpack", "format=msgpack"]
-    ]
+    listeners = [world.client(query) for query in ["", "", "v=5", "v=5", "format=msgpack", "format=msgpack"]]
     for listener in listeners:
         raw = msgspec.msgpack.encode({"action": 10, "channel": "c"})
         listener.say(raw, Format.MSGPACK)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from ablykit.protocol import Format
 
 

@@ -5,8 +5,9 @@ import json
 import threading
 import time
 
-import ablykit
 import pytest
+
+import ablykit
 from ablykit import wire
 from ablykit.protocol import AblyError, ProtocolMessage
 from ablykit.wire import Closed, WireError, WireTimeout
@@ -78,12 +79,10 @@ def test_heartbeats_are_passed_over_unless_wanted(local):
 
 def test_a_timeout_says_what_was_waited_for_and_what_came(conn):
     conn.send("junk")
-    with pytest.raises(
-        WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000"
-    ) as caught:
+    with pytest.raises(WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000") as caught:
         conn.recv("ACK", timeout=0.2)
     assert isinstance(caught.value, TimeoutError)
-    with pytest.raises(WireTimeout, match="Waited 0.05 s for a frame; nothing came"):
+    with pytest.raises(WireTimeout, match=r"Waited 0.05 s for a frame; nothing came"):
         conn.recv(timeout=0.05)
 
 
@@ -112,7 +111,7 @@ def test_the_end_is_told_by_whoever_asks(ably):
         assert conn.recv()["error"]["code"] == 40101
         with pytest.raises(WireError, match=r"No frame will come: .* code 1000 \(40101\)"):
             conn.recv()
-        with pytest.raises(WireError, match="Can't send: .* code 1000"):
+        with pytest.raises(WireError, match=r"Can't send: .* code 1000"):
             conn.send({"action": 0})
         assert conn.closed == Closed(1000, "40101")
         assert [e.kind for e in conn.transcript] == ["open", "frame", "close"]
