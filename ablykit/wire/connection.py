@@ -33,6 +33,7 @@ from ablykit.wire.frame import (
 )
 
 OPEN_TIMEOUT = 10.0
+SEND_TIMEOUT = 10.0
 RECV_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 5.0
 
@@ -63,14 +64,18 @@ class AsyncConnection:
     async def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
         """Send frames, one after the other without waiting for answers between.
 
-        Text and bytes go as they are. Raises `WireError` if the connection ended.
+        Text and bytes go as they are. Raises `WireError` if the connection ended, `WireTimeout`
+        if the other side does not read.
         """
         for frame in frames:
             raw = to_send(frame, msgpack=self.is_msgpack)
             try:
                 if self._websocket.state is State.OPEN:
                     self.transcript.record(self.name, "out", raw)  # before any answer can be
-                await self._websocket.send(raw)
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    await self._websocket.send(raw)
+            except TimeoutError:
+                raise WireTimeout(f"The other side took nothing for {SEND_TIMEOUT:g} s") from None
             except ConnectionClosed:
                 await self.wait_closed()
                 raise WireError(f"Can't send: {self._how_it_ended()}") from None

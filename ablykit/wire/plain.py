@@ -32,7 +32,8 @@ class Connection:
     def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
         """Send frames, one after the other without waiting for answers between.
 
-        Text and bytes go as they are. Raises `WireError` if the connection ended.
+        Text and bytes go as they are. Raises `WireError` if the connection ended, `WireTimeout`
+        if the other side does not read.
         """
         _wait(self.asynchronous.send(*frames))
 

@@ -81,7 +81,7 @@ def at(url, notebook):
 
 def opened(chromium, url, *, dark=False):
     """A page at `url`, loaded, its kernel idle; what went wrong in its console is in `errors`."""
-    context = chromium.new_context(viewport={"width": 1240, "height": 900})
+    context = chromium.new_context(viewport={"width": 1240, "height": 1150})
     page = context.new_page()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))

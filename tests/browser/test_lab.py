@@ -37,10 +37,11 @@ def chromium():
         yield chromium
 
 
-def picture(page, name):
-    """Keep a picture for the README when asked to: PICTURES=1."""
+def picture(page, name, cell):
+    """Keep a picture of a cell for the README when asked to: PICTURES=1."""
     if os.environ.get("PICTURES"):
-        page.screenshot(path=ROOT / "docs" / f"{name}.png")
+        page.mouse.move(0, 0)
+        page.locator(".jp-CodeCell").nth(cell).screenshot(path=ROOT / "docs" / f"{name}.png")
 
 
 def test_the_address_that_is_printed_opens_the_first_notebook(url, chromium):
@@ -65,7 +66,8 @@ def test_the_first_notebook_opens_runs_and_explains(url, chromium, dark):
     assert "PRESENCE_SUBSCRIBE" in detail.inner_text()
     assert "May publish messages." in detail.inner_text()
     page.locator(".ablykit-inspector").scroll_into_view_if_needed()
-    picture(page, "inspector-dark" if dark else "inspector-light")
+    picture(page, "inspector-dark" if dark else "inspector-light", 0)
+    choose(page, "Settings", "Theme", "JupyterLab Light")
     assert page.errors == []
     page.context.close()
 
@@ -102,7 +104,7 @@ def test_two_shells_stand_side_by_side_with_their_own_rows(url, chromium):
     left, right = (page.locator(".ablykit-inspector").nth(n).bounding_box() for n in (1, 2))
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"] + 1
-    picture(page, "two-shells")
+    picture(page, "two-shells", 7)
     assert page.errors == []
     page.context.close()
 
@@ -120,7 +122,7 @@ def test_the_silence_fills_the_bar_and_a_heartbeat_empties_it(url, chromium):
     page.wait_for_function(f"({level})() > 60")
     page.wait_for_function(f"({level})() < 40")
     assert "Heartbeats are off" in page.locator(".ablykit-connection").nth(1).inner_text()
-    picture(page, "connection")
+    picture(page, "connection", 1)
     page.context.close()
 
 

@@ -1,12 +1,11 @@
 """Panels without a browser: their data, their text, and their face without a kernel."""
 
-import time
+import threading
 
 import pytest
 
 from ablykit import wire
 from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
-from ablykit.panels import panel as shared
 from ablykit.panels.connection import Facts
 from ablykit.transcript import Transcript
 
@@ -28,33 +27,35 @@ class Page:
     """A page that shows a panel: what it asks, and what it is sent."""
 
     def __init__(self, panel, monkeypatch):
-        self.sent, self.panel = [], panel
-        monkeypatch.setattr(panel, "to_page", self.sent.append)
+        self.sent, self.panel, self._news = [], panel, threading.Condition()
+        monkeypatch.setattr(panel, "to_page", self._take)
 
     def asks(self, **content):
         self.panel._on_page(self.panel, content, [])
+
+    def waits_for(self, *rows):
+        with self._news:
+            assert self._news.wait_for(lambda: self.rows == list(rows), timeout=5), self.rows
 
     @property
     def rows(self):
         return [row["number"] for message in self.sent for row in message.get("rows", ())]
 
-
-def until(condition):
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    def _take(self, message):
+        with self._news:
+            self.sent.append(message)
+            self._news.notify_all()
 
 
 def test_what_happened_before_a_page_asks_is_not_lost(transcript, monkeypatch):
     page = Page(FrameInspector(transcript), monkeypatch)
     transcript.record("a", "in", '{"action":0}')
-    time.sleep(3 * shared.BATCH_INTERVAL)
+    page.panel.refresh()
     assert page.sent == []
     page.asks(want="rows")
     assert page.rows == [0, 1, 2]
     transcript.record("a", "in", '{"action":0}')
-    until(lambda: page.rows == [0, 1, 2, 3])
+    page.waits_for(0, 1, 2, 3)
 
 
 def test_many_frames_go_in_few_messages(transcript, monkeypatch):
@@ -62,8 +63,7 @@ def test_many_frames_go_in_few_messages(transcript, monkeypatch):
     page.asks(want="rows")
     for _ in range(5_000):
         transcript.record("a", "in", '{"action":0}')
-    until(lambda: len(page.rows) == 5_002)
-    assert page.rows == list(range(5_002))
+    page.waits_for(*range(5_002))
     assert len(page.sent) < 100
 
 
@@ -125,7 +125,7 @@ def test_a_stopped_panel_follows_no_longer(transcript, monkeypatch):
     page.asks(want="rows")
     panel.stop()
     transcript.record("a", "in", '{"action":0}')
-    time.sleep(3 * shared.BATCH_INTERVAL)
+    assert not panel._scheduled
     assert page.rows == [0, 1]
 
 
@@ -194,9 +194,10 @@ def test_the_connection_panel_shows_a_real_connection(ably):
         assert panel.facts["heartbeats"] is False
         assert str(panel).splitlines()[0] == "connected"
         assert "maxFrameSize" in panel.html()
+        closed = threading.Event()
+        panel.observe(lambda change: closed.set() if change["new"]["state"] == "closed" else None, "facts")
         conn.send({"action": 7})
-        conn.wait_closed()
-        until(lambda: panel.facts["state"] == "closed")
+        assert closed.wait(5)
 
 
 def test_two_panels_stand_side_by_side(transcript):
