@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ablykit.backend import RemoteAbly, start
     from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
     from ablykit.protocol.explain import explain
+    from ablykit.relay import Relay
     from ablykit.server import LocalAbly
     from ablykit.transcript import Transcript
     from ablykit.wire import WireError, connect, open
@@ -26,6 +27,7 @@ __all__ = [
     "ConnectionPanel",
     "FrameInspector",
     "LocalAbly",
+    "Relay",
     "RemoteAbly",
     "SideBySide",
     "Transcript",
@@ -41,6 +43,7 @@ _HOME = {
     "ConnectionPanel": "panels",
     "FrameInspector": "panels",
     "LocalAbly": "server",
+    "Relay": "relay",
     "RemoteAbly": "backend",
     "SideBySide": "panels",
     "Transcript": "transcript",

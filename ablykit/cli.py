@@ -1,4 +1,4 @@
-"""The command line: serve, connect, explain, lab."""
+"""The command line: serve, connect, explain, relay, show, diff, lab."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from ablykit.terminal import Printer
+    from ablykit.transcript import Transcript
 
 app = typer.Typer(
     name="ablykit",
@@ -137,6 +138,68 @@ def explain(
         Console().print(found)
 
 
+@app.command()
+def relay(
+    to: Annotated[str, typer.Option(metavar="URL", help="Where frames go on to, ws:// or wss://.")],
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")] = 0,
+    tls_port: Annotated[int, typer.Option(help="Port for wss://.")] = 0,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all that passes into a recording.")
+    ] = None,
+) -> None:
+    """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C."""
+    from ablykit.recording import save
+    from ablykit.relay import Relay
+    from ablykit.transcript import Entry, line
+
+    def show(entry: Entry) -> None:
+        print(line(entry), flush=True)
+
+    try:
+        running = Relay(to, host=host, port=port, tls_port=tls_port)
+    except (OSError, ValueError, OverflowError) as error:
+        _fail(str(error))
+    with running:
+        print(f"{running.tls_url} and {running.url} go on to {to}. CA: {running.ca_file}", file=sys.stderr)
+        running.transcript.listen(show)
+        _until_told_to_stop()
+    if record:
+        count = save(running.transcript, record)
+        print(f"{count} entries are in {record}", file=sys.stderr)
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A recording, as ablykit relay --record writes it.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Each frame explained.")] = False,
+    har: Annotated[bool, typer.Option("--har", help="As HAR, for browsers' tools.")] = False,
+) -> None:
+    """Print a recording: a line for each frame, the time its answer took, and rules that were broken."""
+    from ablykit import recording
+    from ablykit.terminal import show_recording
+
+    transcript = _load(file)
+    if har:
+        print(json.dumps(recording.har(transcript)))
+    else:
+        show_recording(transcript, explained=explain)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="A recording.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Compare two recordings, ids and times aside. The exit code is 1 when they differ."""
+    from ablykit.analysis import compare
+
+    differences = compare(_load(first), _load(second))
+    for difference in differences:
+        print(difference)
+    raise typer.Exit(1 if differences else 0)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
     """Open the notebooks in JupyterLab. Further arguments go to JupyterLab."""
@@ -178,6 +241,15 @@ async def _connect(url: str | None, printer: "Printer", *, stay: bool, ca_file: 
             if sys.stdin.isatty():
                 print(f"Connected to {conn.url}. Type a frame; Ctrl+D ends.", file=sys.stderr)
             return await converse(conn, printer, sys.stdin, stay=stay)
+
+
+def _load(file: Path) -> "Transcript":
+    from ablykit.recording import NotARecording, load
+
+    try:
+        return load(file)
+    except (OSError, NotARecording) as error:
+        _fail(str(error))
 
 
 def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:

@@ -1,4 +1,4 @@
-"""`ablykit connect`: frames in, lines out, as websocat and jq gave."""
+"""Frames at a terminal: `ablykit connect`, frames in, lines out; and `ablykit show`."""
 
 import asyncio
 import contextlib
@@ -12,10 +12,12 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.syntax import Syntax
 
+from ablykit.analysis import Finding, lint, pairs
 from ablykit.protocol import Action, NotAFrame, explain
 from ablykit.protocol.codec import read
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.explain import visible
+from ablykit.transcript import Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
 
 END_TIMEOUT = 5.0
@@ -55,6 +57,23 @@ class Printer:
         self._console.print(shown, markup=False, highlight=False)
 
 
+def show_recording(transcript: Transcript, *, explained: bool) -> None:
+    """Print a transcript: a line for each entry, its answer's time, and the rules it broke."""
+    console = Console(soft_wrap=True, highlight=False)
+    times = {pair.answer.number: pair.ms for pair in pairs(transcript) if pair.answer}
+    findings: dict[int, list[Finding]] = {}
+    for finding in lint(transcript):
+        findings.setdefault(finding.entry.number, []).append(finding)
+    for entry in transcript:
+        took = times.get(entry.number)
+        after = f"  ({took:.1f} ms)" if took is not None else ""
+        console.print(line(entry) + after, markup=False)
+        for finding in findings.get(entry.number, ()):
+            console.print(f"     ! {str(finding).strip()}", style="red", markup=False)
+        if explained and entry.frame:
+            console.print(explain(entry.frame), "")
+
+
 async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, stay: bool) -> int:
     """Send each line of `source`, print each frame that comes; tells the exit code.
 
@@ -63,10 +82,12 @@ async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, s
     """
     lines: asyncio.Queue[str | None] = asyncio.Queue()
     _read_lines(source, asyncio.get_running_loop(), lines)
-    sending = asyncio.create_task(_send_lines(conn, lines, stay=stay))
+    answered = asyncio.Event()
+    sending = asyncio.create_task(_send_lines(conn, lines, answered, stay=stay))
     refused = False
     try:
         async for frame in conn:
+            answered.set()
             printer.frame(frame)
             sys.stdout.flush()
             refused = frame.get("action") == Action.ERROR and not frame.get("channel")
@@ -79,11 +100,17 @@ async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, s
     return 1
 
 
-async def _send_lines(conn: AsyncConnection, lines: "asyncio.Queue[str | None]", *, stay: bool) -> None:
+async def _send_lines(
+    conn: AsyncConnection, lines: "asyncio.Queue[str | None]", answered: asyncio.Event, *, stay: bool
+) -> None:
+    """Send what is typed, once the service has said its first word: CONNECTED, or why not."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(END_TIMEOUT):
+            await answered.wait()
     try:
-        while (line := await lines.get()) is not None:
-            if line.strip():
-                await conn.send(_as_sent(line.rstrip("\r\n"), conn))
+        while (typed := await lines.get()) is not None:
+            if typed.strip():
+                await conn.send(_as_sent(typed.rstrip("\r\n"), conn))
         if not stay:
             await conn.send({"action": int(Action.CLOSE)})
             await conn.wait_closed(timeout=END_TIMEOUT)
@@ -105,13 +132,13 @@ def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
 def _read_lines(source: TextIO, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]") -> None:
     """Read lines on a thread of its own: a terminal can't be awaited everywhere."""
 
-    def put(line: str | None) -> None:
+    def put(typed: str | None) -> None:
         with contextlib.suppress(RuntimeError):  # the connection ended while a line was typed
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, typed)
 
     def run(put: Callable[[str | None], None]) -> None:
-        for line in source:
-            put(line)
+        for typed in source:
+            put(typed)
         put(None)
 
     threading.Thread(target=run, args=(put,), name="ablykit-input", daemon=True).start()

@@ -15,7 +15,7 @@ from ablykit.protocol.credentials import known_keys, redact
 from ablykit.protocol.explain import summary, visible
 
 Direction = Literal["in", "out"]
-Kind = Literal["frame", "open", "close"]
+Kind = Literal["frame", "open", "close", "ping", "pong"]
 
 ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
 """How a direction is drawn: towards the service, or from it."""
@@ -87,11 +87,14 @@ Listener = Callable[[Entry], None]
 class Transcript:
     """Entries in the order they happened, of one connection or several. Safe to use from threads.
 
-    It keeps the newest `max_entries`, and tells in `lost` how many fell out.
+    It keeps the newest entries, as many as `max_entries` and `max_bytes` allow, and tells in
+    `lost` how many fell out.
     """
 
-    def __init__(self, max_entries: int = 100_000) -> None:
-        self._entries: deque[Entry] = deque(maxlen=max_entries)
+    def __init__(self, max_entries: int = 100_000, max_bytes: int = 256 * 1024 * 1024) -> None:
+        self._entries: deque[Entry] = deque()
+        self._max_entries, self._max_bytes = max_entries, max_bytes
+        self._bytes = 0
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._count = 0
@@ -103,11 +106,26 @@ class Transcript:
             entry = Entry(self._count, time.time() * 1000, connection, direction, kind, _safe(raw))
             self._began = self._began or entry.at
             self._count += 1
-            self._entries.append(entry)
+            self._keep(entry)
             listeners = list(self._listeners)
         for listener in listeners:
             listener(entry)
         return entry
+
+    def restore(self, entry: Entry) -> None:
+        """Put back an entry that was written down before, such as one from a file."""
+        with self._lock:
+            self._began = self._began or entry.at
+            self._count = entry.number + 1
+            self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self._bytes += entry.size
+        while len(self._entries) > self._max_entries or (
+            self._bytes > self._max_bytes and len(self._entries) > 1
+        ):
+            self._bytes -= self._entries.popleft().size
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each entry from now on; gives a function that ends this."""

@@ -4,20 +4,17 @@ import asyncio
 import atexit
 import logging
 import socket
-import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import trustme
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ablykit import runtime
+from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
 from ablykit.server.rest import rest_app
@@ -82,8 +79,7 @@ class LocalAbly:
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
         self._max_frame_size = self._app.limits.max_frame_size
-        self._ca = trustme.CA()
-        self._ca_file: Path | None = None
+        self._ca = LocalCA()
         self._sockets = _listen(host, port, tls_port)
         self.host = host
         self.port, self.tls_port = (sock.getsockname()[1] for sock in self._sockets)
@@ -119,16 +115,12 @@ class LocalAbly:
     @property
     def ca_pem(self) -> str:
         """The certificate to trust for `tls_url`, in PEM."""
-        return self._ca.cert_pem.bytes().decode()
+        return self._ca.pem
 
     @property
     def ca_file(self) -> str:
         """`ca_pem` as a file, for programs that want a path; it goes when the server stops."""
-        if self._ca_file is None:
-            with tempfile.NamedTemporaryFile(prefix="ablykit-ca-", suffix=".pem", delete=False) as file:
-                file.write(self._ca.cert_pem.bytes())
-            self._ca_file = Path(file.name)
-        return str(self._ca_file)
+        return self._ca.file
 
     @property
     def _address(self) -> str:
@@ -159,8 +151,7 @@ class LocalAbly:
         runtime.withdraw(self._notice)
         for key in self._keys():
             forget(key)
-        if self._ca_file:
-            self._ca_file.unlink(missing_ok=True)
+        self._ca.close()
 
     def __enter__(self) -> "LocalAbly":
         return self
@@ -230,7 +221,9 @@ class LocalAbly:
         )
         servers = [
             await self._loop.create_server(accept, sock=self._sockets[0]),
-            await self._loop.create_server(accept, sock=self._sockets[1], ssl=self._tls()),
+            await self._loop.create_server(
+                accept, sock=self._sockets[1], ssl=self._ca.server_context(*({self.host} - EVERYWHERE.keys()))
+            ),
         ]
         self._ready.set()
         await self._until_stopped()
@@ -242,13 +235,6 @@ class LocalAbly:
 
     def _websocket(self, **_: Any) -> WebSocket:
         return WebSocket(self._service, self._open_sockets, self._max_frame_size)
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        names = {"localhost", "127.0.0.1", "::1", self.host} - EVERYWHERE.keys()
-        certificate = cast(Any, self._ca.issue_cert(*sorted(names)))
-        certificate.configure_cert(context)
-        return context
 
     async def _until_stopped(self) -> None:
         while not self._stopping.is_set():

@@ -237,7 +237,7 @@ async def connect(
     try:
         websocket = await websocket_connect(
             full,
-            ssl=_tls(url, local.ca_pem if local else None, ca_file),
+            ssl=client_tls(url, local.ca_pem if local else None, ca_file),
             proxy=None if is_local else True,
             compression=None,
             open_timeout=timeout,
@@ -250,7 +250,8 @@ async def connect(
     return AsyncConnection(websocket, full, name or f"client {next(_names)}", transcript or Transcript())
 
 
-def _tls(url: str, ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:
+def client_tls(url: str, ca_pem: str | None, ca_file: str | None = None) -> ssl.SSLContext | None:
+    """TLS for a wss:// URL that trusts what the system trusts, and the CAs given; None for ws://."""
     if urlsplit(url).scheme != "wss":
         return None
     context = ssl.create_default_context()

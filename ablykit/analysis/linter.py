@@ -1,0 +1,100 @@
+"""Reads a transcript and names each rule of the protocol that either side broke.
+
+A rule is a function that looks at what is known of the connection and at one frame, and says what
+is wrong or None. Its docstring is the rule in words.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ablykit.analysis.watch import Watch
+from ablykit.transcript import Entry
+
+Side = Literal["client", "service"]
+Look = Callable[[Watch, Entry, dict[str, Any]], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its name, its spec clause, whose it is, what it says in words, and how it looks."""
+
+    name: str
+    clause: str
+    side: Side
+    says: str
+    look: Look
+    actions: frozenset[int]
+    on: Literal["frame", "open", "end"]
+
+    def concerns(self, entry: Entry, action: Any) -> bool:
+        """Whether the rule has anything to say on an entry."""
+        if self.on != entry.kind and not (self.on == "end" and entry.kind == "close"):
+            return False
+        if self.on == "end":
+            return True
+        direction = "out" if self.side == "client" else "in"
+        return entry.direction == direction and (not self.actions or action in self.actions)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule broken: where, and how."""
+
+    rule: Rule
+    entry: Entry
+    text: str
+
+    def __str__(self) -> str:
+        number, name = self.entry.number, self.rule.name
+        return (
+            f"{number:>4} {self.rule.side}: {name} ({self.rule.clause}): {self.rule.says} Here {self.text}."
+        )
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name."""
+
+
+def rule(
+    name: str,
+    clause: str,
+    side: Side,
+    actions: Collection[int] = (),
+    *,
+    on: Literal["frame", "open", "end"] = "frame",
+) -> Callable[[Look], Look]:
+    """Register a function as a rule; without `actions` it looks at every frame of its side."""
+
+    def register(look: Look) -> Look:
+        assert name not in RULES, name
+        RULES[name] = Rule(name, clause, side, look.__doc__ or "", look, frozenset(actions), on)
+        return look
+
+    return register
+
+
+class Linter:
+    """Lints entries as they come, of one connection or several."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, Watch] = {}
+
+    def take(self, entry: Entry) -> list[Finding]:
+        """The rules that this entry breaks."""
+        watch = self._watches.setdefault(entry.connection, Watch())
+        frame = entry.frame or {}
+        action = frame.get("action")
+        found = [
+            Finding(known, entry, text)
+            for known in RULES.values()
+            if known.concerns(entry, action) and (text := known.look(watch, entry, frame))
+        ]
+        watch.take(entry)
+        return found
+
+
+def lint(entries: Iterable[Entry]) -> list[Finding]:
+    """Every rule broken in a transcript, in the order of its entries."""
+    linter = Linter()
+    return [finding for entry in entries for finding in linter.take(entry)]

@@ -1,0 +1,163 @@
+"""A relay: it stands between any client and any Ably, and writes down what passes.
+
+    with Relay(ably.tls_url) as relay:
+        relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
+        FrameInspector(relay)
+
+Frames pass as they are, text or binary, and so do close codes.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from ablykit import runtime
+from ablykit.local_ca import LocalCA
+from ablykit.protocol import AblyError
+from ablykit.protocol.credentials import quiet_logger, redact, reveal
+from ablykit.transcript import Direction, Transcript
+from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
+from ablykit.wire.frame import why_not_opened
+
+START_TIMEOUT = 10.0
+CLOSABLE = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014}
+"""Close codes that may be sent on; others only say that nothing was sent."""
+
+
+class Relay:
+    """A relay on a thread of its own, ready when the constructor returns.
+
+    `to` is where frames go on to, `ws://` or `wss://`. `host` and ports (0 = any free one) are where
+    it listens; with TLS it has a certificate of its own, trusted as an embedded Ably's is.
+    Raises `OSError` when a port is taken, `ValueError` when `to` is no WebSocket URL.
+    """
+
+    def __init__(
+        self,
+        to: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int = 0,
+        transcript: Transcript | None = None,
+    ) -> None:
+        if urlsplit(to).scheme not in ("ws", "wss"):
+            raise ValueError(f"A relay goes on to ws:// or wss://, not to {redact(to)}")
+        self._to = to.rstrip("/")
+        self._target = runtime.find(to)
+        self._host, self._ports = host, (port, tls_port)
+        self.transcript = transcript or Transcript()
+        self._names = itertools.count(1)
+        self._ca = LocalCA()
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="ablykit-relay", daemon=True)
+        self._thread.start()
+        self._ready.wait(START_TIMEOUT)
+        if self._failure:
+            self._thread.join()
+            raise self._failure
+        keys = self._target.keys if self._target else ()
+        self._notice = runtime.Notice(self.port, self.tls_port, keys, self._ca.pem)
+        runtime.announce(self._notice)
+
+    @property
+    def url(self) -> str:
+        """Where to connect without TLS."""
+        return f"ws://{self._host}:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        """Where to connect with TLS."""
+        return f"wss://{self._host}:{self.tls_port}"
+
+    @property
+    def ca_file(self) -> str:
+        """The certificate to trust for `tls_url`, as a file in PEM."""
+        return self._ca.file
+
+    def stop(self) -> None:
+        """Close what is open, and end."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+            runtime.withdraw(self._notice)
+            self._ca.close()
+
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Relay {self.tls_url} to {redact(self._to)}>"
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            tls = self._ca.server_context(self._host)
+            options = {"compression": None, "max_size": None, "logger": quiet_logger("ablykit.relay")}
+            plain, secure = [
+                await stack.enter_async_context(serve(self._pass_on, self._host, port, ssl=ssl, **options))  # type: ignore[reportArgumentType]
+                for port, ssl in zip(self._ports, (None, tls), strict=True)
+            ]
+            self.port, self.tls_port = _port(plain), _port(secure)
+            self._ready.set()
+            await self._stopping.wait()
+
+    async def _pass_on(self, client: ServerConnection) -> None:
+        """One client: open the same to the target, and pump both ways until either ends."""
+        name = f"client {next(self._names)}"
+        path = client.request.path if client.request else "/"
+        self.transcript.record(name, "out", redact(f"{self._to}{path}"), "open")
+        target = f"{self._to}{path}"
+        try:
+            service = await connect(
+                reveal(target, self._target.api_keys if self._target else None),
+                ssl=client_tls(self._to, self._target.ca_pem if self._target else None),
+                proxy=None if self._target else True,
+                compression=None,
+                max_size=None,
+                ping_interval=None,
+                open_timeout=OPEN_TIMEOUT,
+                logger=quiet_logger("ablykit.relay"),
+            )
+        except (OSError, InvalidHandshake, InvalidURI, TimeoutError, AblyError) as error:
+            why = redact(why_not_opened(self._to, error))
+            self.transcript.record(name, "in", f"1014 {why}", "close")
+            await client.close(1014, why[:120])
+            return
+        pumps = (self._pump(client, service, name, "out"), self._pump(service, client, name, "in"))
+        await asyncio.gather(*pumps)
+        ended = service if service.close_code not in (None, 1006) else client
+        self.transcript.record(name, "in", f"{ended.close_code} {ended.close_reason}".rstrip(), "close")
+
+    async def _pump(self, source: Connection, sink: Connection, name: str, direction: Direction) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async for raw in source:
+                self.transcript.record(name, direction, raw)
+                await sink.send(raw)
+        code = source.close_code if source.close_code in CLOSABLE else 1011
+        await sink.close(code, source.close_reason or "")
+
+
+def _port(server: Server) -> int:
+    return next(iter(server.sockets)).getsockname()[1]

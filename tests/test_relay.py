@@ -1,0 +1,125 @@
+"""Between a client and an Ably: all passes, all is written down."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ablykit import wire
+from ablykit.analysis import lint
+from ablykit.relay import Relay
+from tests.foreign import ConnectionClosed, connect
+from tests.terminal import Terminal
+from tests.test_cli import ABLYKIT, run
+
+
+@pytest.fixture
+def relay(ably):
+    with Relay(ably.tls_url) as relay:
+        yield relay
+
+
+def test_frames_pass_both_ways_as_they_are_and_are_written_down(ably, relay):
+    for base in (relay.url, relay.tls_url):
+        with wire.open(f"{base}?key={ably.key}&v=5&heartbeats=false") as conn:
+            conn.recv("CONNECTED")
+            conn.send("junk", {"action": 10, "channel": "c"})
+            conn.recv("ATTACHED")
+        mine = [(e.direction, e.kind, e.raw) for e in conn.transcript][1:-1]
+        name = "client 1" if base == relay.url else "client 2"
+        passed = [(e.direction, e.kind, e.raw) for e in relay.transcript if e.connection == name]
+        assert passed[1 : len(mine) + 1] == mine
+        assert passed[0][2].startswith(f"{ably.tls_url}/?key={ably.key}")
+    assert not [f for f in lint(relay.transcript) if f.rule.side == "service"]
+
+
+def test_binary_frames_stay_binary(ably, relay):
+    with wire.open(f"{relay.tls_url}?key={ably.key}&format=msgpack") as conn:
+        assert isinstance(conn.recv().raw, bytes)
+        conn.send({"action": 0, "id": "x"})
+        assert conn.recv("HEARTBEAT")["id"] == "x"
+
+
+def test_the_end_passes_with_its_code(ably, relay):
+    with wire.open(relay.tls_url) as conn:
+        assert conn.recv()["error"]["code"] == 40101
+        assert conn.wait_closed() == wire.Closed(1000, "40101")
+    foreign = connect(f"{relay.url}/?key={ably.key.reveal()}")
+    json.loads(foreign.recv())
+    ably.disconnect_all()
+    with pytest.raises(ConnectionClosed):
+        foreign.recv()
+    assert foreign.close_code == 1011
+
+
+def test_no_secret_is_written_down(ably, relay):
+    with wire.open(f"{relay.tls_url}?key={ably.key.reveal()}") as conn:
+        conn.recv()
+    assert ably.key.secret not in str([entry.raw for entry in relay.transcript]) + repr(relay)
+
+
+def test_a_target_that_is_not_there_ends_the_client_and_says_why():
+    with Relay("ws://127.0.0.1:1") as relay, wire.open(relay.url) as conn:
+        closed = conn.wait_closed()
+        assert closed.code == 1014
+        assert "Nothing answers" in closed.reason
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_it_refuses_what_it_can_not_do_and_leaves_nothing():
+    with pytest.raises(ValueError, match="goes on to ws:// or wss://"):
+        Relay("http://x")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(OSError, match="address already in use"):
+            Relay("ws://127.0.0.1:1", port=taken.getsockname()[1])
+
+
+def test_at_a_terminal_it_shows_records_and_the_recording_can_be_read(ably, tmp_path):
+    files = tmp_path / "one", tmp_path / "two"
+    for file in files:
+        terminal = Terminal(*ABLYKIT, "relay", "--to", ably.tls_url, "--record", str(file))
+        try:
+            url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
+            typed = '{"action":10,"channel":"c"}\n{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":5}]}\n'
+            done = run("connect", f"{url}/?key={ably.key}&heartbeats=false", stdin=typed)
+            assert done.returncode == 0
+            terminal.wait_for(r"← CLOSED")
+            terminal.press(b"\x03")
+            assert terminal.exit_code() == 0
+        finally:
+            terminal.close()
+    shown = run("show", str(files[0])).stdout
+    assert "← ATTACHED     c PRESENCE, PUBLISH, SUBSCRIBE, PRESENCE_SUBSCRIBE  (" in shown
+    assert "! 4 client: data-kind (RSL4a)" in shown
+    assert "May publish messages." in run("show", "--explain", str(files[0])).stdout
+    assert json.loads(run("show", "--har", str(files[0])).stdout)["log"]["entries"]
+    assert ably.key.secret not in files[0].read_text() + shown
+    assert run("diff", *map(str, files)).returncode == 0
+    differs = run("diff", str(files[0]), str(_cut(files[1], tmp_path)))
+    assert (differs.returncode, differs.stdout[:1]) == (1, "-")
+
+
+def _cut(file, place):
+    shorter = place / "shorter"
+    shorter.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")
+    return shorter
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "/nowhere"),
+        ("show", sys.executable),
+        ("diff", "/nowhere", "/nowhere"),
+        ("relay", "--to", "nonsense"),
+    ],
+)
+def test_what_can_not_be_read_or_reached_is_told_in_plain_words(arguments):
+    done = subprocess.run([*ABLYKIT, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ablykit: ")
+    assert "Traceback" not in done.stderr
