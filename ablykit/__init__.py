@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
-    from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
+    from ablykit.panels import ConnectionPanel, FrameInspector, Sequence, SideBySide
     from ablykit.protocol.explain import explain
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly
@@ -29,6 +29,7 @@ __all__ = [
     "LocalAbly",
     "Relay",
     "RemoteAbly",
+    "Sequence",
     "SideBySide",
     "Transcript",
     "WireError",
@@ -45,6 +46,7 @@ _HOME = {
     "LocalAbly": "server",
     "Relay": "relay",
     "RemoteAbly": "backend",
+    "Sequence": "panels",
     "SideBySide": "panels",
     "Transcript": "transcript",
     "WireError": "wire",

@@ -174,14 +174,20 @@ def show(
     file: Annotated[Path, typer.Argument(help="A recording, as ablykit relay --record writes it.")],
     explain: Annotated[bool, typer.Option("--explain", help="Each frame explained.")] = False,
     har: Annotated[bool, typer.Option("--har", help="As HAR, for browsers' tools.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="As a sequence diagram, drawn.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a sequence diagram, in text.")] = False,
 ) -> None:
     """Print a recording: a line for each frame, the time its answer took, and rules that were broken."""
-    from ablykit import recording
+    from ablykit import recording, sequence
     from ablykit.terminal import show_recording
 
     transcript = _load(file)
     if har:
         print(json.dumps(recording.har(transcript)))
+    elif svg:
+        print(sequence.svg(transcript))
+    elif mermaid:
+        print(sequence.mermaid(transcript), end="")
     else:
         show_recording(transcript, explained=explain)
 

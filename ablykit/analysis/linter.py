@@ -48,7 +48,7 @@ class Finding:
     def __str__(self) -> str:
         number, name = self.entry.number, self.rule.name
         return (
-            f"{number:>4} {self.rule.side}: {name} ({self.rule.clause}): {self.rule.says} Here {self.text}."
+            f"{number:>4} {self.rule.side}: {name} ({self.rule.clause}): {self.rule.says} Here: {self.text}."
         )
 
 

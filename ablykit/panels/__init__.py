@@ -2,6 +2,7 @@
 
 from ablykit.panels.connection import ConnectionPanel
 from ablykit.panels.inspector import FrameInspector
+from ablykit.panels.sequence import Sequence
 from ablykit.panels.side_by_side import SideBySide
 
-__all__ = ["ConnectionPanel", "FrameInspector", "SideBySide"]
+__all__ = ["ConnectionPanel", "FrameInspector", "Sequence", "SideBySide"]

@@ -5,9 +5,11 @@ import { make } from "./panel.js";
 
 /**
  * @typedef {{number: number, time: string, direction: "in" | "out", kind: string, action: string,
- *   channel: string, summary: string, size: number | null, connection: string}} Row
+ *   channel: string, summary: string, size: number | null, connection: string, code: number | null,
+ *   ms: number | null, broken: string[]}} Row
  * @typedef {{name: string, value: string, sentence: string, note: string, depth: number}} Fact
- * @typedef {{number: number, title: string, sentence: string, rows: Fact[], raw?: string}} Detail
+ * @typedef {{number: number, title: string, sentence: string, rows: Fact[], raw?: string,
+ *   broken?: string[]}} Detail
  * @typedef {{rows: Row[], lost: number, title: string, clearedTo: number, detail: Detail | null,
  *   changed: Set<() => void>}} Store
  */
@@ -42,13 +44,57 @@ export function merge(rows, added) {
   }
 }
 
+/** @type {Record<string, (row: Row, value: string) => boolean>} */
+const KEYS = {
+  action: (row, value) => like(row.action, value),
+  dir: (row, value) => row.direction === value,
+  channel: (row, value) => like(row.channel, value),
+  code: (row, value) => like(String(row.code ?? ""), value),
+  from: (row, value) => like(row.connection, value),
+  is: (row, value) => value === "broken" && row.broken.length > 0,
+};
+
+/** Whether a text is like a pattern in which * stands for anything. @param {string} text @param {string} pattern */
+function like(text, pattern) {
+  const parts = pattern.toLowerCase().split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`).test(text.toLowerCase());
+}
+
+/** @param {Row} row @param {string} term */
+function hasTerm(row, term) {
+  const size = /^size([<>])([\d.]+)(k?)$/i.exec(term);
+  if (size) {
+    const limit = Number(size[2]) * (size[3] ? 1024 : 1);
+    return row.size !== null && (size[1] === ">" ? row.size > limit : row.size < limit);
+  }
+  const [key, value] = [term.slice(0, term.indexOf(":")), term.slice(term.indexOf(":") + 1)];
+  if (Object.hasOwn(KEYS, key) && value) return KEYS[key](row, value);
+  const text = `${row.action} ${row.channel} ${row.summary}`.toLowerCase();
+  return text.includes(term.toLowerCase());
+}
+
 /**
- * The rows to draw, given what is hidden.
- * @param {Store} store @param {boolean} hideHeartbeats
+ * Whether a row has all that is searched for: words, `action:MESSAGE dir:in channel:chat* code:40160
+ * size>1k is:broken`, each with a `-` before it to be without.
+ * @param {Row} row @param {string} query
  */
-export function shown(store, hideHeartbeats) {
+export function matches(row, query) {
+  return query
+    .split(/\s+/)
+    .filter(Boolean)
+    .every((term) => (term.length > 1 && term[0] === "-" ? !hasTerm(row, term.slice(1)) : hasTerm(row, term)));
+}
+
+/**
+ * The rows to draw, given what is hidden and what is searched for.
+ * @param {Store} store @param {boolean} hideHeartbeats @param {string} query
+ */
+export function shown(store, hideHeartbeats, query) {
   return store.rows.filter(
-    (row) => row.number >= store.clearedTo && !(hideHeartbeats && row.action === "HEARTBEAT"),
+    (row) =>
+      row.number >= store.clearedTo &&
+      !(hideHeartbeats && row.action === "HEARTBEAT") &&
+      matches(row, query),
   );
 }
 
@@ -89,10 +135,21 @@ function drawRow(row, selected, id) {
     make("span", "ak-arrow", ARROWS[row.direction], { role: "img", "aria-label": toward }),
     make("span", `ak-action ak-${kindOf(row.action)}`, row.action),
     make("span", "ak-channel", row.channel),
-    make("span", "ak-summary", row.summary, { title: row.summary }),
+    summaryOf(row),
+    make("span", "ak-ms", row.ms === null ? "" : `${row.ms.toFixed(1)} ms`, { title: "from question to answer" }),
     make("span", "ak-size", row.size === null ? "" : `${row.size} B`),
   );
   return element;
+}
+
+/** @param {Row} row */
+function summaryOf(row) {
+  const summary = make("span", "ak-summary", row.summary, { title: row.summary });
+  if (row.broken.length) {
+    const badge = make("span", "ak-badge", "⚠", { role: "img", "aria-label": "breaks a rule", title: row.broken.join("\n") });
+    summary.prepend(badge, " ");
+  }
+  return summary;
 }
 
 /** @param {Detail} detail */
@@ -112,7 +169,9 @@ function drawDetail(detail) {
   head.append(make("strong", "", detail.title), " ", detail.sentence);
   const raw = make("details", "ak-raw");
   raw.append(make("summary", "", "As it crossed the wire"), make("pre", "", detail.raw ?? ""));
-  return [head, table, raw];
+  const broken = make("ul", "ak-broken");
+  broken.append(...(detail.broken ?? []).map((text) => make("li", "", `⚠ ${text}`)));
+  return [head, broken, table, raw];
 }
 
 let views = 0;
@@ -122,6 +181,7 @@ function render({ model, el }) {
   const store = storeOf(model);
   const name = `ablykit-inspector-${(views += 1)}`;
   let hideHeartbeats = false;
+  let paused = false;
   let atEnd = true;
   let selected = -1;
   /** @type {Row[]} */
@@ -130,9 +190,17 @@ function render({ model, el }) {
   const title = make("strong", "ak-title", store.title, { id: `${name}-title` });
   const count = make("span", "ak-count", "", { role: "status" });
   const hide = make("button", "ak-button", "Hide heartbeats", { type: "button", "aria-pressed": "false" });
+  const pause = make("button", "ak-button", "Pause", { type: "button", "aria-pressed": "false" });
+  const search = /** @type {HTMLInputElement} */ (
+    make("input", "ak-search", "", {
+      type: "search",
+      placeholder: "Search: words, action:MESSAGE, dir:in, is:broken …",
+      "aria-label": "Search the frames",
+    })
+  );
   const clear = make("button", "ak-button", "Clear", { type: "button" });
   const bar = make("div", "ak-bar");
-  bar.append(title, count, hide, clear);
+  bar.append(title, count, search, pause, hide, clear);
   const spacer = make("div", "ak-spacer", "", { role: "presentation" });
   const list = make("div", "ak-list", "", {
     role: "listbox",
@@ -161,12 +229,13 @@ function render({ model, el }) {
   };
 
   const update = () => {
-    rows = shown(store, hideHeartbeats);
+    if (!paused) rows = shown(store, hideHeartbeats, search.value);
     title.textContent = store.title;
     const lost = store.lost ? `, ${store.lost} earlier ones fell out` : "";
     const frames = rows.filter((row) => row.kind === "frame").length;
     count.textContent = `${frames} ${frames === 1 ? "frame" : "frames"}${lost}`;
     empty.hidden = rows.length > 0;
+    empty.textContent = search.value ? "No frame is like that." : "Nothing has crossed the wire yet.";
     list.hidden = rows.length === 0;
     list.style.height = `${Math.min(Math.max(rows.length, 1), 12) * ROW_HEIGHT + 2}px`;
     paint();
@@ -220,6 +289,20 @@ function render({ model, el }) {
     hideHeartbeats = !hideHeartbeats;
     hide.setAttribute("aria-pressed", String(hideHeartbeats));
     update();
+  });
+  search.addEventListener("input", update);
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    update();
+  });
+  root.addEventListener("keydown", (event) => {
+    if (event.target === search) event.stopPropagation();
+    else if (event.key === "/") {
+      event.preventDefault();
+      event.stopPropagation();
+      search.focus();
+    }
   });
   clear.addEventListener("click", () => {
     const newest = store.rows[store.rows.length - 1];

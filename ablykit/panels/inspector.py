@@ -1,9 +1,12 @@
 """The frame inspector: every frame that crosses the wire, as it comes, explained on a click."""
 
 import json
+import threading
 from html import escape
+from itertools import takewhile
 from typing import Any
 
+from ablykit.analysis import Finding, Linter, Pairing
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
@@ -23,8 +26,9 @@ STATIC_ROWS = 200
 class FrameInspector(Panel):
     """Live rows of frames: time, direction, action, channel, summary, size.
 
-    A click on a row, or Enter, shows the frame explained member by member. HEARTBEATs can be
-    hidden, rows cleared.
+    An answer's row tells how long it took, and a frame that breaks a rule of the protocol is marked. A
+    click on a row, or Enter, shows the frame explained member by member. Rows can be searched, held
+    still and cleared, HEARTBEATs hidden.
 
         FrameInspector(conn)
 
@@ -38,20 +42,24 @@ class FrameInspector(Panel):
         self._title = title
         self._sent = 0
         self._watched = False
+        self._sending = threading.RLock()
+        self._notes = Notes()
         super().__init__(source)
         self.on_page(self._on_page)
 
     def refresh(self) -> None:
         """Send the page the rows it has not got yet; nothing before a page asks."""
-        if self._watched:
-            self._send_from(self._sent)
+        with self._sending:
+            if self._watched:
+                self._send_from(self._sent)
 
     def html(self) -> str:
         """The newest rows as a table."""
         entries = list(self.transcript)
+        self._notes.read(self.transcript)
         hidden = self.transcript.lost + max(len(entries) - STATIC_ROWS, 0)
         note = f"<caption>{hidden} earlier rows are not shown</caption>" if hidden else ""
-        rows = "".join(_static_row(entry, self.transcript.began) for entry in entries[-STATIC_ROWS:])
+        rows = "".join(_static_row(e, self.transcript.began, self._notes) for e in entries[-STATIC_ROWS:])
         head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
         return (
             f'<div class="ablykit-static"><style>{_STATIC_CSS}</style><b>{escape(self._title)}</b>'
@@ -61,16 +69,18 @@ class FrameInspector(Panel):
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
         """A page asks: for all rows, as it has just been opened, or for one frame explained."""
         if content.get("want") == "rows":
-            self._watched = True
-            self._send_from(0)
+            with self._sending:
+                self._watched = True
+                self._send_from(0)
         elif content.get("want") == "detail":
             self.to_page({"detail": self._detail(content.get("number"))})
 
     def _send_from(self, number: int) -> None:
         entries = self.transcript.since(number)
+        self._notes.read(self.transcript)
         began, lost = self.transcript.began, self.transcript.lost
         for start in range(0, len(entries), BATCH) or (0,):
-            rows = [_row(entry, began) for entry in entries[start : start + BATCH]]
+            rows = [_row(entry, began, self._notes) for entry in entries[start : start + BATCH]]
             self.to_page({"rows": rows, "lost": lost, "title": self._title})
         if entries:
             self._sent = max(self._sent, entries[-1].number + 1)
@@ -78,13 +88,44 @@ class FrameInspector(Panel):
     def _detail(self, number: Any) -> dict[str, Any]:
         for entry in self.transcript.since(number)[:1] if isinstance(number, int) else ():
             if entry.number == number:
-                return {"number": number, "raw": _shown(entry), **_explained(entry)}
+                self._notes.read(self.transcript)
+                broken = self._notes.broken.get(entry.number, [])
+                return {"number": number, "raw": _shown(entry), "broken": broken, **_explained(entry)}
         return {
             "number": number,
             "title": "This frame is no longer kept",
             "sentence": "",
             "rows": [],
         }
+
+
+class Notes:
+    """What is understood of a transcript, entry by entry: times of answers, and rules broken."""
+
+    def __init__(self) -> None:
+        self._pairing, self._linter = Pairing(), Linter()
+        self._read = 0
+        self.times: dict[int, float] = {}
+        """For the number of an answer, how many ms it took."""
+        self.broken: dict[int, list[str]] = {}
+        """For the number of an entry, which rules it breaks, in words."""
+
+    def read(self, transcript: Transcript) -> None:
+        """Take in what came since the last time; forget what fell out of the transcript."""
+        for entry in transcript.since(self._read):
+            for pair in self._pairing.take(entry):
+                self.times[entry.number] = pair.ms or 0.0
+            if found := self._linter.take(entry):
+                self.broken[entry.number] = [visible(_in_words(finding)) for finding in found]
+            self._read = entry.number + 1
+        for notes in (self.times, self.broken):
+            for number in list(takewhile(lambda n: n < transcript.lost, notes)):
+                del notes[number]
+
+
+def _in_words(finding: Finding) -> str:
+    rule = finding.rule
+    return f"{rule.name} ({rule.clause}, {rule.side}): {rule.says} Here: {finding.text}."
 
 
 _COLUMNS = ("time", "", "action", "channel", "what it says", "bytes")
@@ -102,7 +143,8 @@ def _seconds(entry: Entry, began: float) -> str:
     return f"+{max(entry.at - began, 0) / 1000:.3f} s"
 
 
-def _row(entry: Entry, began: float) -> dict[str, Any]:
+def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
+    error: Any = (entry.frame or {}).get("error")
     return {
         "number": entry.number,
         "time": _seconds(entry, began),
@@ -113,20 +155,19 @@ def _row(entry: Entry, began: float) -> dict[str, Any]:
         "summary": entry.summary,
         "size": entry.size if entry.kind == "frame" else None,
         "connection": entry.connection,
+        "code": error.get("code") if isinstance(error, dict) else None,  # type: ignore[reportUnknownMemberType]
+        "ms": notes.times.get(entry.number),
+        "broken": notes.broken.get(entry.number, []),
     }
 
 
-def _static_row(entry: Entry, began: float) -> str:
+def _static_row(entry: Entry, began: float, notes: Notes) -> str:
     size = str(entry.size) if entry.kind == "frame" else ""
-    cells = (
-        _seconds(entry, began),
-        ARROWS[entry.direction],
-        entry.action,
-        entry.channel,
-        entry.summary,
-        size,
-    )
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    broken = notes.broken.get(entry.number, [])
+    said = f"{'⚠ ' if broken else ''}{entry.summary}"
+    cells = (_seconds(entry, began), ARROWS[entry.direction], entry.action, entry.channel, said, size)
+    title = f' title="{escape(" ".join(broken))}"' if broken else ""
+    return f"<tr{title}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _shown(entry: Entry) -> str:

@@ -94,6 +94,47 @@ def test_the_panel_can_be_used_by_keyboard_cleared_and_goes_on(url, chromium):
     page.context.close()
 
 
+def test_frames_are_searched_for_and_broken_rules_marked(url, chromium):
+    page = opened(chromium, at(url, "04_attach.ipynb"))
+    run_all(page)
+    panel = page.locator(".ablykit-inspector")
+    panel.scroll_into_view_if_needed()
+    panel.locator(".ak-row").nth(11).wait_for()
+    panel.locator(".ak-list").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("is:broken")
+    assert rows(page) == [("→", "ATTACH"), ("→", "ATTACH")]
+    panel.locator(".ak-row").last.click()
+    panel.get_by_text("Channel names keep the naming rules.").wait_for()
+    picture(page, "rules", 8)
+    page.keyboard.press("/")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("dir:in action:ATT* -channel:my_channel")
+    assert "No frame is like that" in panel.locator(".ak-empty").inner_text()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("code:40010")
+    assert rows(page) == [("←", "ERROR")]
+    assert page.errors == []
+    page.context.close()
+
+
+def test_a_paused_panel_stands_still_and_loses_nothing(url, chromium):
+    page = opened(chromium, at(url, "00_start_here.ipynb"))
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.locator(".ak-row").nth(6).wait_for()
+    pause = page.get_by_role("button", name="Pause")
+    pause.click()
+    page.locator(".jp-CodeCell .cm-content").nth(1).click()
+    page.keyboard.press("Shift+Enter")
+    page.get_by_text("ACK (action 1)").wait_for()
+    assert rows(page) == FIRST
+    pause.click()
+    page.locator(".ak-row").nth(9).wait_for()
+    assert rows(page) == FIRST + AGAIN
+    page.context.close()
+
+
 def test_two_shells_stand_side_by_side_with_their_own_rows(url, chromium):
     page = opened(chromium, at(url, "05_publish_ack.ipynb"))
     run_all(page)
@@ -105,6 +146,11 @@ def test_two_shells_stand_side_by_side_with_their_own_rows(url, chromium):
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"] + 1
     picture(page, "two-shells", 7)
+    drawing = page.locator(".ablykit-sequence-box svg")
+    assert drawing.locator("g").count() == 5
+    drawing.scroll_into_view_if_needed()
+    assert drawing.get_by_text("MESSAGE duet Hi over there").count() == 1
+    picture(page, "sequence", 8)
     assert page.errors == []
     page.context.close()
 

@@ -74,8 +74,35 @@ def test_a_row_says_what_crossed_the_wire(transcript, monkeypatch):
     row = page.sent[0]["rows"][1]
     assert row | {"time": ""} == {
         "number": 1, "time": "", "direction": "in", "kind": "frame", "action": "CONNECTED", "channel": "",
-        "summary": "connection abc", "size": len(CONNECTED), "connection": "a",
+        "summary": "connection abc", "size": len(CONNECTED), "connection": "a", "code": None,
+        "ms": row["ms"], "broken": [],
     }  # fmt: skip
+
+
+def test_a_row_tells_how_long_its_answer_took_and_which_rules_it_breaks(transcript, monkeypatch):
+    transcript.record("a", "out", '{"action":10,"channel":":c"}')
+    transcript.record(
+        "a", "in", '{"action":9,"channel":":c","error":{"code":40010,"statusCode":400,"message":"no"}}'
+    )
+    panel = FrameInspector(transcript)
+    page = Page(panel, monkeypatch)
+    page.asks(want="rows")
+    asked, answer = page.sent[0]["rows"][2:]
+    assert (asked["ms"], answer["code"], answer["broken"]) == (None, 40010, [])
+    assert answer["ms"] == transcript[3].at - transcript[2].at
+    assert asked["broken"][0].startswith("channel-name (RTS3, client): Channel names keep")
+    page.asks(want="detail", number=2)
+    assert page.sent[-1]["detail"]["broken"] == asked["broken"]
+    assert "⚠" in panel.html()
+
+
+def test_notes_are_forgotten_with_what_falls_out():
+    transcript = Transcript(max_entries=5)
+    panel = FrameInspector(transcript)
+    for _ in range(50):
+        transcript.record("a", "out", "junk")
+        panel.html()
+    assert list(panel._notes.broken) == list(range(45, 50))
 
 
 def test_a_frame_is_explained_when_a_page_asks(transcript, monkeypatch):

@@ -1,0 +1,56 @@
+"""The sequence panel: who said what to whom, time downward."""
+
+from pathlib import Path
+
+import traitlets
+
+from ablykit import sequence
+from ablykit.panels.panel import HasTranscript, Panel, script, style
+from ablykit.transcript import Entry, Transcript
+
+SHOWN = 200
+"""How many entries are drawn at most: the newest ones."""
+
+
+class Sequence(Panel):
+    """Lifelines for each client and the service, frames as arrows; a ⚠ where a rule is broken.
+
+        Sequence(conn)
+        Sequence(transcript).save("talk.svg")
+
+    `svg()` and `mermaid()` give the diagram as text; `save` writes either, by the file's ending.
+    """
+
+    _esm = script("sequence.js")
+    _css = style("sequence.css")
+    drawing = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, source: HasTranscript | Transcript) -> None:
+        super().__init__(source)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what has happened by now."""
+        self.drawing = self.svg()
+
+    def svg(self) -> str:
+        """The diagram as an SVG element."""
+        return sequence.svg(self._entries())
+
+    def mermaid(self) -> str:
+        """The diagram in Mermaid's language."""
+        return sequence.mermaid(self._entries())
+
+    def save(self, path: str | Path) -> None:
+        """Write the diagram to a file ending in `.svg` or `.mmd`. Raises `ValueError` for another."""
+        path = Path(path)
+        if path.suffix not in (".svg", ".mmd"):
+            raise ValueError(f"A diagram is saved as .svg or .mmd, not as {path.name!r}")
+        path.write_text(self.svg() if path.suffix == ".svg" else self.mermaid(), "utf-8")
+
+    def html(self) -> str:
+        """The diagram, in a box that scrolls."""
+        return f'<div style="overflow:auto;max-height:520px">{self.svg()}</div>'
+
+    def _entries(self) -> list[Entry]:
+        return list(self.transcript)[-SHOWN:]

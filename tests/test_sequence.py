@@ -1,0 +1,68 @@
+"""A transcript as a diagram."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from ablykit.panels import Sequence
+from ablykit.sequence import mermaid, svg
+from ablykit.transcript import Transcript
+
+
+@pytest.fixture
+def transcript():
+    made = Transcript()
+    for name, direction, raw, kind in (
+        ("left", "out", "wss://h/", "open"),
+        ("right", "out", "wss://h/", "open"),
+        ("left", "out", '{"action":10,"channel":"<img src=x onerror=alert(1)>; end\\n"}', "frame"),
+        ("right", "in", '{"action":15,"channel":"c","messages":[{"data":"x"}]}', "frame"),
+        ("left", "in", "1000", "close"),
+    ):
+        made.record(name, direction, raw, kind)
+    return made
+
+
+def test_every_entry_is_an_arrow_in_its_lane(transcript):
+    root = ElementTree.fromstring(svg(transcript))
+    ns = "{http://www.w3.org/2000/svg}"
+    groups = root.findall(f"{ns}g")
+    assert [g.get("data-number") for g in groups] == ["0", "1", "2", "3", "4"]
+    ends = [(line.get("x1"), line.get("x2")) for g in groups if (line := g.find(f"{ns}line")) is not None]
+    left, right, service = "90", "420", "750"
+    assert ends == [(left, service), (right, service), (left, service), (service, right)]
+    heads = [text.text for text in root.findall(f"{ns}text")]
+    assert heads == ["left", "right", "service"]
+
+
+def test_broken_rules_are_marked(transcript):
+    assert svg(transcript).count("⚠") == 3
+
+
+def test_content_is_text_in_both_languages(transcript):
+    drawn, written = svg(transcript), mermaid(transcript)
+    assert "<img" not in drawn + written
+    assert written.count("\n") == 9, "a line break in a name makes no line"
+    assert re.search(r"C0->>S: ATTACH #60;img src#61;x", written)
+    assert "Note over C0,S: closed 1000" in written
+
+
+def test_nothing_is_drawn_too(transcript):
+    ElementTree.fromstring(svg([]))
+    assert mermaid([]) == "sequenceDiagram\n    participant S as service\n"
+
+
+def test_the_panel_has_the_drawing_and_saves_it(transcript, tmp_path):
+    panel = Sequence(transcript)
+    assert panel.drawing == svg(transcript)
+    assert panel.drawing in panel.html()
+    panel.save(tmp_path / "a.svg")
+    panel.save(tmp_path / "a.mmd")
+    assert (tmp_path / "a.svg").read_text() == svg(transcript)
+    assert (tmp_path / "a.mmd").read_text() == mermaid(transcript)
+    with pytest.raises(ValueError, match=r"\.svg or \.mmd"):
+        panel.save(tmp_path / "a.png")
+    transcript.record("left", "in", "x")
+    panel.refresh()
+    assert 'data-number="5"' in panel.drawing
