@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
-    from ablykit.panels import ConnectionPanel, FrameInspector, Sequence, SideBySide
+    from ablykit.panels import Composer, ConnectionPanel, FrameInspector, Sequence, SideBySide
     from ablykit.protocol.explain import explain
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Composer",
     "ConnectionPanel",
     "FrameInspector",
     "LocalAbly",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Composer": "panels",
     "ConnectionPanel": "panels",
     "FrameInspector": "panels",
     "LocalAbly": "server",

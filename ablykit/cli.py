@@ -62,6 +62,7 @@ def serve(
     from ablykit.protocol import AblyError
     from ablykit.server import LocalAbly
 
+    told = _told_to_stop()  # before anyone can know that there is something to stop
     limits = {} if max_message_size is None else {"max_message_size": max_message_size}
     try:
         ably = LocalAbly(
@@ -83,7 +84,7 @@ def serve(
             print(json.dumps({**facts, "ca_file": ably.ca_file}), flush=True)
         else:
             _banner(ably.url, ably.tls_url, str(ably.key), ably.ca_file)
-        _until_told_to_stop()
+        _wait(told)
 
 
 @app.command()
@@ -156,6 +157,7 @@ def relay(
     def show(entry: Entry) -> None:
         print(line(entry), flush=True)
 
+    told = _told_to_stop()
     try:
         running = Relay(to, host=host, port=port, tls_port=tls_port)
     except (OSError, ValueError, OverflowError) as error:
@@ -163,7 +165,7 @@ def relay(
     with running:
         print(f"{running.tls_url} and {running.url} go on to {to}. CA: {running.ca_file}", file=sys.stderr)
         running.transcript.listen(show)
-        _until_told_to_stop()
+        _wait(told)
     if record:
         count = save(running.transcript, record)
         print(f"{count} entries are in {record}", file=sys.stderr)
@@ -271,7 +273,8 @@ def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
     console.file.flush()
 
 
-def _until_told_to_stop() -> None:
+def _told_to_stop() -> threading.Event:
+    """Set by Ctrl+C or a polite kill, from now on."""
     told = threading.Event()
 
     def tell(number: int, frame: object) -> None:
@@ -279,6 +282,10 @@ def _until_told_to_stop() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, tell)
+    return told
+
+
+def _wait(told: threading.Event) -> None:
     while not told.wait(3600):
         pass
 

@@ -81,17 +81,24 @@ class Linter:
         self._watches: dict[str, Watch] = {}
 
     def take(self, entry: Entry) -> list[Finding]:
-        """The rules that this entry breaks."""
-        watch = self._watches.setdefault(entry.connection, Watch())
-        frame = entry.frame or {}
+        """The rules that this entry breaks; what follows is judged as coming after it."""
+        found = self.peek(entry)
+        self.watch(entry.connection).take(entry)
+        return found
+
+    def peek(self, entry: Entry) -> list[Finding]:
+        """The rules that this entry would break now, if it came or were sent."""
+        watch, frame = self.watch(entry.connection), entry.frame or {}
         action = frame.get("action")
-        found = [
+        return [
             Finding(known, entry, text)
             for known in RULES.values()
             if known.concerns(entry, action) and (text := known.look(watch, entry, frame))
         ]
-        watch.take(entry)
-        return found
+
+    def watch(self, connection: str) -> Watch:
+        """What is known of a connection so far."""
+        return self._watches.setdefault(connection, Watch())
 
 
 def lint(entries: Iterable[Entry]) -> list[Finding]:

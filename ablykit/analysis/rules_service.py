@@ -13,8 +13,8 @@ __all__ = ["RULES"]
 FOR_CLIENTS_ONLY = {Action.CONNECT, Action.DISCONNECT, Action.CLOSE, Action.ATTACH, Action.DETACH}
 ANSWERS = {Action.ACK, Action.NACK}
 OF_ONE_CHANNEL = (40010, 40160, 40165)
-LATE = 1.25
-"""By how much maxIdleInterval may be passed before silence counts as too long."""
+GRACE = 1_000
+"""How many ms beyond maxIdleInterval a network may take before silence counts as too long."""
 
 
 @rule("first-frame", "RTN4", "service")
@@ -239,7 +239,7 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     if watch.last_in is None or not isinstance(idle, int) or watch.params.get("heartbeats") == "false":
         return None
     silent = entry.at - watch.last_in
-    return f"{silent:.0f} ms without a word, where {idle} is the most" if silent > idle * LATE else None
+    return f"{silent:.0f} ms without a word, where {idle} is the most" if silent > idle + GRACE else None
 
 
 @rule("unwanted-heartbeat", "RTN23b", "service", {Action.HEARTBEAT})

@@ -1,8 +1,9 @@
 """Panels: what one looks at in a notebook. Each is a Python class, a .js and a .css."""
 
+from ablykit.panels.composer import Composer
 from ablykit.panels.connection import ConnectionPanel
 from ablykit.panels.inspector import FrameInspector
 from ablykit.panels.sequence import Sequence
 from ablykit.panels.side_by_side import SideBySide
 
-__all__ = ["ConnectionPanel", "FrameInspector", "Sequence", "SideBySide"]
+__all__ = ["Composer", "ConnectionPanel", "FrameInspector", "Sequence", "SideBySide"]

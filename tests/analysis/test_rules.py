@@ -173,7 +173,7 @@ CASES = {
             got(14, channel="c", connectionId="o", presence=[{"action": 3, "clientId": "x"}]),
         ),
     ),
-    "silence": (story(1300, got(0)), story(1100, got(0))),
+    "silence": (story(2100, got(0)), story(1900, got(0))),
     "unwanted-heartbeat": (story(got(0), url=URL + "&heartbeats=false"), story(out(0), got(0), url=URL + "&heartbeats=false")),
     "null-member": (story(got(0, id=None)), story(got(0))),
     "white-space": (story(("<", '{ "action":0}')), story(("<", '{"action":0}'))),
@@ -215,7 +215,7 @@ def test_a_finding_names_rule_clause_and_frame():
     (finding,) = [f for f in lint(CASES["channel-name"][0]) if f.rule.name == "channel-name"]
     assert finding.entry.number == 2
     assert str(finding).startswith(
-        "   2 client: channel-name (RTS3): Channel names keep the naming rules. Here "
+        "   2 client: channel-name (RTS3): Channel names keep the naming rules. Here: "
     )
 
 

@@ -41,6 +41,7 @@ def picture(page, name, cell):
     """Keep a picture of a cell for the README when asked to: PICTURES=1."""
     if os.environ.get("PICTURES"):
         page.mouse.move(0, 0)
+        page.locator(".jp-CodeCell").nth(cell).scroll_into_view_if_needed()
         page.locator(".jp-CodeCell").nth(cell).screenshot(path=ROOT / "docs" / f"{name}.png")
 
 
@@ -132,6 +133,33 @@ def test_a_paused_panel_stands_still_and_loses_nothing(url, chromium):
     pause.click()
     page.locator(".ak-row").nth(9).wait_for()
     assert rows(page) == FIRST + AGAIN
+    page.context.close()
+
+
+def test_a_frame_is_composed_checked_and_sent(url, chromium):
+    page = opened(chromium, at(url, "04_attach.ipynb"))
+    run_all(page)
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("ablykit.Composer(conn)")
+    page.keyboard.press("Shift+Enter")
+    composer = page.locator(".ablykit-composer")
+    composer.get_by_label("Which frame").select_option("ATTACH")
+    composer.get_by_text("✓ nothing wrong with it").wait_for()
+    text = composer.get_by_label("The frame, as JSON")
+    assert '"my_channel"' in text.input_value()
+    text.fill('{"action": 10, "channel": ":x"}')
+    composer.get_by_text("Channel names keep the naming rules.").wait_for()
+    composer.get_by_role("button", name="no channel").click()
+    composer.get_by_text("What is about a channel names it.").wait_for()
+    picture(page, "composer", -1)
+    text.press("Control+Enter")
+    composer.get_by_text("✓ sent").wait_for()
+    assert composer.locator(".ak-again li").all_inner_texts() == ['{"action":10}']
+    panel = page.locator(".ablykit-inspector")
+    panel.locator(".ak-row").nth(13).wait_for(state="attached")
+    assert rows(page)[-2:] == [("→", "ATTACH"), ("←", "ERROR")]
+    assert page.errors == []
     page.context.close()
 
 

@@ -1,0 +1,152 @@
+"""The composer: a frame is written, checked while it is written, and sent."""
+
+import json
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any, cast
+
+import traitlets
+
+from ablykit.analysis import Linter
+from ablykit.analysis.watch import Watch
+from ablykit.panels.panel import Panel, script, style
+from ablykit.protocol import Action, NotAFrame
+from ablykit.protocol.codec import decode
+from ablykit.protocol.credentials import redact
+from ablykit.protocol.meanings import ACTIONS, MEMBERS
+from ablykit.transcript import Entry
+from ablykit.wire import Connection, WireError
+
+KEPT = 10
+"""How many frames are kept to be sent again."""
+
+Fill = Callable[[Watch], dict[str, Any]]
+
+
+def _serial(watch: Watch) -> int:
+    return watch.last_serial + 1
+
+
+TEMPLATES: dict[Action, Fill] = {
+    Action.HEARTBEAT: lambda w: {"action": 0, "id": "are you there?"},
+    Action.ATTACH: lambda w: {"action": 10, "channel": "my_channel"},
+    Action.DETACH: lambda w: {"action": 12, "channel": "my_channel"},
+    Action.MESSAGE: lambda w: {
+        "action": 15,
+        "channel": "my_channel",
+        "msgSerial": _serial(w),
+        "messages": [{"name": "greeting", "data": "hello"}],
+    },
+    Action.PRESENCE: lambda w: {
+        "action": 14,
+        "channel": "my_channel",
+        "msgSerial": _serial(w),
+        "presence": [{"action": 2, "clientId": "me", "data": "here"}],
+    },
+    Action.AUTH: lambda w: {"action": 17, "auth": {"accessToken": "TOKEN"}},
+    Action.CLOSE: lambda w: {"action": 7},
+}
+"""For each action that clients send, a frame to begin with."""
+
+
+def _message(watch: Watch, **changes: Any) -> dict[str, Any]:
+    return {**TEMPLATES[Action.MESSAGE](watch), **changes}
+
+
+MISTAKES: dict[str, Fill] = {
+    "no channel": lambda w: {"action": 10},
+    "bad name": lambda w: {"action": 10, "channel": ":my_channel"},
+    "no rights": lambda w: {"action": 10, "channel": "[meta]log"},
+    "wrong serial": lambda w: _message(w, msgSerial=max(w.last_serial, 0)),
+    "too large": lambda w: _message(
+        w, messages=[{"data": "x" * (w.details.get("maxMessageSize", 65_536) + 1)}]
+    ),
+    "wrong type": lambda w: _message(w, messages="hello"),
+}
+"""Deliberate mistakes, each a frame that the service will not like."""
+
+
+class Composer(Panel):
+    """Writes frames for a connection: a template per action, checked while it is typed, sent.
+
+        Composer(conn)
+
+    A check says what the protocol's types and rules have against the frame; it can be sent all the
+    same. The last ten frames can be taken up again.
+    """
+
+    _esm = script("composer.js")
+    _css = style("composer.css")
+    choices = traitlets.Dict().tag(sync=True)
+    history = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._linter, self._read = Linter(), 0
+        super().__init__(connection)
+        self.choices = {
+            "templates": [[action.name, ACTIONS[action].sentence] for action in TEMPLATES],
+            "mistakes": list(MISTAKES),
+            "members": [[name, meaning.sentence] for name, meaning in MEMBERS["ProtocolMessage"].items()],
+        }
+        self.on_page(self._on_page)
+
+    @property
+    def sent(self) -> list[str]:
+        """The last frames that were sent, newest first."""
+        return cast("list[str]", cast(Any, self).history)
+
+    def refresh(self) -> None:
+        """Learn from what crossed the wire: which msgSerial is next, what is attached."""
+        for entry in self.transcript.since(self._read):
+            self._linter.take(entry)
+            self._read = entry.number + 1
+
+    def template(self, name: str) -> str:
+        """The frame to begin with for an action's name, or for a mistake's, as JSON."""
+        self.refresh()
+        fill = MISTAKES.get(name) or TEMPLATES[Action[name]]
+        return json.dumps(fill(self._linter.watch(self._connection.name)), indent=2)
+
+    def check(self, text: str) -> list[str]:
+        """What the protocol's types and rules have against a frame; empty when nothing."""
+        self.refresh()
+        try:
+            decode(text)
+        except NotAFrame as error:
+            return [error.message]
+        entry = Entry(self._read, time.time() * 1000, self._connection.name, "out", "frame", redact(text))
+        return [f"{f.rule.says} Here: {f.text}." for f in self._linter.peek(entry)]
+
+    def send_text(self, text: str) -> str:
+        """Send what is written, in one line; tells what went wrong, or nothing."""
+        try:
+            line = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+        except ValueError:
+            line = text
+        try:
+            self._connection.send(line)
+        except WireError as error:
+            return str(error)
+        kept = [said for said in self.sent if said != line]
+        self.history = [redact(line), *kept][:KEPT]
+        return ""
+
+    def html(self) -> str:
+        """The last frames that were sent."""
+        rows = "".join(f"<li><code>{escape(said[:200])}</code></li>" for said in self.sent)
+        return f"<div><b>Composer</b><ol>{rows}</ol></div>"
+
+    def __str__(self) -> str:
+        return "\n".join(["Composer", *(f"  {said[:200]}" for said in self.sent)])
+
+    def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        text = str(content.get("text", ""))
+        if content.get("want") == "template" and (text in MISTAKES or text in Action.__members__):
+            self.to_page({"text": self.template(text)})
+        elif content.get("want") == "check":
+            self.to_page({"checked": text, "problems": self.check(text)})
+        elif content.get("want") == "send":
+            wrong = self.send_text(text)
+            self.to_page({"sent": not wrong, "problems": [wrong] if wrong else []})
