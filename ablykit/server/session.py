@@ -106,8 +106,8 @@ class Session:
             return
         try:
             frame = decode(raw, format)
-            if self.service.enforce_rates:
-                self._check_frame_rate(now)
+            if self.service.enforce_rates and self._far_too_many(now):
+                return
             self._handle(frame, now)
         except NotUTF8 as error:
             self.refuse(error, 1007)
@@ -291,9 +291,12 @@ class Session:
 
     # -- limits
 
-    def _check_frame_rate(self, now: float) -> None:
-        if self._frames.count(now) > 4 * self.limits.max_inbound_rate:
+    def _far_too_many(self, now: float) -> bool:
+        """Whether frames of any kind come so fast that the connection has been ended for it."""
+        too_many = self._frames.count(now) > 4 * self.limits.max_inbound_rate
+        if too_many:
             self.refuse(AblyError(42924, "Far too many frames a second: the connection ends here"))
+        return too_many
 
     def _check_publish_rate(self, now: float) -> None:
         count, limit = self._publishes.count(now), self.limits.max_inbound_rate

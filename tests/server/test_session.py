@@ -297,12 +297,15 @@ def test_a_channel_has_its_own_rate(make_world):
 
 
 def test_far_too_many_frames_end_the_connection(make_world):
-    client = make_world(enforce_rates=True, limits={"max_inbound_rate": 2}).client()
-    client.heard()
+    world = make_world(enforce_rates=True, limits={"max_inbound_rate": 2})
+    client, listener = world.client(), world.client()
+    listener.attach("c")
+    listener.heard()
     for _ in range(8):
         assert client.say({"action": 0}) == [{"action": 0}]
-    assert client.say({"action": 0})[0]["error"]["code"] == 42924
+    assert client.publish("c", 0, {"data": "x"})[0]["error"]["code"] == 42924
     assert client.closed
+    assert listener.heard() == [], "the frame that was too many is not acted on"
 
 
 def test_dropped_connections_and_idle_channels_are_forgotten(world):
