@@ -16,7 +16,7 @@ LABEL = 42
 
 _COLORS = {"in": "#2e7d32", "out": "#1565c0"}
 _STYLE = (
-    ".ablykit-sequence{font:12px ui-monospace,monospace;color:inherit}"
+    ".ablykit-sequence{font:12px ui-monospace,monospace}"
     ".ablykit-sequence text{fill:currentColor}"
     ".ablykit-sequence .life{stroke:currentColor;opacity:.35;stroke-dasharray:4 4}"
     ".ablykit-sequence .bad{fill:#c62828}"
@@ -40,9 +40,10 @@ def svg(entries: Iterable[Entry]) -> str:
         for n, entry in enumerate(listed)
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="ablykit-sequence" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="ablykit-sequence" role="img" color="#222" '
         f'aria-label="{escape(_in_words(listed, clients))}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}"><style>{_STYLE}</style>{_MARKERS}{"".join(lifelines + arrows)}</svg>'
+        f'viewBox="0 0 {width} {height}"><style>{_STYLE}</style>{_PAPER}{_MARKERS}'
+        f"{''.join(lifelines + arrows)}</svg>"
     )
 
 
@@ -70,6 +71,9 @@ def label(entry: Entry) -> str:
     text = " ".join(filter(None, (entry.action, entry.channel, entry.summary)))
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
 
+
+_PAPER = '<rect class="paper" width="100%" height="100%" fill="#fff"/>'
+"""Under the drawing where it is an image of its own; a page with a theme hides it."""
 
 _MARKERS = (
     "<defs>"

@@ -74,3 +74,14 @@ def test_it_runs_against_another_ably_exercises_included(path, local):
     assert all(verdict.startswith("✓ Right") for verdict in verdicts(notebook))
     assert "another-secret" not in str(notebook)
     assert bool(other._service.connections) is not path.stem.startswith("01"), "it was really used"
+
+
+@each
+def test_a_page_made_of_it_shows_its_frames_without_a_kernel(path):
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_notebook_node(read(path))
+    assert "model not found" not in page
+    assert "widget-view+json" not in page
+    panels = text_of(read(path), "code").count("ablykit.FrameInspector(")
+    assert page.count('class="ablykit-static"') == panels

@@ -57,6 +57,9 @@ def test_the_panel_has_the_drawing_and_saves_it(transcript, tmp_path):
     panel = Sequence(transcript)
     assert panel.drawing == svg(transcript)
     assert panel.drawing in panel.html()
+    data, _ = panel._repr_mimebundle_()
+    assert data["image/svg+xml"] == panel.drawing
+    assert "text/html" not in data
     panel.save(tmp_path / "a.svg")
     panel.save(tmp_path / "a.mmd")
     assert (tmp_path / "a.svg").read_text() == svg(transcript)

@@ -60,10 +60,11 @@ class FrameInspector(Panel):
         hidden = self.transcript.lost + max(len(entries) - STATIC_ROWS, 0)
         note = f"<caption>{hidden} earlier rows are not shown</caption>" if hidden else ""
         rows = "".join(_static_row(e, self.transcript.began, self._notes) for e in entries[-STATIC_ROWS:])
-        head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+        head = "".join(f'<th scope="col" {_CELL}>{name}</th>' for name in _COLUMNS)
         return (
-            f'<div class="ablykit-static"><style>{_STATIC_CSS}</style><b>{escape(self._title)}</b>'
-            f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+            f'<div class="ablykit-static" style="overflow-x:auto"><b>{escape(self._title)}</b>'
+            f'<table style="font-size:90%">{note}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>"
         )
 
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
@@ -130,13 +131,8 @@ def _in_words(finding: Finding) -> str:
 
 _COLUMNS = ("time", "", "action", "channel", "what it says", "bytes")
 
-_STATIC_CSS = (
-    ".ablykit-static table{border-collapse:collapse;font-size:90%}"
-    ".ablykit-static caption{text-align:left;opacity:.75}"
-    ".ablykit-static th,.ablykit-static td{text-align:left!important;padding:.1em .6em;"
-    "border-top:1px solid color-mix(in srgb,currentColor 18%,transparent);max-width:36em;"
-    "overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
-)
+_CELL = 'style="text-align:left;white-space:nowrap;padding:.1em .6em"'
+"""Written into each cell, since a page that does not trust a notebook drops its style sheets."""
 
 
 def _seconds(entry: Entry, began: float) -> str:
@@ -167,7 +163,7 @@ def _static_row(entry: Entry, began: float, notes: Notes) -> str:
     said = f"{'⚠ ' if broken else ''}{entry.summary}"
     cells = (_seconds(entry, began), ARROWS[entry.direction], entry.action, entry.channel, said, size)
     title = f' title="{escape(" ".join(broken))}"' if broken else ""
-    return f"<tr{title}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    return f"<tr{title}>{''.join(f'<td {_CELL}>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
 def _shown(entry: Entry) -> str:

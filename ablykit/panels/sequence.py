@@ -1,6 +1,7 @@
 """The sequence panel: who said what to whom, time downward."""
 
 from pathlib import Path
+from typing import Any
 
 import traitlets
 
@@ -51,6 +52,12 @@ class Sequence(Panel):
     def html(self) -> str:
         """The diagram, in a box that scrolls."""
         return f'<div style="overflow:auto;max-height:520px">{self.svg()}</div>'
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """As an image where there is no kernel: pages that trust no HTML show images all the same."""
+        data, metadata = super()._repr_mimebundle_(**options)
+        del data["text/html"]
+        return {**data, "image/svg+xml": self.svg()}, metadata
 
     def _entries(self) -> list[Entry]:
         return list(self.transcript)[-SHOWN:]

@@ -21,8 +21,9 @@ class SideBySide(HBox):
 
     def html(self) -> str:
         """The panels as they are now, as HTML that needs no script."""
-        cells = "".join(f'<div style="flex:1;min-width:0">{panel.html()}</div>' for panel in self._panels)
-        return f'<div style="display:flex;gap:1em">{cells}</div>'
+        style = "flex:1 1 420px;min-width:0;overflow-x:auto"
+        cells = "".join(f'<div style="{style}">{panel.html()}</div>' for panel in self._panels)
+        return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>'
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self._panels))

@@ -122,7 +122,7 @@ def test_the_face_without_a_kernel_is_a_table_and_text(transcript):
     panel = FrameInspector(transcript)
     data, _ = panel._repr_mimebundle_()
     assert data["text/plain"] == str(transcript) == str(panel)
-    assert "<td>CONNECTED</td>" in data["text/html"]
+    assert ">CONNECTED</td>" in data["text/html"]
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"]
 
 
@@ -131,7 +131,7 @@ def test_a_long_face_is_cut_and_says_so():
     for _ in range(400):
         transcript.record("a", "in", '{"action":0}')
     html = FrameInspector(transcript).html()
-    assert html.count("<tr>") == 201
+    assert html.count("<tr") == 201
     assert "200 earlier rows are not shown" in html
 
 
@@ -230,5 +230,5 @@ def test_the_connection_panel_shows_a_real_connection(ably):
 def test_two_panels_stand_side_by_side(transcript):
     both = SideBySide(FrameInspector(transcript, title="one"), FrameInspector(transcript, title="two"))
     data = both._repr_mimebundle_()
-    assert data["text/html"].count("<table>") == 2
+    assert data["text/html"].count("<table") == 2
     assert data["text/plain"].count("CONNECTED") == 2
