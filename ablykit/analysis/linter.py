@@ -45,11 +45,14 @@ class Finding:
     entry: Entry
     text: str
 
+    @property
+    def words(self) -> str:
+        """The rule, and how it was broken here."""
+        return f"{self.rule.says} Here: {self.text}."
+
     def __str__(self) -> str:
-        number, name = self.entry.number, self.rule.name
-        return (
-            f"{number:>4} {self.rule.side}: {name} ({self.rule.clause}): {self.rule.says} Here: {self.text}."
-        )
+        rule = self.rule
+        return f"{self.entry.number:>4} {rule.side}: {rule.name} ({rule.clause}): {self.words}"
 
 
 RULES: dict[str, Rule] = {}

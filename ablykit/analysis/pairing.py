@@ -76,6 +76,14 @@ def pairs(entries: Iterable[Entry]) -> list[Pair]:
     return sorted(found, key=lambda pair: pair.ask.number)
 
 
+def covered(frame: dict[str, Any]) -> range:
+    """The msgSerials that an ACK or NACK is about."""
+    first, count = frame.get("msgSerial"), frame.get("count", 1)
+    if not isinstance(first, int) or not isinstance(count, int):
+        return range(0)
+    return range(first, first + min(count, 10_000))
+
+
 def _asked(entry: Entry, frame: dict[str, Any]) -> tuple[Any, ...] | None:
     """What an answer to this will be known by; None for what is not answered."""
     if entry.kind == "open":
@@ -96,10 +104,7 @@ def _answered(entry: Entry, frame: dict[str, Any]) -> list[tuple[Any, ...]]:
     action: Any = frame.get("action")
     channel = frame.get("channel")
     if action in (Action.ACK, Action.NACK):
-        first, count = frame.get("msgSerial"), frame.get("count", 1)
-        if not isinstance(first, int) or not isinstance(count, int):
-            return []
-        return [("serial", serial) for serial in range(first, first + min(count, 10_000))]
+        return [("serial", serial) for serial in covered(frame)]
     if action == Action.HEARTBEAT:
         return [("ping", frame.get("id"))]
     if action == Action.ERROR:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ablykit.analysis.linter import RULES, rule
-from ablykit.analysis.watch import Watch, covered, inside, items, member_key, number
+from ablykit.analysis.pairing import covered
+from ablykit.analysis.watch import Watch, inside, items, member_key, number
 from ablykit.protocol import MODES, Action, Flag
 from ablykit.protocol.actions import name_of
 from ablykit.transcript import Entry

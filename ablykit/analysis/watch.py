@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from ablykit.analysis.pairing import PUBLISHES
+from ablykit.analysis.pairing import PUBLISHES, covered
 from ablykit.protocol import MODES, Action, Flag
 from ablykit.transcript import Entry
 
@@ -163,14 +163,6 @@ def inside(frame: dict[str, Any], member: str) -> dict[str, Any]:
     """A member that is an object; an empty one where it is none."""
     value = frame.get(member)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def covered(frame: dict[str, Any]) -> range:
-    """The msgSerials that an ACK or NACK is about."""
-    first, count = frame.get("msgSerial"), frame.get("count", 1)
-    if not isinstance(first, int) or not isinstance(count, int):
-        return range(0)
-    return range(first, first + min(count, 10_000))
 
 
 def member_key(member: dict[str, Any], frame: dict[str, Any]) -> tuple[str, str]:

@@ -117,7 +117,7 @@ class Composer(Panel):
         except NotAFrame as error:
             return [error.message]
         entry = Entry(self._read, time.time() * 1000, self._connection.name, "out", "frame", redact(text))
-        return [f"{f.rule.says} Here: {f.text}." for f in self._linter.peek(entry)]
+        return [finding.words for finding in self._linter.peek(entry)]
 
     def send_text(self, text: str) -> str:
         """Send what is written, in one line; tells what went wrong, or nothing."""

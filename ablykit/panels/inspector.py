@@ -126,7 +126,7 @@ class Notes:
 
 def _in_words(finding: Finding) -> str:
     rule = finding.rule
-    return f"{rule.name} ({rule.clause}, {rule.side}): {rule.says} Here: {finding.text}."
+    return f"{rule.name} ({rule.clause}, {rule.side}): {finding.words}"
 
 
 _COLUMNS = ("time", "", "action", "channel", "what it says", "bytes")
