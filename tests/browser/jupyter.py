@@ -105,14 +105,18 @@ def choose(page, *path):
 
 
 def run_all(page):
-    """Run All Cells, and wait until all have run."""
+    """Run All Cells, and wait until all have run.
+
+    Outputs are cleared first: numbers stored with the notebook would look as if it had run already.
+    """
+    choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     page.wait_for_function(
         """() => document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
              && ![...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
                  .some(prompt => prompt.textContent.includes('*'))
              && [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                 .some(prompt => /\\d/.test(prompt.textContent))""",
+                 .every(prompt => /\\d/.test(prompt.textContent))""",
         timeout=60_000,
     )
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
