@@ -1,4 +1,4 @@
-"""The command line: serve, connect, explain, relay, show, diff, lab."""
+"""The command line: serve, connect, explain, relay, record, show, diff, replay, lab."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -97,6 +97,9 @@ def connect(
     explain: Annotated[bool, typer.Option("--explain", help="Every member explained.")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="Go on listening after the input has ended.")] = False,
     ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all that crosses the wire into a recording.")
+    ] = None,
 ) -> None:
     """Talk to an Ably by hand: each line you type is sent, each frame that comes is printed.
 
@@ -110,7 +113,7 @@ def connect(
 
     style = Style.EXPLAIN if explain else Style.PRETTY if pretty else Style.PLAIN
     try:
-        code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file))
+        code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file, record=record))
     except (WireError, AblyError, OSError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -150,25 +153,28 @@ def relay(
     ] = None,
 ) -> None:
     """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C."""
-    from ablykit.recording import save
-    from ablykit.relay import Relay
-    from ablykit.transcript import Entry, line
+    _relay(to, record, show=True, host=host, port=port, tls_port=tls_port)
 
-    def show(entry: Entry) -> None:
-        print(line(entry), flush=True)
 
-    told = _told_to_stop()
-    try:
-        running = Relay(to, host=host, port=port, tls_port=tls_port)
-    except (OSError, ValueError, OverflowError) as error:
-        _fail(str(error))
-    with running:
-        print(f"{running.tls_url} and {running.url} go on to {to}. CA: {running.ca_file}", file=sys.stderr)
-        running.transcript.listen(show)
-        _wait(told)
-    if record:
-        count = save(running.transcript, record)
-        print(f"{count} entries are in {record}", file=sys.stderr)
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="Where the recording goes, as it happens.")],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where frames go on to; without it, an embedded Ably is started."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")] = 0,
+    tls_port: Annotated[int, typer.Option(help="Port for wss://.")] = 0,
+) -> None:
+    """Record what any client says to any Ably, and is answered, until Ctrl+C; nothing is shown."""
+    from ablykit.server import LocalAbly
+
+    if to is not None:
+        return _relay(to, file, show=False, host=host, port=port, tls_port=tls_port)
+    with LocalAbly() as ably:
+        print(f"An embedded Ably is behind it; its key: {ably.key}", file=sys.stderr)
+        return _relay(ably.tls_url, file, show=False, host=host, port=port, tls_port=tls_port)
 
 
 @app.command()
@@ -178,6 +184,10 @@ def show(
     har: Annotated[bool, typer.Option("--har", help="As HAR, for browsers' tools.")] = False,
     svg: Annotated[bool, typer.Option("--svg", help="As a sequence diagram, drawn.")] = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="As a sequence diagram, in text.")] = False,
+    as_bytes: Annotated[bool, typer.Option("--bytes", help="Each frame's bytes too, in hex.")] = False,
+    search: Annotated[
+        str | None, typer.Option(metavar="JMESPATH", help="Only frames that have this: error.code")
+    ] = None,
 ) -> None:
     """Print a recording: a line for each frame, the time its answer took, and rules that were broken."""
     from ablykit import recording, sequence
@@ -191,7 +201,10 @@ def show(
     elif mermaid:
         print(sequence.mermaid(transcript), end="")
     else:
-        show_recording(transcript, explained=explain)
+        try:
+            show_recording(transcript, explained=explain, as_bytes=as_bytes, search=search)
+        except ValueError as error:
+            _fail(str(error))
 
 
 @app.command()
@@ -205,6 +218,46 @@ def diff(
     differences = compare(_load(first), _load(second))
     for difference in differences:
         print(difference)
+    raise typer.Exit(1 if differences else 0)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording.")],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="wss://HOST/?key=…; without it, an embedded Ably is started."),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the new talk into a recording.")
+    ] = None,
+) -> None:
+    """Send a recording's client side again, and print what is answered otherwise than then.
+
+    The exit code is 1 when anything differs, ids and times aside.
+    """
+    from ablykit.analysis import compare
+    from ablykit.protocol import AblyError
+    from ablykit.recording import save
+    from ablykit.replay import resend
+    from ablykit.server import LocalAbly
+    from ablykit.wire import WireError
+
+    recorded = _load(file)
+    try:
+        if to is not None:
+            again = asyncio.run(resend(recorded, to))
+        else:
+            with LocalAbly() as ably:
+                again = asyncio.run(resend(recorded, f"{ably.tls_url}/?key={ably.key}"))
+    except (WireError, AblyError, OSError) as error:
+        _fail(str(error))
+    if record:
+        save(again, record)
+    differences = compare(recorded, again)
+    for difference in differences:
+        print(difference)
+    print(f"{len(again)} entries, {len(differences) or 'no'} difference(s)", file=sys.stderr)
     raise typer.Exit(1 if differences else 0)
 
 
@@ -234,21 +287,55 @@ def main() -> None:
     app()
 
 
-async def _connect(url: str | None, printer: "Printer", *, stay: bool, ca_file: str | None) -> int:
+async def _connect(
+    url: str | None, printer: "Printer", *, stay: bool, ca_file: str | None, record: Path | None
+) -> int:
     from contextlib import ExitStack
 
+    from ablykit.recording import Recorder
     from ablykit.server import LocalAbly
     from ablykit.terminal import converse
+    from ablykit.transcript import Transcript
     from ablykit.wire import connect as connect_wire
 
     with ExitStack() as stack:
         if url is None:
             ably = stack.enter_context(LocalAbly())
             url = f"{ably.tls_url}/?key={ably.key}"
-        async with await connect_wire(url, ca_file=ca_file) as conn:
+        transcript = Transcript()
+        if record:
+            stack.enter_context(Recorder(transcript, record))
+        async with await connect_wire(url, ca_file=ca_file, transcript=transcript) as conn:
             if sys.stdin.isatty():
                 print(f"Connected to {conn.url}. Type a frame; Ctrl+D ends.", file=sys.stderr)
             return await converse(conn, printer, sys.stdin, stay=stay)
+
+
+def _relay(to: str, record: Path | None, *, show: bool, **where: Any) -> None:
+    """Run a relay until Ctrl+C, that shows what passes or writes it down."""
+    from contextlib import ExitStack
+
+    from ablykit.recording import Recorder
+    from ablykit.relay import Relay
+    from ablykit.transcript import Entry, line
+
+    def show_line(entry: Entry) -> None:
+        print(line(entry), flush=True)
+
+    told = _told_to_stop()
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(Relay(to, **where))
+            recorder = stack.enter_context(Recorder(running.transcript, record)) if record else None
+        except (OSError, ValueError, OverflowError) as error:
+            _fail(str(error))
+        print(f"{running.tls_url} and {running.url} go on to {to}. CA: {running.ca_file}", file=sys.stderr)
+        if show:
+            running.transcript.listen(show_line)
+        _wait(told)
+        running.stop()
+        if recorder:
+            print(f"{recorder.count} entries are in {record}", file=sys.stderr)
 
 
 def _load(file: Path) -> "Transcript":

@@ -2,10 +2,11 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -13,6 +14,7 @@ from ablykit.transcript import Entry, Transcript
 
 FORMAT = "ablykit-recording"
 VERSION = 1
+_HEAD = json.dumps({"format": FORMAT, "version": VERSION}).encode()
 
 
 class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -33,23 +35,67 @@ class NotARecording(ValueError):
 
 def save(entries: Iterable[Entry], path: str | Path) -> int:
     """Write entries as a recording; tells how many. Secrets were made stars when they were noted."""
-    lines = [json.dumps({"format": FORMAT, "version": VERSION}).encode()]
-    lines += [msgspec.json.encode(_line(entry)) for entry in entries]
-    Path(path).write_bytes(b"\n".join(lines) + b"\n")
-    return len(lines) - 1
+    data = dumps(entries)
+    Path(path).write_bytes(data)
+    return data.count(b"\n") - 1
+
+
+def dumps(entries: Iterable[Entry]) -> bytes:
+    """Entries as a recording's bytes."""
+    return b"\n".join([_HEAD, *(msgspec.json.encode(_line(entry)) for entry in entries)]) + b"\n"
+
+
+class Recorder:
+    """Writes a transcript into a file as it happens, so that a sudden end loses nothing.
+
+    What has happened already goes in first. `close` it at the end, or use it in a `with`. Raises
+    `OSError` when the file can't be written.
+    """
+
+    def __init__(self, transcript: Transcript, path: str | Path) -> None:
+        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115  closed by `close`
+        self._file.write(_HEAD + b"\n")
+        self._lock = threading.Lock()
+        self.count = 0
+        self._stop = transcript.listen(self._catch_up)
+        self._transcript = transcript
+        self._catch_up()
+
+    def _catch_up(self, _: Entry | None = None) -> None:
+        with self._lock:
+            for entry in self._transcript.since(self.count):
+                self._file.write(msgspec.json.encode(_line(entry)) + b"\n")
+                self.count = entry.number + 1
+
+    def close(self) -> None:
+        """Write no more."""
+        self._stop()
+        with self._lock:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def load(path: str | Path) -> Transcript:
     """The transcript in a recording. Raises `NotARecording`, or `OSError` when there is no file."""
+    return loads(Path(path).read_bytes(), str(path))
+
+
+def loads(data: bytes, name: str = "this file") -> Transcript:
+    """The transcript in a recording's bytes; `name` is what an error calls it. Raises `NotARecording`."""
     transcript = Transcript()
-    lines = Path(path).read_bytes().splitlines()
-    _check_head(lines[0] if lines else b"", path)
+    lines = data.splitlines()
+    _check_head(lines[0] if lines else b"", name)
     decoder = msgspec.json.Decoder(Line)
     for number, raw in enumerate(lines[1:], start=2):
         try:
             transcript.restore(_entry(decoder.decode(raw)))
         except (msgspec.MsgspecError, ValueError) as error:
-            raise NotARecording(f"{path}, line {number}: {error}") from error
+            raise NotARecording(f"{name}, line {number}: {error}") from error
     return transcript
 
 
@@ -94,7 +140,7 @@ def _entry(line: Line) -> Entry:
     return Entry(line.number, line.at, line.connection, line.direction, line.kind, raw)
 
 
-def _check_head(raw: bytes, path: str | Path) -> None:
+def _check_head(raw: bytes, path: str) -> None:
     try:
         head: Any = json.loads(raw)
     except ValueError:

@@ -22,8 +22,8 @@ from ablykit import runtime
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError
 from ablykit.protocol.credentials import quiet_logger, redact, reveal
-from ablykit.transcript import Direction, Transcript
-from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
+from ablykit.transcript import Direction, Kind, Transcript
+from ablykit.wire.connection import OPEN_TIMEOUT, Listening, client_tls
 from ablykit.wire.frame import why_not_opened
 
 START_TIMEOUT = 10.0
@@ -53,8 +53,9 @@ class Relay:
         self._to = to.rstrip("/")
         self._target = runtime.find(to)
         self._host, self._ports = host, (port, tls_port)
-        self.transcript = transcript or Transcript()
+        self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
+        self._pings: set[asyncio.Future[None]] = set()
         self._ca = LocalCA()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -133,6 +134,7 @@ class Relay:
             service = await connect(
                 reveal(target, self._target.api_keys if self._target else None),
                 ssl=client_tls(self._to, self._target.ca_pem if self._target else None),
+                create_connection=Listening,
                 proxy=None if self._target else True,
                 compression=None,
                 max_size=None,
@@ -145,10 +147,26 @@ class Relay:
             self.transcript.record(name, "in", f"1014 {why}", "close")
             await client.close(1014, why[:120])
             return
+        assert isinstance(service, Listening)
+        service.on_control = lambda kind, data: self._control(client, name, kind, data)
         pumps = (self._pump(client, service, name, "out"), self._pump(service, client, name, "in"))
         await asyncio.gather(*pumps)
         ended = service if service.close_code not in (None, 1006) else client
         self.transcript.record(name, "in", f"{ended.close_code} {ended.close_reason}".rstrip(), "close")
+
+    def _control(self, client: ServerConnection, name: str, kind: Kind, data: bytes) -> None:
+        """Note a ping or pong of the service. A ping goes on: to a client it is a sign of life."""
+        self.transcript.record(name, "in", data, kind)
+        if kind == "ping":
+            self.transcript.record(name, "out", data, "pong")
+            task = asyncio.ensure_future(self._ping(client))
+            self._pings.add(task)
+            task.add_done_callback(self._pings.discard)
+
+    @staticmethod
+    async def _ping(client: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await client.ping()
 
     async def _pump(self, source: Connection, sink: Connection, name: str, direction: Direction) -> None:
         with contextlib.suppress(ConnectionClosed):

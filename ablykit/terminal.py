@@ -12,10 +12,11 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.syntax import Syntax
 
-from ablykit.analysis import Finding, lint, pairs
+from ablykit.analysis import Finding, Search, lint, pairs
 from ablykit.protocol import Action, NotAFrame, explain
 from ablykit.protocol.codec import read
 from ablykit.protocol.credentials import redact
+from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import visible
 from ablykit.transcript import Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
@@ -57,14 +58,21 @@ class Printer:
         self._console.print(shown, markup=False, highlight=False)
 
 
-def show_recording(transcript: Transcript, *, explained: bool) -> None:
-    """Print a transcript: a line for each entry, its answer's time, and the rules it broke."""
+def show_recording(
+    transcript: Transcript, *, explained: bool = False, as_bytes: bool = False, search: str | None = None
+) -> None:
+    """Print a transcript: a line for each entry, its answer's time, and the rules it broke.
+
+    `search` is a JMESPath expression; only frames that it finds are printed. Raises `ValueError` when
+    it is none.
+    """
+    finds = Search(search).finds if search else None
     console = Console(soft_wrap=True, highlight=False)
     times = {pair.answer.number: pair.ms for pair in pairs(transcript) if pair.answer}
     findings: dict[int, list[Finding]] = {}
     for finding in lint(transcript):
         findings.setdefault(finding.entry.number, []).append(finding)
-    for entry in transcript:
+    for entry in filter(finds, transcript):
         took = times.get(entry.number)
         after = f"  ({took:.1f} ms)" if took is not None else ""
         console.print(line(entry) + after, markup=False)
@@ -72,6 +80,8 @@ def show_recording(transcript: Transcript, *, explained: bool) -> None:
             console.print(f"     ! {str(finding).strip()}", style="red", markup=False)
         if explained and entry.frame:
             console.print(explain(entry.frame), "")
+        if as_bytes and entry.kind == "frame":
+            console.print(str(dissect(entry.raw, entry.direction)), "", markup=False)
 
 
 async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, stay: bool) -> int:

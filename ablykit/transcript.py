@@ -6,12 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import NotAFrame, read
-from ablykit.protocol.credentials import known_keys, redact
+from ablykit.protocol.credentials import redact, redact_binary
 from ablykit.protocol.explain import summary, visible
 
 Direction = Literal["in", "out"]
@@ -26,7 +27,8 @@ class Entry:
     """One thing that happened on one connection.
 
     `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
-    `close` the code and reason. `at` is in ms since 1970. `number` counts from 0 without gaps.
+    `close` the code and reason, for a WebSocket `ping` or `pong` what it carried. `at` is in ms since
+    1970. `number` counts from 0 without gaps.
     """
 
     number: int
@@ -39,18 +41,13 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes on the wire, without the WebSocket's own few."""
-        return len(self.raw.encode() if isinstance(self.raw, str) else self.raw)
+        raw = self.raw
+        return len(raw if isinstance(raw, bytes) or raw.isascii() else raw.encode("utf-8", "surrogatepass"))
 
     @property
     def frame(self) -> dict[str, Any] | None:
-        """What it says, if it is a frame or at least an object."""
-        if self.kind != "frame":
-            return None
-        try:
-            value = read(self.raw)
-        except NotAFrame:
-            return None
-        return value if isinstance(value, dict) else None  # type: ignore[reportUnknownVariableType]
+        """What it says, if it is a frame or at least an object. To be read only: others read it too."""
+        return _object(self.raw) if self.kind == "frame" else None
 
     @property
     def action(self) -> str:
@@ -81,6 +78,16 @@ class Entry:
         return json.dumps(self.frame, default=repr, ensure_ascii=False) if self.frame else repr(self.raw)
 
 
+@lru_cache(maxsize=256)
+def _object(raw: str | bytes) -> dict[str, Any] | None:
+    """The object behind `raw`. All who look at an entry do so within moments: few need be kept."""
+    try:
+        value = read(raw)
+    except NotAFrame:
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
 Listener = Callable[[Entry], None]
 
 
@@ -96,7 +103,7 @@ class Transcript:
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._bytes = 0
         self._lock = threading.Lock()
-        self._listeners: list[Listener] = []
+        self._listeners: list[tuple[Listener, Callable[[], None]]] = []
         self._count = 0
         self._began = 0.0
 
@@ -104,22 +111,33 @@ class Transcript:
         """Write something down, secrets as stars, and tell whoever listens."""
         with self._lock:
             entry = Entry(self._count, time.time() * 1000, connection, direction, kind, _safe(raw))
-            self._began = self._began or entry.at
-            self._count += 1
-            self._keep(entry)
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(entry)
+            self._add(entry)
+        self._tell(entry)
         return entry
 
     def restore(self, entry: Entry) -> None:
         """Put back an entry that was written down before, such as one from a file."""
         with self._lock:
-            self._began = self._began or entry.at
-            self._count = entry.number + 1
-            self._keep(entry)
+            self._add(entry)
+        self._tell(entry)
 
-    def _keep(self, entry: Entry) -> None:
+    def clear(self) -> None:
+        """Forget every entry: numbers begin again at 0. Listeners are told."""
+        with self._lock:
+            self._entries.clear()
+            self._bytes = self._count = 0
+            self._began = 0.0
+            listeners = list(self._listeners)
+        for _, cleared in listeners:
+            cleared()
+
+    def _tell(self, entry: Entry) -> None:
+        for listener, _ in list(self._listeners):
+            listener(entry)
+
+    def _add(self, entry: Entry) -> None:
+        self._began = self._began or entry.at
+        self._count = entry.number + 1
         self._entries.append(entry)
         self._bytes += entry.size
         while len(self._entries) > self._max_entries or (
@@ -127,11 +145,15 @@ class Transcript:
         ):
             self._bytes -= self._entries.popleft().size
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with each entry from now on; gives a function that ends this."""
+    def listen(self, listener: Listener, cleared: Callable[[], None] = lambda: None) -> Callable[[], None]:
+        """Call `listener` with each entry from now on, and `cleared` when all are forgotten.
+
+        Gives a function that ends this.
+        """
+        both = (listener, cleared)
         with self._lock:
-            self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+            self._listeners.append(both)
+        return lambda: self._listeners.remove(both) if both in self._listeners else None
 
     @property
     def began(self) -> float:
@@ -181,8 +203,4 @@ def line(entry: Entry) -> str:
 
 
 def _safe(raw: str | bytes) -> str | bytes:
-    if isinstance(raw, str):
-        return redact(raw)
-    for key in known_keys().values():
-        raw = raw.replace(key.secret.encode(), b"*" * len(key.secret))
-    return raw
+    return redact(raw) if isinstance(raw, str) else redact_binary(raw)

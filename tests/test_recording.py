@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ablykit.recording import NotARecording, har, load, save
+from ablykit.recording import NotARecording, Recorder, har, load, save
 from ablykit.transcript import Transcript
 
 
@@ -76,3 +76,14 @@ def test_har_is_as_browsers_write_it():
     assert (text["type"], text["opcode"], text["data"]) == ("receive", 1, '{"action":4}')
     assert (binary["opcode"], binary["data"]) == (2, "gaZhY3Rpb24A")
     assert har([])["log"]["entries"] == []
+
+
+def test_a_recorder_writes_what_was_and_what_comes_at_once(tmp_path):
+    made, file = Transcript(), tmp_path / "r"
+    made.record("a", "in", "before")
+    with Recorder(made, file) as recorder:
+        made.record("a", "in", b"after")
+        assert list(load(file)) == list(made), "nothing waits to be written"
+        assert recorder.count == 2
+    made.record("a", "in", "too late")
+    assert len(load(file)) == 2

@@ -85,3 +85,24 @@ def test_hostile_names_are_made_visible():
     transcript.record("a", "in", '{"action":11,"channel":"\\u001b[31m\\u202e"}')
     assert transcript[0].channel == "\\u001b[31m\\u202e"
     assert "\x1b" not in str(transcript)
+
+
+def test_what_is_cleared_begins_anew_and_listeners_are_told():
+    transcript, told = Transcript(), []
+    stop = transcript.listen(lambda entry: told.append(entry.number), lambda: told.append("cleared"))
+    transcript.record("a", "in", "x")
+    transcript.clear()
+    transcript.record("a", "in", "y")
+    stop()
+    transcript.clear()
+    assert told == [0, "cleared", 0]
+    assert (len(transcript), transcript.began, transcript.lost) == (0, 0, 0)
+
+
+def test_a_restored_entry_is_heard_of_too():
+    transcript, heard = Transcript(), []
+    other = Transcript()
+    transcript.listen(heard.append)
+    entry = other.record("a", "in", "x")
+    transcript.restore(entry)
+    assert heard == [entry]

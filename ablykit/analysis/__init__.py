@@ -4,6 +4,7 @@ from ablykit.analysis import rules_client, rules_service
 from ablykit.analysis.comparison import Difference, compare
 from ablykit.analysis.linter import RULES, Finding, Linter, Rule, lint
 from ablykit.analysis.pairing import Pair, Pairing, pairs
+from ablykit.analysis.search import Search, search
 
 __all__ = [
     "RULES",
@@ -13,9 +14,11 @@ __all__ = [
     "Pair",
     "Pairing",
     "Rule",
+    "Search",
     "compare",
     "lint",
     "pairs",
     "rules_client",
     "rules_service",
+    "search",
 ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, cast
 
+from ablykit.analysis.pairing import Pairing
+from ablykit.protocol import Action
 from ablykit.transcript import ARROWS, Entry
 
 MASKED = frozenset(
@@ -32,7 +34,8 @@ def compare(first: Iterable[Entry], second: Iterable[Entry]) -> list[Difference]
     """Where two recordings differ, in order; an empty list when they say the same.
 
     Connections are matched in the order they were opened, and what each side said is compared for
-    itself: which of two frames on their way past each other was noted first means nothing.
+    itself: which of two frames on their way past each other was noted first means nothing. Nor do
+    pings, pongs and HEARTBEATs that nobody asked for: they depend on the time.
     """
     one, two = _lanes(first), _lanes(second)
     found = [
@@ -45,10 +48,20 @@ def _lanes(entries: Iterable[Entry]) -> dict[tuple[int, str], list[Entry]]:
     """What each side of each connection said, connections by their place."""
     places: dict[str, int] = {}
     lanes: dict[tuple[int, str], list[Entry]] = {}
+    pairing = Pairing()
     for entry in entries:
+        answers = pairing.take(entry)
         place = places.setdefault(entry.connection, len(places))
+        if _only_tells_time(entry) and not answers:
+            continue
         lanes.setdefault((place, entry.direction), []).append(entry)
     return lanes
+
+
+def _only_tells_time(entry: Entry) -> bool:
+    if entry.kind != "frame":
+        return entry.kind in ("ping", "pong")
+    return entry.direction == "in" and (entry.frame or {}).get("action") == Action.HEARTBEAT
 
 
 def _differences(one: list[Entry], two: list[Entry]) -> list[Difference]:

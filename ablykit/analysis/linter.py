@@ -6,6 +6,7 @@ is wrong or None. Its docstring is the rule in words.
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from ablykit.analysis.watch import Watch
@@ -27,14 +28,14 @@ class Rule:
     actions: frozenset[int]
     on: Literal["frame", "open", "end"]
 
-    def concerns(self, entry: Entry, action: Any) -> bool:
-        """Whether the rule has anything to say on an entry."""
-        if self.on != entry.kind and not (self.on == "end" and entry.kind == "close"):
+    def concerns(self, kind: str, direction: str, action: int | None) -> bool:
+        """Whether the rule has anything to say on entries like this."""
+        if self.on != kind and not (self.on == "end" and kind == "close"):
             return False
         if self.on == "end":
             return True
-        direction = "out" if self.side == "client" else "in"
-        return entry.direction == direction and (not self.actions or action in self.actions)
+        side = "out" if self.side == "client" else "in"
+        return direction == side and (not self.actions or action in self.actions)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ class Finding:
 
 RULES: dict[str, Rule] = {}
 """Every rule by its name."""
+
+
+@lru_cache(maxsize=512)
+def _concerned(kind: str, direction: str, action: int | None) -> tuple[Rule, ...]:
+    """The rules that have anything to say on entries like this; a long transcript asks often."""
+    return tuple(known for known in RULES.values() if known.concerns(kind, direction, action))
 
 
 def rule(
@@ -93,11 +100,8 @@ class Linter:
         """The rules that this entry would break now, if it came or were sent."""
         watch, frame = self.watch(entry.connection), entry.frame or {}
         action = frame.get("action")
-        return [
-            Finding(known, entry, text)
-            for known in RULES.values()
-            if known.concerns(entry, action) and (text := known.look(watch, entry, frame))
-        ]
+        rules = _concerned(entry.kind, entry.direction, action if isinstance(action, int) else None)
+        return [Finding(known, entry, text) for known in rules if (text := known.look(watch, entry, frame))]
 
     def watch(self, connection: str) -> Watch:
         """What is known of a connection so far."""

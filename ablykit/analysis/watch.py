@@ -71,12 +71,14 @@ class Watch:
             return
         frame = entry.frame or {}
         action: Any = frame.get("action")
-        if entry.direction == "out":
+        if entry.kind == "frame" and entry.direction == "out":
             self._sent(entry, frame, action)
         elif entry.kind == "frame":
             self.heard += 1
             self.last_in = entry.at
             self._received(entry, frame, action)
+        elif entry.kind == "ping":
+            self.last_in = entry.at  # as good a sign of life as a frame (RTN23b)
 
     def _sent(self, entry: Entry, frame: dict[str, Any], action: Any) -> None:
         if action in PUBLISHES and isinstance(serial := frame.get("msgSerial"), int):

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote
 
 from ablykit.protocol.channels import ChannelName
@@ -107,32 +108,76 @@ def known_keys() -> dict[str, ApiKey]:
     """The keys this process knows, by name: those remembered, and `ABLY_API_KEY`'s."""
     known = dict(_remembered)
     for variable in ("ABLY_API_KEY", "ABLY_LIMITED_KEY"):
-        if text := os.environ.get(variable):
-            try:
-                key = ApiKey.parse(text)
-            except AblyError:
-                continue
+        if (text := os.environ.get(variable)) and (key := _key_in(text)):
             known.setdefault(key.name, key)
     return known
 
 
+@lru_cache
+def _key_in(text: str) -> ApiKey | None:
+    try:
+        return ApiKey.parse(text)
+    except AblyError:
+        return None
+
+
 _SECRET_SHAPES = [
-    (re.compile(r"([?&]key=[^&\s\"'<>:%]*(?::|%3A))[^&\s\"'<>]+", re.I), rf"\1{STARS}"),
-    (re.compile(r"([?&]access_?token=)[^&\s\"'<>]+", re.I), rf"\1{STARS}"),
-    (re.compile(r"(\"accessToken\"\s*:\s*\")(?:[^\"\\]|\\.)*"), rf"\1{STARS}"),
-    (re.compile(r"('accessToken'\s*:\s*')(?:[^'\\]|\\.)*"), rf"\1{STARS}"),
-    (re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {STARS}"),
+    re.compile(r"([?&]key=[^&\s\"'<>:%]*(?::|%3A))([^&\s\"'<>]+)", re.I),
+    re.compile(r"([?&]access_?token=)([^&\s\"'<>]+)", re.I),
+    re.compile(r"(\"accessToken\"\s*:\s*\")((?:[^\"\\]|\\.)*)"),
+    re.compile(r"('accessToken'\s*:\s*')((?:[^'\\]|\\.)*)"),
+    re.compile(r"\b((?:Basic|Bearer)\s+)([A-Za-z0-9+/=._~-]{8,})"),
 ]
+_HINTS = ("key=", "KEY=", "oken", "OKEN", "Basic", "Bearer")
+"""A text that has none of these has none of the shapes; most frames have none."""
+
+_JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+\.)[\w-]*")
 
 
 def redact(text: str) -> str:
     """`text` with every secret in it as `****`: known keys anywhere, others where they stand in
-    a URL, a header or an AUTH frame."""
-    for key in known_keys().values():
-        text = text.replace(key.secret, STARS).replace(quote(key.secret), STARS)
-    for shape, shown in _SECRET_SHAPES:
-        text = shape.sub(shown, text)
+    a URL, a header or an AUTH frame. Of a JWT only the signature is one."""
+    for secret in _known_secrets():
+        if secret in text:
+            text = text.replace(secret, STARS)
+    if any(hint in text for hint in _HINTS):
+        for shape in _SECRET_SHAPES:
+            text = shape.sub(lambda found: found[1] + starred(found[2]), text)
     return text
+
+
+def redact_binary(raw: bytes) -> bytes:
+    """The same for MessagePack: as many stars as the secret has bytes, so that all stays in place."""
+    for secret in map(str.encode, _known_secrets()):
+        raw = raw.replace(secret, b"*" * len(secret))
+    at = -1
+    while (at := raw.find(b"\xabaccessToken", at + 1)) >= 0:
+        start, end = _string_at(raw, at + 12)
+        token = raw[start:end].decode("latin-1")
+        kept = found[1] if (found := _JWT.fullmatch(token)) else ""
+        raw = raw[:start] + kept.encode("latin-1").ljust(end - start, b"*") + raw[end:]
+    return raw
+
+
+def starred(token: str) -> str:
+    """A token as it may be shown: stars, but for what a JWT says openly."""
+    found = _JWT.fullmatch(token)
+    return f"{found[1]}{STARS}" if found else STARS
+
+
+def _known_secrets() -> set[str]:
+    return {form for key in known_keys().values() for form in (key.secret, quote(key.secret))}
+
+
+def _string_at(raw: bytes, at: int) -> tuple[int, int]:
+    """Where the MessagePack string that begins at `at` has its text; nowhere if it is none."""
+    head = raw[at] if at < len(raw) else 0
+    if 0xA0 <= head <= 0xBF:
+        return at + 1, min(at + 1 + (head & 0x1F), len(raw))
+    if head in (0xD9, 0xDA, 0xDB):
+        start = at + 1 + (1 << (head - 0xD9))
+        return start, min(start + int.from_bytes(raw[at + 1 : start], "big"), len(raw))
+    return at, at
 
 
 class RedactSecrets(logging.Filter):

@@ -46,20 +46,29 @@ def in_format(message: M, format: Format) -> M:
 
 def size_of(message: Message) -> int:
     """Bytes of a message as limits count them: name, clientId, data and extras (TM6)."""
-    parts = (
-        message.name,
-        message.client_id,
-        message.data,
-        message.extras,
-        *message.unknown.items(),
+    return sum(weights(message).values())
+
+
+def weights(message: Message) -> dict[str, int]:
+    """The bytes of each member that counts, for those that are there (TM6)."""
+    counted = {
+        "name": message.name,
+        "clientId": message.client_id,
+        "data": message.data,
+        "extras": message.extras,
+        **message.unknown,
+    }
+    return {name: _weight(name, value, message) for name, value in counted.items() if value is not None}
+
+
+def _weight(name: str, value: Any, message: Message) -> int:
+    if name in message.unknown:
+        value = (name, value)  # what is not known counts with its name
+    if isinstance(value, bytes):
+        return len(value)
+    return len(
+        value.encode("utf-8", "surrogatepass") if isinstance(value, str) else msgspec.json.encode(value)
     )
-    return sum(
-        len(part) if isinstance(part, bytes)
-        else len(part.encode("utf-8", "surrogatepass")) if isinstance(part, str)
-        else len(msgspec.json.encode(part))
-        for part in parts
-        if part is not None
-    )  # fmt: skip
 
 
 def _last(encoding: str | None) -> str:

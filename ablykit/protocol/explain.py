@@ -7,17 +7,16 @@ renderings of it.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
-from ablykit.protocol import meanings
+from ablykit.protocol import anatomy, meanings
 from ablykit.protocol.actions import Action, Flag, name_of
 from ablykit.protocol.catalogue import ERRORS
 from ablykit.protocol.codec import NotAFrame, plain, read
-from ablykit.protocol.credentials import STARS, redact
+from ablykit.protocol.credentials import redact, starred
 from ablykit.protocol.errors import href, status_of, title_of
 from ablykit.protocol.frames import TYPES, Wire
 from ablykit.protocol.meanings import Meaning
@@ -123,17 +122,18 @@ _CSS = (
 )
 
 
-def explain(what: Any) -> Explanation:
+def explain(what: Any, *, max_message_size: int | None = None) -> Explanation:
     """What something of the protocol means.
 
     `what` is a frame (dict, typed, or text or bytes as they crossed the wire), an action, a value
     of `flags`, an error code, or the name of any of these or of a member. Raises `KeyError` for a
-    name that means nothing in the protocol, `NotAFrame` for text that is no frame.
+    name that means nothing in the protocol, `NotAFrame` for text that is no frame. With
+    `max_message_size`, in bytes, each message of a frame is weighed against it.
     """
     if isinstance(what, Wire):
-        return _frame(plain(what), type(what).__name__)
+        return _frame(plain(what), type(what).__name__, max_message_size)
     if isinstance(what, dict):
-        return _frame(cast("dict[str, Any]", what), "ProtocolMessage")
+        return _frame(cast("dict[str, Any]", what), "ProtocolMessage", max_message_size)
     if isinstance(what, Flag):
         return _flags(int(what))
     if isinstance(what, int):
@@ -142,7 +142,7 @@ def explain(what: Any) -> Explanation:
         value = read(what)
         if not isinstance(value, dict):
             raise NotAFrame(40000, "A frame is an object with an action")
-        return _frame(cast("dict[str, Any]", value), "ProtocolMessage")
+        return _frame(cast("dict[str, Any]", value), "ProtocolMessage", max_message_size)
     text = what.strip()
     return _number(int(text)) if text.isascii() and text.isdigit() else _name(text)
 
@@ -202,8 +202,8 @@ def flag_bits(flags: int) -> list[tuple[str, int, Meaning]]:
     return bits
 
 
-def _frame(frame: dict[str, Any], type_name: str) -> Explanation:
-    rows = tuple(_members(type_name, frame, 0))
+def _frame(frame: dict[str, Any], type_name: str, limit: int | None = None) -> Explanation:
+    rows = tuple(_members(type_name, frame, 0, limit))
     if type_name != "ProtocolMessage":
         return Explanation(type_name, "", rows)
     action = frame.get("action")
@@ -213,7 +213,7 @@ def _frame(frame: dict[str, Any], type_name: str) -> Explanation:
     return Explanation(f"{name_of(action)} (action {action})", meaning.sentence, rows)
 
 
-def _members(type_name: str, frame: dict[str, Any], depth: int) -> Iterator[Row]:
+def _members(type_name: str, frame: dict[str, Any], depth: int, limit: int | None = None) -> Iterator[Row]:
     known = meanings.MEMBERS[type_name]
     for name, value in frame.items():
         meaning = known.get(name, NOT_KNOWN)
@@ -229,8 +229,13 @@ def _members(type_name: str, frame: dict[str, Any], depth: int) -> Iterator[Row]
             for index, item in enumerate(_dicts(value)):
                 yield Row(f"{name}[{index}]", "", Meaning(""), depth + 1)
                 yield from _members(inside, item, depth + 2)
+                if inside == "Message" and limit:
+                    for n, part in enumerate(anatomy.weight(item, limit)):
+                        yield Row(*part, depth + 2 + (n > 0))
         else:
             yield Row(name, _value(name, value), meaning, depth)
+            for part in anatomy.parts(type_name, name, value):
+                yield Row(part.name, redact(part.value), part.meaning, depth + 1)
             if name == "flags" and isinstance(value, int):
                 for title, bit, said in flag_bits(value):
                     yield Row(title, f"{1 << bit}", said._replace(unit=f"bit {bit}"), depth + 1)
@@ -320,7 +325,9 @@ def _name(text: str) -> Explanation:
 
 def _value(name: str, value: Any) -> str:
     if name == "accessToken":
-        return STARS
+        return starred(str(value))
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes: {value[:16].hex(' ')}{' …' if len(value) > 16 else ''}"
     text = value if isinstance(value, str) else _json(value)
     if isinstance(value, int) and not isinstance(value, bool):
         text += _in_words(name, value)
@@ -331,11 +338,8 @@ def _value(name: str, value: Any) -> str:
 def _in_words(name: str, value: int) -> str:
     """A time as a clock shows it, a duration in seconds, a size in KiB; empty for other numbers."""
     if name == "timestamp":
-        try:
-            moment = datetime.fromtimestamp(value / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
-            return ""
-        return f" = {moment:%Y-%m-%d %H:%M:%S}.{value % 1000:03d} UTC"
+        moment = anatomy.clock(value)
+        return f" = {moment}" if moment else ""
     if name in ("connectionStateTtl", "maxIdleInterval", "objectsGCGracePeriod"):
         return f" = {value / 1000:g} s"
     if name in ("maxMessageSize", "maxFrameSize") and value >= 1024:

@@ -25,12 +25,13 @@ class Delivery:
     `channel` renames the channel for a subscriber that attached to it with params in its name.
     """
 
-    __slots__ = ("_encoded", "frame", "publisher")
+    __slots__ = ("_encoded", "_payloads", "frame", "publisher")
 
     def __init__(self, frame: ProtocolMessage, publisher: str | None = None) -> None:
         self.frame = frame
         self.publisher = publisher
         """The connectionId it came from, where it came from a connection."""
+        self._payloads: dict[tuple[Variant, str | None], bytes] = {}
         self._encoded: dict[tuple[Variant, Wrap, str | None], bytes] = {}
 
     def encoded(self, variant: Variant, wrap: Wrap, channel: str | None = None) -> bytes:
@@ -38,10 +39,17 @@ class Delivery:
         key = (variant, wrap, channel)
         found = self._encoded.get(key)
         if found is None:
+            found = self._encoded[key] = wrap(self.payload(variant, channel), variant.format)
+        return found
+
+    def payload(self, variant: Variant, channel: str | None = None) -> bytes:
+        """The frame for one kind of connection, without its transport's frame around it."""
+        found = self._payloads.get((variant, channel))
+        if found is None:
             frame = in_look(self.frame, variant)
             if channel is not None:
                 frame = frame.replace(channel=channel)
-            found = self._encoded[key] = wrap(encode(frame, variant.format), variant.format)
+            found = self._payloads[variant, channel] = encode(frame, variant.format)
         return found
 
 

@@ -20,6 +20,7 @@ from ablykit.protocol.credentials import forget, remember
 from ablykit.server.rest import rest_app
 from ablykit.server.service import App, Service
 from ablykit.server.websocket import WebSocket
+from ablykit.transcript import Transcript
 
 T = TypeVar("T")
 
@@ -134,6 +135,18 @@ class LocalAbly:
         runtime.withdraw(self._notice)
         self._announce()
         return key
+
+    @property
+    def transcript(self) -> Transcript:
+        """What crosses the wire of every connection, as this side sees it.
+
+        It is written down from the first time that this is asked for, such as by a panel:
+
+            FrameInspector(ably)
+        """
+        if self._service.transcript is None:
+            self._service.transcript = Transcript()
+        return self._service.transcript
 
     def disconnect_all(self) -> None:
         """Cut every socket without a word, as a dead network does."""

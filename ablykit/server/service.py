@@ -1,5 +1,6 @@
 """The service: its apps with their keys and limits, and the connections it remembers."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, Connect
 from ablykit.server.channel import Channel
 from ablykit.server.log import Log
 from ablykit.server.sources import Clock, Ids
+from ablykit.transcript import Transcript
 
 if TYPE_CHECKING:
     from ablykit.server.session import Connection
@@ -86,6 +88,9 @@ class Service:
         self.apps: dict[str, App] = {}
         self.connections: dict[str, Connection] = {}
         """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
+        self.names = itertools.count(1)
+        self.transcript: Transcript | None = None
+        """Where all that crosses the wire is written down, from when someone asks for it."""
 
     def add_app(
         self,

@@ -19,6 +19,7 @@ from ablykit.protocol.credentials import quiet_logger
 from ablykit.server.delivery import Delivery, Variant
 from ablykit.server.service import Service
 from ablykit.server.session import Session
+from ablykit.transcript import Direction, Kind
 
 CLOSE_TIMEOUT = 2.0
 """How long a client may take to answer a close, in seconds."""
@@ -52,6 +53,7 @@ class WebSocket(asyncio.Protocol):
         self._last_write = 0.0
         self._giving_up = False
         self._timer: asyncio.TimerHandle | None = None
+        self._name = f"client {next(service.names)}"
 
     # -- asyncio's side
 
@@ -82,6 +84,8 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._open_sockets.discard(self)
+        closed = f"{self._ws.close_code or 1006} {self._ws.close_reason or ''}"
+        self._note("in", closed.rstrip(), "close")
         if self._timer:
             self._timer.cancel()
         if self._session:
@@ -92,6 +96,8 @@ class WebSocket(asyncio.Protocol):
     def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
         """Send a frame (see `session.Transport`)."""
         self._last_write = self._loop.time()
+        if self._service.transcript is not None:
+            self._note("in", self._as_sent(delivery.payload(variant, channel), variant.format))
         self._transport.write(delivery.encoded(variant, framed, channel))
         if self._transport.get_write_buffer_size() > MAX_WAITING and not self._giving_up:
             self._give_up()
@@ -125,6 +131,8 @@ class WebSocket(asyncio.Protocol):
             return
         url = urlsplit(request.path)
         secure = self._transport.get_extra_info("sslcontext") is not None
+        scheme, host = "wss" if secure else "ws", request.headers.get("Host", "localhost")
+        self._note("out", f"{scheme}://{host}{request.path}", "open")
         self._session = session = Session(self._service, self)
         session.start(url.query, self._service.monotonic(), secure=secure, path=url.path or "/")
         if not session.ended:
@@ -134,11 +142,14 @@ class WebSocket(asyncio.Protocol):
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self._format = Format.JSON if frame.opcode is Opcode.TEXT else Format.MSGPACK
         elif frame.opcode is not Opcode.CONT:
-            return  # websockets answers pings and closes by itself
+            self._control(frame)
+            return
         self._parts.append(bytes(frame.data))
         if frame.fin and self._session:
             raw = b"".join(self._parts)
             self._parts.clear()
+            if self._service.transcript is not None:
+                self._note("out", self._as_sent(raw, self._format))
             self._session.receive(raw, self._format, self._service.monotonic())
 
     def _flush(self) -> None:
@@ -168,7 +179,25 @@ class WebSocket(asyncio.Protocol):
 
     def _ping(self) -> None:
         self._last_write = self._loop.time()
+        self._note("in", b"", "ping")
         self._transport.write(Frame(Opcode.PING, b"").serialize(mask=False))
+
+    def _control(self, frame: Frame) -> None:
+        """Note a ping or pong; websockets answers pings, and closes, by itself."""
+        if frame.opcode is Opcode.PING:
+            self._note("out", bytes(frame.data), "ping")
+            self._note("in", bytes(frame.data), "pong")
+        elif frame.opcode is Opcode.PONG:
+            self._note("out", bytes(frame.data), "pong")
+
+    def _note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
+        """Write down what crosses the wire, if anyone asked for that."""
+        if self._service.transcript is not None:
+            self._service.transcript.record(self._name, direction, raw, kind)
+
+    @staticmethod
+    def _as_sent(raw: bytes, format: Format) -> str | bytes:
+        return raw.decode("utf-8", "replace") if format is Format.JSON else raw
 
     def _give_up(self) -> None:
         """End a connection whose client does not read, before it costs more memory."""

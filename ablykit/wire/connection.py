@@ -6,7 +6,7 @@ import itertools
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-from websockets.protocol import State
+from websockets.frames import Frame as WebSocketFrame
+from websockets.frames import Opcode
+from websockets.protocol import Event, State
 
 from ablykit import runtime
 from ablykit.protocol import Action, ProtocolMessage, connection_url
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.credentials import quiet_logger, redact, reveal
-from ablykit.transcript import Transcript
+from ablykit.transcript import Kind, Transcript
 from ablykit.wire.frame import (
     Frame,
     WireError,
@@ -46,6 +48,21 @@ class Closed:
     reason: str
 
 
+class Listening(ClientConnection):
+    """A WebSocket that tells of the pings and pongs that come, below all frames."""
+
+    on_control: Callable[[Kind, bytes], None] | None = None
+
+    def process_event(self, event: Event) -> None:
+        """Tell of a ping or a pong; the rest is websockets' own affair."""
+        if self.on_control and isinstance(event, WebSocketFrame) and event.opcode in _CONTROL:
+            self.on_control(_CONTROL[event.opcode], bytes(event.data))
+        super().process_event(event)
+
+
+_CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
+
+
 class AsyncConnection:
     """A WebSocket to an Ably, awaited. Made by `connect`."""
 
@@ -59,6 +76,8 @@ class AsyncConnection:
         self._news = asyncio.Event()
         self._closed: Closed | None = None
         transcript.record(name, "out", self.url, "open")
+        if isinstance(websocket, Listening):
+            websocket.on_control = self._note_control
         self._reader = asyncio.create_task(self._read())
 
     async def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
@@ -189,6 +208,11 @@ class AsyncConnection:
         self.transcript.record(self.name, "in", f"{code} {reason}".rstrip(), "close")
         self._news.set()
 
+    def _note_control(self, kind: Kind, data: bytes) -> None:
+        self.transcript.record(self.name, "in", data, kind)
+        if kind == "ping":
+            self.transcript.record(self.name, "out", data, "pong")  # websockets answers it
+
     async def _something_new(self, timeout: float | None) -> bool:
         self._news.clear()
         if self._arrived or self._closed:
@@ -238,6 +262,7 @@ async def connect(
         websocket = await websocket_connect(
             full,
             ssl=client_tls(url, local.ca_pem if local else None, ca_file),
+            create_connection=Listening,
             proxy=None if is_local else True,
             compression=None,
             open_timeout=timeout,
@@ -247,7 +272,11 @@ async def connect(
         )
     except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
         raise WireError(redact(why_not_opened(url, error))) from None
-    return AsyncConnection(websocket, full, name or f"client {next(_names)}", transcript or Transcript())
+    return AsyncConnection(websocket, full, name or f"client {next(_names)}", _own(transcript))
+
+
+def _own(transcript: Transcript | None) -> Transcript:
+    return Transcript() if transcript is None else transcript
 
 
 def client_tls(url: str, ca_pem: str | None, ca_file: str | None = None) -> ssl.SSLContext | None:

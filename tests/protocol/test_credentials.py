@@ -2,10 +2,18 @@
 
 import logging
 
+import msgspec
 import pytest
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
-from ablykit.protocol.credentials import OPERATIONS, forget, quiet_logger, remember, reveal
+from ablykit.protocol.credentials import (
+    OPERATIONS,
+    forget,
+    quiet_logger,
+    redact_binary,
+    remember,
+    reveal,
+)
 
 KEY = ApiKey("app", "id", "s3cr3t-value")
 
@@ -132,3 +140,30 @@ def test_a_malformed_capability_is_refused(value):
     with pytest.raises(AblyError) as caught:
         Capability.parse(value)
     assert caught.value.code == 40000
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
+
+
+def test_of_a_jwt_only_the_signature_is_hidden():
+    for text in (f"?accessToken={JWT}&v=5", f'{{"accessToken":"{JWT}"}}', f"Bearer {JWT}"):
+        shown = redact(text)
+        assert "c2lnbmF0" not in shown
+        assert "eyJleHAiOjF9.****" in shown
+    assert redact('{"accessToken":"opaque-token"}') == '{"accessToken":"****"}'
+
+
+@pytest.mark.parametrize("length", [5, 31, 32, 255, 256, 70_000])
+def test_in_messagepack_a_token_gives_way_to_as_many_stars(length):
+    frame = {"action": 17, "auth": {"accessToken": "t" * length}, "z": 1}
+    raw = redact_binary(msgspec.msgpack.encode(frame))
+    assert msgspec.msgpack.decode(raw) == {**frame, "auth": {"accessToken": "*" * length}}
+    raw = redact_binary(msgspec.msgpack.encode({"auth": {"accessToken": JWT}}))
+    hidden = msgspec.msgpack.decode(raw)["auth"]["accessToken"]
+    assert hidden.startswith(JWT.rpartition(".")[0] + ".***")
+    assert len(hidden) == len(JWT)
+
+
+def test_junk_after_the_word_for_a_token_does_no_harm():
+    for tail in (b"", b"\xd9", b"\xda\x00", b"\xbfx", b"\xdb\xff\xff\xff\xffx"):
+        assert len(redact_binary(b"\xabaccessToken" + tail)) == 12 + len(tail)

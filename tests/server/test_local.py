@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ablykit import runtime
+from ablykit import runtime, wire
 from ablykit.protocol import AblyError
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
@@ -251,3 +251,38 @@ def test_a_bad_app_is_refused(local, body):
     status, _, answer = http(local(sandbox=True), "/apps", method="POST", data=body)
     assert status == 400
     assert json.loads(answer)["error"]["code"] in (40000, 40001)
+
+
+def until(transcript, kind):
+    """Wait until an entry of a kind is there."""
+    heard = threading.Event()
+    stop = transcript.listen(lambda entry: heard.set() if entry.kind == kind else None)
+    assert any(entry.kind == kind for entry in transcript) or heard.wait(5)
+    stop()
+
+
+@pytest.mark.parametrize("format", ["json", "msgpack"])
+def test_its_own_side_of_every_wire_can_be_watched(local, format):
+    """What the service writes down is what its clients do, both ways."""
+    ably = local(heartbeat_interval=40)
+    with wire.open(f"{ably.url}?key={ably.key}") as unseen:
+        unseen.recv("ERROR")
+    transcript = ably.transcript
+    assert ably.transcript is transcript
+    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false&format={format}") as conn:
+        conn.recv("CONNECTED")
+        conn.send({"action": 10, "channel": "c"}, {"action": 0, "id": "x"})
+        conn.recv("HEARTBEAT")
+        until(transcript, "pong")
+        conn.send({"action": 7})
+        conn.wait_closed()
+    until(transcript, "close")
+    mine = [e for e in transcript if e.connection == "client 2"]
+    for direction in ("out", "in"):
+        here, there = (
+            [e.raw for e in entries if e.kind == "frame" and e.direction == direction]
+            for entries in (mine, conn.transcript)
+        )
+        assert here == there
+    assert {"ping", "pong", "open", "close"} <= {entry.kind for entry in mine}
+    assert ably.key.secret not in str([entry.raw for entry in transcript])

@@ -10,6 +10,7 @@ import pytest
 import ablykit
 from ablykit import wire
 from ablykit.protocol import AblyError, ProtocolMessage
+from ablykit.transcript import Transcript
 from ablykit.wire import Closed, WireError, WireTimeout
 
 
@@ -218,3 +219,23 @@ def test_names_at_the_top_are_those_of_the_package():
     assert set(ablykit.__all__) <= set(dir(ablykit))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = ablykit.nonsense
+
+
+def test_a_transcript_that_is_given_is_the_one_that_is_written(ably):
+    transcript = Transcript()
+    with wire.open(f"{ably.url}", transcript=transcript) as conn:
+        conn.wait_closed()
+    assert conn.transcript is transcript
+    assert [entry.kind for entry in transcript] == ["open", "frame", "close"]
+
+
+def test_pings_below_the_frames_are_noted_with_their_answers(local):
+    ably = local(heartbeat_interval=30)
+    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+        conn.recv("CONNECTED")
+        heard = threading.Event()
+        conn.transcript.listen(lambda entry: heard.set() if entry.kind == "pong" else None)
+        assert heard.wait(5)
+    kinds = [(entry.direction, entry.kind) for entry in conn.transcript if entry.kind in ("ping", "pong")]
+    assert kinds[:2] == [("in", "ping"), ("out", "pong")]
+    assert conn.transcript[2].action == "WebSocket ping"

@@ -1,0 +1,82 @@
+"""A recording's client side, sent again."""
+
+import asyncio
+
+import pytest
+
+from ablykit import wire
+from ablykit.analysis import compare
+from ablykit.recording import save
+from ablykit.replay import resend
+from ablykit.transcript import Transcript
+from tests.test_cli import run
+
+ATTACH = {"action": 10, "channel": "c"}
+
+
+def publish(serial, data="x"):
+    return {"action": 15, "channel": "c", "msgSerial": serial, "messages": [{"data": data}]}
+
+
+@pytest.fixture(params=["json", "msgpack"])
+def recorded(ably, request):
+    """Two clients that talk, a cut, and a resume with channelSerial."""
+    transcript, url = Transcript(), f"{ably.tls_url}?key={ably.key}&heartbeats=false&format={request.param}"
+    with wire.open(url, transcript=transcript, name="left") as left:
+        left.recv("CONNECTED")
+        with wire.open(url, transcript=transcript, name="right") as right:
+            key = right.recv("CONNECTED")["connectionDetails"]["connectionKey"]
+            for conn in (left, right):
+                conn.send(ATTACH)
+                serial = conn.recv("ATTACHED")["channelSerial"]
+            left.send(publish(0), {"action": 0, "id": "ping"})
+            left.recv("ACK")
+            right.recv("MESSAGE")
+        left.send(publish(1))
+        left.recv("ACK")
+        with wire.open(url, transcript=transcript, name="again", resume=key) as again:
+            again.recv("CONNECTED")
+            again.send({**ATTACH, "channelSerial": serial})
+            again.frames(3)
+    return transcript
+
+
+def test_the_same_service_answers_the_same(recorded, local):
+    other = local()
+    again = asyncio.run(resend(recorded, f"{other.tls_url}?key={other.key}"))
+    assert compare(recorded, again) == [], [str(d) for d in compare(recorded, again)]
+    assert [e.raw for e in again if e.connection == "again"] != [
+        e.raw for e in recorded if e.connection == "again"
+    ]
+
+
+def test_a_service_that_answers_otherwise_is_found_out(recorded, local):
+    other = local(limits={"max_message_size": 1})
+    limited = other.limited_key
+    again = asyncio.run(resend(recorded, f"{other.tls_url}?key={limited}", patience=0.3))
+    found = "\n".join(map(str, compare(recorded, again)))
+    assert "+ ← NACK" in found
+    assert "40160" in found
+
+
+def test_credentials_are_given_only_where_there_were_some(ably):
+    transcript = Transcript()
+    with wire.open(ably.tls_url, transcript=transcript) as conn:
+        conn.wait_closed()
+    again = asyncio.run(resend(transcript, f"{ably.tls_url}?key={ably.key}"))
+    assert compare(transcript, again) == []
+
+
+def test_at_a_terminal(recorded, ably, tmp_path):
+    file, again = tmp_path / "r.jsonl", tmp_path / "again.jsonl"
+    save(recorded, file)
+    done = run("replay", str(file), "--record", str(again))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no difference" in done.stderr
+    assert run("diff", str(file), str(again)).returncode == 0
+    done = run("replay", str(file), "--to", f"{ably.tls_url}?key={ably.limited_key}")
+    assert done.returncode == 1
+    assert "+ ← ERROR" in done.stdout
+    done = run("replay", str(file), "--to", "ws://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "Nothing answers" in done.stderr
