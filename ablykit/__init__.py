@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
-    from ablykit.panels import Composer, ConnectionPanel, FrameInspector, Sequence, SideBySide
+    from ablykit.panels import Composer, ConnectionPanel, FrameInspector, Replay, Sequence, SideBySide
     from ablykit.protocol.explain import explain
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly
@@ -30,6 +30,7 @@ __all__ = [
     "LocalAbly",
     "Relay",
     "RemoteAbly",
+    "Replay",
     "Sequence",
     "SideBySide",
     "Transcript",
@@ -48,6 +49,7 @@ _HOME = {
     "LocalAbly": "server",
     "Relay": "relay",
     "RemoteAbly": "backend",
+    "Replay": "panels",
     "Sequence": "panels",
     "SideBySide": "panels",
     "Transcript": "transcript",

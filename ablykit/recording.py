@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import msgspec
 
+from ablykit.protocol.credentials import redact, redact_binary
 from ablykit.transcript import Entry, Transcript
 
 FORMAT = "ablykit-recording"
@@ -136,7 +137,8 @@ def _entry(line: Line) -> Entry:
         raise ValueError(f"kind {line.kind!r} is unknown")
     if (line.text is None) == (line.base64 is None):
         raise ValueError("a line has text or base64, one of them")
-    raw = line.text if line.text is not None else base64.b64decode(line.base64 or "", validate=True)
+    binary = base64.b64decode(line.base64 or "", validate=True)
+    raw = redact(line.text) if line.text is not None else redact_binary(binary)
     return Entry(line.number, line.at, line.connection, line.direction, line.kind, raw)
 
 

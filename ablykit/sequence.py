@@ -3,28 +3,41 @@
 `svg` draws it, `mermaid` writes it as text for pages that draw it themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
+from typing import Literal
 
 from ablykit.analysis import Linter
+from ablykit.protocol import Action
 from ablykit.protocol.explain import visible
 from ablykit.transcript import Entry
 
-ROW, LANE, MARGIN, HEAD = 26, 330, 90, 46
+Spacing = Literal["even", "time"]
+
+ROW, LANE, MARGIN, HEAD = 26, 330, 130, 46
+PER_MS, LONGEST = 0.1, 200
+"""With true time, how many pixels a ms is, and how many a pause takes at most."""
+
 LABEL = 42
 """How many characters of a label are drawn."""
 
-_COLORS = {"in": "#2e7d32", "out": "#1565c0"}
+FAULTS = frozenset({Action.ERROR, Action.NACK, Action.DISCONNECTED})
+"""What says that something went wrong; drawn as such."""
+
+_COLORS = {"in": "#2e7d32", "out": "#1565c0", "fault": "#c62828"}
 _STYLE = (
     ".ablykit-sequence{font:12px ui-monospace,monospace}"
     ".ablykit-sequence text{fill:currentColor}"
     ".ablykit-sequence .life{stroke:currentColor;opacity:.35;stroke-dasharray:4 4}"
+    ".ablykit-sequence .at{font-size:10.5px;opacity:.75}"
+    ".ablykit-sequence .band{fill:transparent}"
     ".ablykit-sequence .bad{fill:#c62828}"
 )
 
 
-def svg(entries: Iterable[Entry]) -> str:
-    """The diagram as an SVG element of its own. Time goes downward, evenly spaced.
+def svg(entries: Iterable[Entry], spacing: Spacing = "even") -> str:
+    """The diagram as an SVG element of its own. Time goes downward, evenly spaced, or (`"time"`) as it
+    passed, long pauses cut short.
 
     What frames say is text in it, never markup.
     """
@@ -32,12 +45,14 @@ def svg(entries: Iterable[Entry]) -> str:
     clients = list(dict.fromkeys(entry.connection for entry in listed)) or ["client"]
     places = {name: MARGIN + LANE * n for n, name in enumerate(clients)}
     service = MARGIN + LANE * len(clients)
-    width, height = service + MARGIN, HEAD + ROW * (len(listed) + 1)
+    rows = list(_rows(listed, spacing))
+    width, height = service + MARGIN // 2, (rows[-1] if rows else HEAD) + ROW
     lifelines = [_lifeline(x, name, height) for name, x in (*places.items(), ("service", service))]
     linter = Linter()
+    began = listed[0].at if listed else 0.0
     arrows = [
-        _arrow(entry, places[entry.connection], service, HEAD + ROW * (n + 1), bool(linter.take(entry)))
-        for n, entry in enumerate(listed)
+        _arrow(entry, places[entry.connection], service, y, began, broken=bool(linter.take(entry)))
+        for entry, y in zip(listed, rows, strict=True)
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="ablykit-sequence" role="img" color="#222" '
@@ -60,14 +75,15 @@ def mermaid(entries: Iterable[Entry]) -> str:
             lines.append(f"    Note over {client},S: closed {_plain(str(entry.raw))}")
             continue
         ends = (client, "S") if entry.direction == "out" else ("S", client)
-        lines.append(f"    {ends[0]}->>{ends[1]}: {_plain(label(entry))}")
+        arrow = "--x" if _is_fault(entry) else "->>"
+        lines.append(f"    {ends[0]}{arrow}{ends[1]}: {_plain(label(entry))}")
     return "\n".join(lines) + "\n"
 
 
 def label(entry: Entry) -> str:
     """What stands on an arrow: the action, the channel, and what it says, cut to fit."""
-    if entry.kind == "open":
-        return "WebSocket open"
+    if entry.kind in ("open", "ping", "pong"):
+        return entry.action
     text = " ".join(filter(None, (entry.action, entry.channel, entry.summary)))
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
 
@@ -78,12 +94,26 @@ _PAPER = '<rect class="paper" width="100%" height="100%" fill="#fff"/>'
 _MARKERS = (
     "<defs>"
     + "".join(
-        f'<marker id="ak-{direction}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
+        f'<marker id="ak-{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         f'orient="auto"><path d="M0 0 8 4 0 8z" fill="{color}"/></marker>'
-        for direction, color in _COLORS.items()
+        for kind, color in _COLORS.items()
     )
     + "</defs>"
 )
+
+
+def _rows(entries: list[Entry], spacing: Spacing) -> Iterator[int]:
+    """How far down each entry stands."""
+    y, before = HEAD, entries[0].at if entries else 0.0
+    for entry in entries:
+        pause = (entry.at - before) * PER_MS if spacing == "time" else 0
+        y += ROW + int(min(max(pause, 0), LONGEST))
+        before = entry.at
+        yield y
+
+
+def _is_fault(entry: Entry) -> bool:
+    return entry.kind == "frame" and (entry.frame or {}).get("action") in FAULTS
 
 
 def _lifeline(x: int, name: str, height: int) -> str:
@@ -94,21 +124,29 @@ def _lifeline(x: int, name: str, height: int) -> str:
     )
 
 
-def _arrow(entry: Entry, client: int, service: int, y: int, broken: bool) -> str:
-    color = _COLORS[entry.direction]
-    start, end = (client, service) if entry.direction == "out" else (service, client)
+def _arrow(entry: Entry, client: int, service: int, y: int, began: float, *, broken: bool) -> str:
+    """One entry: its time at the margin, its arrow (a cross where a connection ended), its label."""
+    kind = "fault" if _is_fault(entry) else entry.direction
     mark = '<tspan class="bad">⚠ </tspan>' if broken else ""
-    middle = service - LANE // 2
-    text = f'<text x="{middle}" y="{y - 5}" text-anchor="middle">{mark}{escape(label(entry))}</text>'
+    fault = '<tspan class="bad">✗ </tspan>' if kind == "fault" else ""
+    parts = [
+        f'<rect class="band" x="0" y="{y - ROW + 9}" width="100%" height="{ROW}"/>',
+        f'<text class="at" x="4" y="{y + 3}">+{max(entry.at - began, 0) / 1000:.3f} s</text>',
+        f'<text class="label" x="{service - LANE // 2}" y="{y - 5}" text-anchor="middle">'
+        f"{mark}{fault}{escape(label(entry))}</text>",
+    ]
     if entry.kind == "close":
-        cross = f'<text x="{client}" y="{y + 4}" text-anchor="middle" font-weight="bold">✕</text>'
-        return f'<g data-number="{entry.number}">{cross}{text}</g>'
-    dashed = ' stroke-dasharray="2 3"' if entry.kind == "open" else ""
-    line = (
-        f'<line x1="{start}" y1="{y}" x2="{end}" y2="{y}" stroke="{color}" stroke-width="1.5"{dashed} '
-        f'marker-end="url(#ak-{entry.direction})"/>'
-    )
-    return f'<g data-number="{entry.number}">{line}{text}</g>'
+        parts.append(
+            f'<text class="bad" x="{client}" y="{y + 4}" text-anchor="middle" font-weight="bold">✕</text>'
+        )
+    else:
+        start, end = (client, service) if entry.direction == "out" else (service, client)
+        dashed = "" if entry.kind == "frame" else ' stroke-dasharray="2 3"'
+        parts.append(
+            f'<line x1="{start}" y1="{y}" x2="{end}" y2="{y}" stroke="{_COLORS[kind]}" stroke-width="1.5"'
+            f'{dashed} marker-end="url(#ak-{kind})"/>'
+        )
+    return f'<g data-number="{entry.number}">{"".join(parts)}</g>'
 
 
 def _in_words(entries: list[Entry], clients: list[str]) -> str:

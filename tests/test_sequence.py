@@ -30,7 +30,7 @@ def test_every_entry_is_an_arrow_in_its_lane(transcript):
     groups = root.findall(f"{ns}g")
     assert [g.get("data-number") for g in groups] == ["0", "1", "2", "3", "4"]
     ends = [(line.get("x1"), line.get("x2")) for g in groups if (line := g.find(f"{ns}line")) is not None]
-    left, right, service = "90", "420", "750"
+    left, right, service = "130", "460", "790"
     assert ends == [(left, service), (right, service), (left, service), (service, right)]
     heads = [text.text for text in root.findall(f"{ns}text")]
     assert heads == ["left", "right", "service"]

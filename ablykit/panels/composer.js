@@ -1,6 +1,7 @@
 // The composer's page: a frame is chosen, written, checked as it is typed, and sent.
 
-import { make } from "./panel.js";
+import { button, make } from "./panel.js";
+import { completed, completion } from "./complete.js";
 
 const PAUSE = 150; // ms without typing before what is written is checked
 
@@ -13,37 +14,59 @@ export function shortened(text) {
   return line.length > 90 ? `${line.slice(0, 89)}…` : line;
 }
 
+let views = 0;
+
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
-  const { templates, mistakes, members } = model.get("choices");
+  const choices = model.get("choices");
+  const name = `ablykit-composer-${(views += 1)}`;
   const root = make("section", "ablykit ablykit-composer", "", { "aria-label": "Composer" });
 
   const choose = /** @type {HTMLSelectElement} */ (make("select", "ak-choose", "", { "aria-label": "Which frame" }));
   choose.append(make("option", "", "A frame to begin with …", { value: "" }));
-  for (const [name, sentence] of templates) choose.append(make("option", "", name, { value: name, title: sentence }));
+  for (const [action, sentence] of choices.templates) {
+    choose.append(make("option", "", action, { value: action, title: sentence }));
+  }
   const bar = make("div", "ak-bar");
   bar.append(make("strong", "", "Composer"), choose, make("span", "ak-count", "or a mistake on purpose:"));
-  for (const name of mistakes) bar.append(make("button", "ak-button ak-mistake", name, { type: "button" }));
+  for (const mistake of choices.mistakes) {
+    bar.append(button(mistake, () => model.send({ want: "template", text: mistake })));
+  }
 
   const text = /** @type {HTMLTextAreaElement} */ (
-    make("textarea", "ak-text", "", { rows: "8", spellcheck: "false", "aria-label": "The frame, as JSON" })
+    make("textarea", "ak-text", "", {
+      rows: "8",
+      spellcheck: "false",
+      role: "combobox",
+      "aria-label": "The frame, as JSON",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": `${name}-offers`,
+    })
   );
+  const offers = make("div", "ak-offers", "", { role: "listbox", id: `${name}-offers`, "aria-label": "What may stand here" });
+  offers.hidden = true;
   const verdict = make("div", "ak-verdict", "", { role: "status" });
-  const send = make("button", "ak-button ak-send", "Send", { type: "button", title: "Ctrl+Enter" });
-  const help = make("details", "ak-members");
-  const list = make("dl", "");
-  for (const [name, sentence] of members) list.append(make("dt", "", name), make("dd", "", sentence));
-  help.append(make("summary", "", "Which members are there?"), list);
-  const again = make("ol", "ak-again");
+  const submit = () => model.send({ want: "send", text: text.value });
+  const send = button("Send", submit, { title: "Ctrl+Enter" });
+  send.classList.add("ak-send");
+  const again = make("ol", "ak-again", "", { "aria-label": "Sent before" });
   const foot = make("div", "ak-foot");
   foot.append(send, verdict);
-  root.append(bar, text, foot, help, again);
+  root.append(bar, text, offers, foot, again);
   el.append(root);
 
-  let timer = 0;
+  /** @type {import("./complete.js").Completion | null} */
+  let found = null;
+  let [timer, chosen] = [0, 0];
+
   const check = () => {
     clearTimeout(timer);
-    timer = window.setTimeout(() => model.send({ want: "check", text: text.value }), PAUSE);
+    timer = window.setTimeout(() => {
+      model.set("draft", text.value);
+      model.save_changes();
+      model.send({ want: "check", text: text.value });
+    }, PAUSE);
   };
 
   /** @param {string[]} problems @param {string} fine */
@@ -56,8 +79,79 @@ function render({ model, el }) {
   const write = (frame) => {
     text.value = frame;
     text.focus();
+    offer(null);
     check();
   };
+
+  /** @param {import("./complete.js").Completion | null} what */
+  const offer = (what) => {
+    found = what;
+    chosen = 0;
+    offers.replaceChildren(...(found?.offers ?? []).map(([value, said], index) => drawOffer(value, said, index)));
+    offers.hidden = !found;
+    text.setAttribute("aria-expanded", String(Boolean(found)));
+    light();
+  };
+
+  /** @param {string} value @param {string} said @param {number} index */
+  const drawOffer = (value, said, index) => {
+    const line = make("div", "ak-offer", "", { role: "option", id: `${name}-offer-${index}` });
+    line.append(make("code", "", value), " ", make("span", "ak-soft", said));
+    line.addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      accept(index);
+    });
+    return line;
+  };
+
+  const light = () => {
+    [...offers.children].forEach((line, index) => line.setAttribute("aria-selected", String(index === chosen)));
+    if (found) text.setAttribute("aria-activedescendant", `${name}-offer-${chosen}`);
+    else text.removeAttribute("aria-activedescendant");
+  };
+
+  /** @param {number} index */
+  const accept = (index) => {
+    if (!found) return;
+    const after = completed(text.value, found, found.offers[index][0]);
+    text.value = after.text;
+    text.setSelectionRange(after.caret, after.caret);
+    offer(null);
+    check();
+  };
+
+  /** What a key does while something is offered. @type {Record<string, () => void>} */
+  const keys = {
+    ArrowDown: () => (chosen = (chosen + 1) % (found?.offers.length ?? 1)),
+    ArrowUp: () => (chosen = (chosen + (found?.offers.length ?? 1) - 1) % (found?.offers.length ?? 1)),
+    Enter: () => accept(chosen),
+    Tab: () => accept(chosen),
+    Escape: () => offer(null),
+  };
+
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // what is typed here is no command of the notebook
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      submit();
+    } else if (found && event.target === text && Object.hasOwn(keys, event.key)) {
+      event.preventDefault();
+      keys[event.key]();
+      light();
+    } else if (event.key === " " && event.ctrlKey && event.target === text) {
+      event.preventDefault();
+      offer(completion(text.value, text.selectionStart, choices));
+    }
+  });
+  text.addEventListener("input", () => {
+    offer(completion(text.value, text.selectionStart, choices));
+    check();
+  });
+  text.addEventListener("blur", () => offer(null));
+  choose.addEventListener("change", () => {
+    if (choose.value) model.send({ want: "template", text: choose.value });
+    choose.value = "";
+  });
 
   /** @param {any} message */
   const hear = (message) => {
@@ -65,44 +159,34 @@ function render({ model, el }) {
     else if (message.sent !== undefined) say(message.problems, "sent");
     else if (message.checked === text.value) say(message.problems, "nothing wrong with it");
   };
-
   const drawHistory = () => {
+    again.hidden = model.get("history").length === 0;
     again.replaceChildren(
       ...model.get("history").map((/** @type {string} */ said) => {
         const item = make("li", "");
-        const button = make("button", "ak-link", shortened(said), { type: "button", title: "Take it up again" });
-        button.addEventListener("click", () => write(said));
-        item.append(button);
+        const link = button(shortened(said), () => write(said), { title: "Take it up again" });
+        link.className = "ak-link";
+        item.append(link);
         return item;
       }),
     );
   };
+  const drawDraft = () => {
+    if (model.get("draft") === text.value) return;
+    text.value = model.get("draft");
+    check();
+  };
 
-  const submit = () => model.send({ want: "send", text: text.value });
-  choose.addEventListener("change", () => {
-    if (choose.value) model.send({ want: "template", text: choose.value });
-    choose.value = "";
-  });
-  bar.addEventListener("click", (event) => {
-    const button = /** @type {HTMLElement} */ (event.target);
-    if (button.classList.contains("ak-mistake")) model.send({ want: "template", text: button.textContent });
-  });
-  text.addEventListener("input", check);
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // what is typed here is no command of the notebook
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      submit();
-    }
-  });
-  send.addEventListener("click", submit);
   model.on("msg:custom", hear);
   model.on("change:history", drawHistory);
+  model.on("change:draft", drawDraft);
   drawHistory();
+  drawDraft();
   return () => {
     clearTimeout(timer);
     model.off("msg:custom", hear);
     model.off("change:history", drawHistory);
+    model.off("change:draft", drawDraft);
   };
 }
 

@@ -14,6 +14,7 @@ from ablykit.panels.panel import Panel, script, style
 from ablykit.protocol import Action, NotAFrame
 from ablykit.protocol.codec import decode
 from ablykit.protocol.credentials import redact
+from ablykit.protocol.explain import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
 from ablykit.transcript import Entry
 from ablykit.wire import Connection, WireError
@@ -67,18 +68,40 @@ MISTAKES: dict[str, Fill] = {
 """Deliberate mistakes, each a frame that the service will not like."""
 
 
+COMPLETIONS: dict[str, Any] = {
+    "members": {
+        type_name: [[name, meaning.sentence] for name, meaning in members.items()]
+        for type_name, members in MEMBERS.items()
+    },
+    "inside": {".".join(path): type_name for path, type_name in INSIDE.items()},
+    "values": {
+        ".".join(path): [
+            [str(int(value)), f"{value.name}: {meanings[value].sentence}"]
+            for value in enum
+            if value in meanings
+        ]
+        for path, (enum, meanings) in NUMBERS.items()
+    },
+}
+"""What may be written where: each type's members, which type stands inside which member, and values
+that have names. Each with what it means."""
+
+
 class Composer(Panel):
     """Writes frames for a connection: a template per action, checked while it is typed, sent.
 
         Composer(conn)
 
-    A check says what the protocol's types and rules have against the frame; it can be sent all the
-    same. The last ten frames can be taken up again.
+    While it is typed, members and actions are offered, each with what it means. A check says what the
+    protocol's types and rules have against the frame; it can be sent all the same. The last ten frames
+    can be taken up again, and so can any frame of a linked inspector.
     """
 
     _esm = script("composer.js")
     _css = style("composer.css")
     choices = traitlets.Dict().tag(sync=True)
+    draft = traitlets.Unicode().tag(sync=True)
+    """What is written, not yet sent."""
     history = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, connection: Connection) -> None:
@@ -88,7 +111,7 @@ class Composer(Panel):
         self.choices = {
             "templates": [[action.name, ACTIONS[action].sentence] for action in TEMPLATES],
             "mistakes": list(MISTAKES),
-            "members": [[name, meaning.sentence] for name, meaning in MEMBERS["ProtocolMessage"].items()],
+            **COMPLETIONS,
         }
         self.on_page(self._on_page)
 
@@ -96,6 +119,15 @@ class Composer(Panel):
     def sent(self) -> list[str]:
         """The last frames that were sent, newest first."""
         return cast("list[str]", cast(Any, self).history)
+
+    def restart(self) -> None:
+        """Forget what was learned: the transcript was cleared."""
+        super().restart()
+        self._linter, self._read = Linter(), 0
+
+    def write(self, text: str) -> None:
+        """Put a frame into the composer, to be looked over and sent."""
+        self.draft = text
 
     def refresh(self) -> None:
         """Learn from what crossed the wire: which msgSerial is next, what is attached."""
@@ -136,10 +168,12 @@ class Composer(Panel):
     def html(self) -> str:
         """The last frames that were sent."""
         rows = "".join(f"<li><code>{escape(said[:200])}</code></li>" for said in self.sent)
-        return f"<div><b>Composer</b><ol>{rows}</ol></div>"
+        draft = f"<pre>{escape(redact(self.draft))}</pre>" if self.draft else ""
+        return f"<div><b>Composer</b>{draft}<ol>{rows}</ol></div>"
 
     def __str__(self) -> str:
-        return "\n".join(["Composer", *(f"  {said[:200]}" for said in self.sent)])
+        draft = ["", *redact(self.draft).splitlines(), ""] if self.draft else []
+        return "\n".join(["Composer", *draft, *(f"  {said[:200]}" for said in self.sent)])
 
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
         text = str(content.get("text", ""))

@@ -1,29 +1,28 @@
-// The frame inspector's page. Rows are kept per model, so that a second view, or one drawn later,
-// has them all; the list draws only the rows that can be seen. All content is text, never markup.
+// The frame inspector's page. The list draws only the rows that can be seen; all content is text, never
+// markup.
 
-import { make } from "./panel.js";
+import { NOTHING, button, download, make, select, toggle } from "./panel.js";
+import { CHIPS, expressionIn, question, withTerm } from "./search.js";
+import { Shown, emptyStore, take } from "./store.js";
+import { drawDetail } from "./detail.js";
 
 /**
- * @typedef {{number: number, time: string, direction: "in" | "out", kind: string, action: string,
- *   channel: string, summary: string, size: number | null, connection: string, code: number | null,
- *   ms: number | null, broken: string[]}} Row
- * @typedef {{name: string, value: string, sentence: string, note: string, depth: number}} Fact
- * @typedef {{number: number, title: string, sentence: string, rows: Fact[], raw?: string,
- *   broken?: string[]}} Detail
- * @typedef {{rows: Row[], lost: number, title: string, clearedTo: number, detail: Detail | null,
- *   changed: Set<() => void>}} Store
+ * @typedef {import("./search.js").Row} Row
+ * @typedef {import("./store.js").Store} Store
  */
 
 const ROW_HEIGHT = 26;
 const OVERSCAN = 8;
+const MOST = 12; // rows in sight
 const ARROWS = { in: "←", out: "→" };
+const PAUSE = 250; // ms without typing before an expression is asked of the kernel
 
 /** What colour an action's badge has; the name in it says the same. */
 const KINDS = {
-  error: ["ERROR", "NACK", "not a frame"],
+  error: ["ERROR", "NACK", "DISCONNECTED", "not a frame"],
   good: ["ACK", "CONNECTED", "ATTACHED"],
   message: ["MESSAGE", "PRESENCE", "SYNC", "ANNOTATION", "OBJECT"],
-  quiet: ["HEARTBEAT", "WebSocket open", "WebSocket close"],
+  quiet: ["HEARTBEAT", "WebSocket open", "WebSocket close", "WebSocket ping", "WebSocket pong"],
 };
 
 /** @param {string} action */
@@ -32,92 +31,20 @@ export function kindOf(action) {
   return found ? found[0] : "plain";
 }
 
-/**
- * Put rows into a list that is in order of number, each once.
- * @param {Row[]} rows @param {Row[]} added
- */
-export function merge(rows, added) {
-  for (const row of added) {
-    let place = rows.length;
-    while (place > 0 && rows[place - 1].number > row.number) place -= 1;
-    if (place === 0 || rows[place - 1].number !== row.number) rows.splice(place, 0, row);
-  }
-}
-
-/** @type {Record<string, (row: Row, value: string) => boolean>} */
-const KEYS = {
-  action: (row, value) => like(row.action, value),
-  dir: (row, value) => row.direction === value,
-  channel: (row, value) => like(row.channel, value),
-  code: (row, value) => like(String(row.code ?? ""), value),
-  from: (row, value) => like(row.connection, value),
-  is: (row, value) => value === "broken" && row.broken.length > 0,
-};
-
-/** Whether a text is like a pattern in which * stands for anything. @param {string} text @param {string} pattern */
-function like(text, pattern) {
-  const parts = pattern.toLowerCase().split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`).test(text.toLowerCase());
-}
-
-/** @param {Row} row @param {string} term */
-function hasTerm(row, term) {
-  const size = /^size([<>])([\d.]+)(k?)$/i.exec(term);
-  if (size) {
-    const limit = Number(size[2]) * (size[3] ? 1024 : 1);
-    return row.size !== null && (size[1] === ">" ? row.size > limit : row.size < limit);
-  }
-  const [key, value] = [term.slice(0, term.indexOf(":")), term.slice(term.indexOf(":") + 1)];
-  if (Object.hasOwn(KEYS, key) && value) return KEYS[key](row, value);
-  const text = `${row.action} ${row.channel} ${row.summary}`.toLowerCase();
-  return text.includes(term.toLowerCase());
-}
-
-/**
- * Whether a row has all that is searched for: words, `action:MESSAGE dir:in channel:chat* code:40160
- * size>1k is:broken`, each with a `-` before it to be without.
- * @param {Row} row @param {string} query
- */
-export function matches(row, query) {
-  return query
-    .split(/\s+/)
-    .filter(Boolean)
-    .every((term) => (term.length > 1 && term[0] === "-" ? !hasTerm(row, term.slice(1)) : hasTerm(row, term)));
-}
-
-/**
- * The rows to draw, given what is hidden and what is searched for.
- * @param {Store} store @param {boolean} hideHeartbeats @param {string} query
- */
-export function shown(store, hideHeartbeats, query) {
-  return store.rows.filter(
-    (row) =>
-      row.number >= store.clearedTo &&
-      !(hideHeartbeats && row.action === "HEARTBEAT") &&
-      matches(row, query),
-  );
-}
-
 /** @type {WeakMap<object, Store>} */
 const stores = new WeakMap();
 
 /** @param {any} model @returns {Store} */
 function storeOf(model) {
-  let store = stores.get(model);
-  if (!store) {
-    store = { rows: [], lost: 0, title: "Frames", clearedTo: 0, detail: null, changed: new Set() };
-    stores.set(model, store);
-    const known = store;
-    model.on("msg:custom", (/** @type {any} */ message) => {
-      if (message.rows) {
-        merge(known.rows, message.rows);
-        known.lost = message.lost;
-        known.title = message.title;
-      }
-      if (message.detail) known.detail = message.detail;
-      for (const changed of known.changed) changed();
-    });
-  }
+  const known = stores.get(model);
+  if (known) return known;
+  const store = emptyStore();
+  stores.set(model, store);
+  model.on("msg:custom", (/** @type {any} */ message) => {
+    take(store, message);
+    if (message.file) download(message.file.name, message.file.text, "application/jsonl");
+    for (const changed of store.changed) changed();
+  });
   return store;
 }
 
@@ -132,10 +59,11 @@ function drawRow(row, selected, id) {
   const toward = row.direction === "in" ? "received" : "sent";
   element.append(
     make("span", "ak-time", row.time),
+    make("span", "ak-who", row.connection),
     make("span", "ak-arrow", ARROWS[row.direction], { role: "img", "aria-label": toward }),
     make("span", `ak-action ak-${kindOf(row.action)}`, row.action),
     make("span", "ak-channel", row.channel),
-    summaryOf(row),
+    drawSummary(row),
     make("span", "ak-ms", row.ms === null ? "" : `${row.ms.toFixed(1)} ms`, { title: "from question to answer" }),
     make("span", "ak-size", row.size === null ? "" : `${row.size} B`),
   );
@@ -143,35 +71,13 @@ function drawRow(row, selected, id) {
 }
 
 /** @param {Row} row */
-function summaryOf(row) {
+function drawSummary(row) {
   const summary = make("span", "ak-summary", row.summary, { title: row.summary });
   if (row.broken.length) {
-    const badge = make("span", "ak-badge", "⚠", { role: "img", "aria-label": "breaks a rule", title: row.broken.join("\n") });
-    summary.prepend(badge, " ");
+    const title = row.broken.join("\n");
+    summary.prepend(make("span", "ak-badge", "⚠", { role: "img", "aria-label": "breaks a rule", title }), " ");
   }
   return summary;
-}
-
-/** @param {Detail} detail */
-function drawDetail(detail) {
-  const table = make("table", "ak-facts");
-  for (const fact of detail.rows) {
-    const line = make("tr", "");
-    const name = make("th", "", fact.name, { scope: "row" });
-    name.style.paddingLeft = `${0.4 + fact.depth * 1.1}em`;
-    const value = make("td", "ak-value", fact.value);
-    const said = make("td", "ak-said", fact.sentence);
-    if (fact.note) said.append(" ", make("small", "", fact.note));
-    line.append(name, value, said);
-    table.append(line);
-  }
-  const head = make("p", "ak-detail-head");
-  head.append(make("strong", "", detail.title), " ", detail.sentence);
-  const raw = make("details", "ak-raw");
-  raw.append(make("summary", "", "As it crossed the wire"), make("pre", "", detail.raw ?? ""));
-  const broken = make("ul", "ak-broken");
-  broken.append(...(detail.broken ?? []).map((text) => make("li", "", `⚠ ${text}`)));
-  return [head, broken, table, raw];
 }
 
 let views = 0;
@@ -180,146 +86,218 @@ let views = 0;
 function render({ model, el }) {
   const store = storeOf(model);
   const name = `ablykit-inspector-${(views += 1)}`;
-  let hideHeartbeats = false;
-  let paused = false;
-  let atEnd = true;
-  let selected = -1;
-  /** @type {Row[]} */
-  let rows = [];
+  const shown = new Shown();
+  let [hideHeartbeats, paused, following, timer, frame] = [false, false, true, 0, 0];
 
   const title = make("strong", "ak-title", store.title, { id: `${name}-title` });
   const count = make("span", "ak-count", "", { role: "status" });
-  const hide = make("button", "ak-button", "Hide heartbeats", { type: "button", "aria-pressed": "false" });
-  const pause = make("button", "ak-button", "Pause", { type: "button", "aria-pressed": "false" });
   const search = /** @type {HTMLInputElement} */ (
     make("input", "ak-search", "", {
       type: "search",
-      placeholder: "Search: words, action:MESSAGE, dir:in, is:broken …",
+      placeholder: "Search: words, action:MESSAGE, size>1k, ?error.code …",
       "aria-label": "Search the frames",
+      title: "Words, action: dir: channel: code: from: is: size> or size<, each with - for without; ? and a JMESPath expression",
     })
   );
-  const clear = make("button", "ak-button", "Clear", { type: "button" });
   const bar = make("div", "ak-bar");
-  bar.append(title, count, search, pause, hide, clear);
+  const chips = make("div", "ak-bar ak-chips", "", { role: "group", "aria-label": "Common searches" });
   const spacer = make("div", "ak-spacer", "", { role: "presentation" });
-  const list = make("div", "ak-list", "", {
-    role: "listbox",
-    tabindex: "0",
-    "aria-labelledby": `${name}-title`,
-  });
+  const list = make("div", "ak-list", "", { role: "listbox", tabindex: "0", "aria-labelledby": `${name}-title` });
   list.append(spacer);
-  const empty = make("p", "ak-empty", "Nothing has crossed the wire yet.");
+  const empty = make("p", "ak-empty");
+  const notice = make("p", "ak-notice", "", { role: "status" });
   const detail = make("section", "ak-detail", "", { "aria-label": "The chosen frame, explained", tabindex: "0" });
-  detail.hidden = true;
-  const root = make("div", "ablykit ablykit-inspector");
-  root.append(bar, empty, list, detail);
-  el.append(root);
+  const root = make("section", "ablykit ablykit-inspector", "", { "aria-label": "Frames" });
 
   const paint = () => {
+    frame = 0;
+    const { rows } = shown;
     const first = Math.max(Math.floor(list.scrollTop / ROW_HEIGHT) - OVERSCAN, 0);
     const last = Math.min(first + Math.ceil(list.clientHeight / ROW_HEIGHT) + 2 * OVERSCAN, rows.length);
-    const drawn = [];
-    for (let index = first; index < last; index += 1) {
-      const row = drawRow(rows[index], rows[index].number === selected, `${name}-${rows[index].number}`);
-      row.style.top = `${index * ROW_HEIGHT}px`;
-      drawn.push(row);
-    }
+    const selected = model.get("selected");
+    const drawn = rows.slice(first, last).map((row, index) => {
+      const element = drawRow(row, row.number === selected, `${name}-${row.number}`);
+      element.style.top = `${(first + index) * ROW_HEIGHT}px`;
+      return element;
+    });
     spacer.style.height = `${rows.length * ROW_HEIGHT}px`;
     spacer.replaceChildren(...drawn);
+    const isDrawn = drawn.some((element) => element.id === `${name}-${selected}`);
+    if (isDrawn) list.setAttribute("aria-activedescendant", `${name}-${selected}`);
+    else list.removeAttribute("aria-activedescendant");
+  };
+  const paintSoon = () => {
+    frame ||= requestAnimationFrame(paint);
   };
 
   const update = () => {
-    if (!paused) rows = shown(store, hideHeartbeats, search.value);
+    if (!paused) shown.update(store, question(search.value), search.value, hideHeartbeats);
     title.textContent = store.title;
+    const waiting = store.waiting.size ? `, ${store.waiting.size} unanswered` : "";
     const lost = store.lost ? `, ${store.lost} earlier ones fell out` : "";
-    const frames = rows.filter((row) => row.kind === "frame").length;
-    count.textContent = `${frames} ${frames === 1 ? "frame" : "frames"}${lost}`;
-    empty.hidden = rows.length > 0;
+    count.textContent = `${shown.frames} ${shown.frames === 1 ? "frame" : "frames"}${waiting}${lost}`;
+    const { length } = shown.rows;
+    empty.hidden = length > 0;
     empty.textContent = search.value ? "No frame is like that." : "Nothing has crossed the wire yet.";
-    list.hidden = rows.length === 0;
-    list.style.height = `${Math.min(Math.max(rows.length, 1), 12) * ROW_HEIGHT + 2}px`;
-    paint();
-    if (atEnd) list.scrollTop = list.scrollHeight;
-    if (store.detail && store.detail.number === selected) {
-      detail.replaceChildren(...drawDetail(store.detail));
-      detail.hidden = false;
+    list.hidden = length === 0;
+    list.style.height = `${Math.min(Math.max(length, 1), MOST) * ROW_HEIGHT + 2}px`;
+    notice.textContent = store.notice;
+    notice.hidden = !store.notice;
+    back.hidden = store.live;
+    root.classList.toggle("ak-many", store.names.size > 1);
+    const terms = search.value.split(/\s+/);
+    for (const chip of /** @type {NodeListOf<HTMLElement>} */ (chips.querySelectorAll("[data-term]"))) {
+      chip.setAttribute("aria-pressed", String(terms.includes(chip.dataset.term ?? "")));
     }
+    paint();
+    if (following && !paused) list.scrollTop = list.scrollHeight;
+    showDetail();
   };
 
-  /** @param {number} number */
-  const choose = (number) => {
-    selected = number;
-    list.setAttribute("aria-activedescendant", `${name}-${number}`);
-    model.send({ want: "detail", number });
+  const showDetail = () => {
+    const wanted = store.detail && store.detail.number === model.get("selected");
+    if (wanted && shownDetail !== store.detail) detail.replaceChildren(...drawDetail(store.detail, acts));
+    shownDetail = wanted ? store.detail : null;
+    detail.hidden = !wanted;
+  };
+  /** @type {any} */
+  let shownDetail = null;
+
+  const acts = {
+    select: (/** @type {number} */ number) => select(model, number),
+    compose: (/** @type {number} */ number) => model.send({ want: "compose", number }),
+    say: (/** @type {string} */ text) => {
+      store.notice = text;
+      update();
+    },
+  };
+
+  /** Bring a row into sight, if it is shown at all. @param {number} number */
+  const reveal = (number) => {
+    const index = shown.rows.findIndex((row) => row.number === number);
+    if (index < 0) return;
+    const top = index * ROW_HEIGHT;
+    if (top < list.scrollTop) list.scrollTop = top;
+    else if (top + ROW_HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW_HEIGHT - list.clientHeight;
+  };
+
+  const onSelect = () => {
+    const number = model.get("selected");
+    if (number !== NOTHING) model.send({ want: "detail", number });
+    reveal(number);
     paint();
+    showDetail();
   };
 
   /** @param {number} by */
   const move = (by) => {
+    const { rows } = shown;
     if (rows.length === 0) return;
-    const here = rows.findIndex((row) => row.number === selected);
+    const here = rows.findIndex((row) => row.number === model.get("selected"));
     const index = Math.min(Math.max(here < 0 ? rows.length - 1 : here + by, 0), rows.length - 1);
-    const top = index * ROW_HEIGHT;
-    if (top < list.scrollTop) list.scrollTop = top;
-    else if (top + ROW_HEIGHT > list.scrollTop + list.clientHeight)
-      list.scrollTop = top + ROW_HEIGHT - list.clientHeight;
-    choose(rows[index].number);
+    select(model, rows[index].number);
+    reveal(rows[index].number);
   };
 
+  const typed = () => {
+    clearTimeout(timer);
+    const expression = expressionIn(search.value);
+    store.notice = "";
+    if (expression && !store.found.has(expression)) {
+      timer = window.setTimeout(() => model.send({ want: "find", expression }), PAUSE);
+    }
+    update();
+  };
+
+  const follow = toggle("Keep to the end", true, (on) => {
+    following = on;
+    update();
+  });
+  const pause = toggle("Pause", false, (on) => {
+    paused = on;
+    update();
+  });
+  const hide = toggle("Hide heartbeats", false, (on) => {
+    hideHeartbeats = on;
+    update();
+  });
+  const clear = button("Clear", () => {
+    store.clearedTo = (store.rows.at(-1)?.number ?? -1) + 1;
+    select(model, NOTHING);
+    for (const changed of store.changed) changed();
+  });
+  const file = /** @type {HTMLInputElement} */ (make("input", "", "", { type: "file", "aria-label": "A recording" }));
+  file.hidden = true;
+  file.addEventListener("change", async () => {
+    const [chosen] = file.files ?? [];
+    if (chosen) model.send({ want: "open", name: chosen.name, text: await chosen.text() });
+    file.value = "";
+  });
+  const save = button("Save", () => model.send({ want: "save" }), { title: "As a recording, in a file" });
+  const open = button("Open …", () => file.click(), { title: "A recording, from a file" });
+  const back = button("Back to live", () => model.send({ want: "live" }));
+  for (const [text, term] of CHIPS) {
+    const use = () => {
+      search.value = withTerm(search.value, term);
+      typed();
+    };
+    chips.append(button(text, use, { "aria-pressed": "false", "data-term": term, title: term }));
+  }
+  chips.append(make("span", "ak-gap"), save, open, back, file);
+  bar.append(title, count, search, pause, follow, hide, clear);
+  root.append(bar, chips, empty, list, notice, detail);
+  el.append(root);
+
   list.addEventListener("scroll", () => {
-    atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - ROW_HEIGHT;
-    paint();
+    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - ROW_HEIGHT;
+    if (following !== atEnd) {
+      following = atEnd;
+      follow.setAttribute("aria-pressed", String(atEnd));
+    }
+    paintSoon();
   });
   list.addEventListener("click", (event) => {
     const row = /** @type {HTMLElement} */ (event.target).closest(".ak-row");
-    if (row instanceof HTMLElement) choose(Number(row.dataset.number));
+    if (row instanceof HTMLElement) select(model, Number(row.dataset.number));
   });
+  const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e9, End: 1e9, Enter: 0 };
   list.addEventListener("keydown", (event) => {
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e9, End: 1e9, Enter: 0 };
     const by = steps[/** @type {keyof typeof steps} */ (event.key)];
     if (by === undefined && event.key !== "Escape") return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.key === "Enter" && model.get("selected") !== NOTHING) return detail.focus();
     if (by !== undefined) return move(by);
-    detail.hidden = true;
-    selected = -1;
-    paint();
-  });
-  hide.addEventListener("click", () => {
-    hideHeartbeats = !hideHeartbeats;
-    hide.setAttribute("aria-pressed", String(hideHeartbeats));
-    update();
-  });
-  search.addEventListener("input", update);
-  pause.addEventListener("click", () => {
-    paused = !paused;
-    pause.setAttribute("aria-pressed", String(paused));
-    update();
+    select(model, NOTHING);
   });
   root.addEventListener("keydown", (event) => {
-    if (event.target === search) event.stopPropagation();
-    else if (event.key === "/") {
+    if (event.target === search) {
+      event.stopPropagation(); // what is typed here is no command of the notebook
+      if (event.key === "Escape") list.focus();
+    } else if (event.key === "/") {
       event.preventDefault();
       event.stopPropagation();
       search.focus();
+    } else if (event.key === "Escape" && detail.contains(/** @type {Node} */ (event.target))) {
+      event.stopPropagation();
+      list.focus();
     }
   });
-  clear.addEventListener("click", () => {
-    const newest = store.rows[store.rows.length - 1];
-    if (newest) store.clearedTo = newest.number + 1;
-    store.detail = null;
-    detail.hidden = true;
-    for (const changed of store.changed) changed();
-  });
+  search.addEventListener("input", typed);
 
   store.changed.add(update);
-  const resized = new ResizeObserver(paint);
+  model.on("change:selected", onSelect);
+  const resized = new ResizeObserver(paintSoon);
   resized.observe(list);
   update();
   model.send({ want: "rows" });
+  if (model.get("selected") !== NOTHING) onSelect();
   return () => {
     store.changed.delete(update);
+    model.off("change:selected", onSelect);
     resized.disconnect();
+    clearTimeout(timer);
+    cancelAnimationFrame(frame);
   };
 }
 

@@ -2,19 +2,25 @@
 
 import json
 import threading
+from collections import deque
+from collections.abc import Callable
 from html import escape
 from itertools import takewhile
-from typing import Any
+from typing import Any, ClassVar
 
-from ablykit.analysis import Finding, Linter, Pairing
+from ablykit import recording
+from ablykit.analysis import Finding, Linter, Pairing, Search
+from ablykit.panels.composer import Composer
+from ablykit.panels.copies import copies, url_of
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
+from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import explain, visible
 from ablykit.transcript import ARROWS, Entry, Transcript
 
-BATCH = 2_000
-"""How many rows go to the page in one piece."""
+BATCH = 1_000
+"""How many rows are made and sent to the page in one piece."""
 
 RAW_SHOWN = 20_000
 """How many characters of a frame a page is shown at most."""
@@ -22,30 +28,54 @@ RAW_SHOWN = 20_000
 STATIC_ROWS = 200
 """How many rows the face without a kernel has at most: the newest ones."""
 
+SEARCHES = 8
+"""How many JMESPath expressions are asked of each new frame: the newest ones."""
+
+_EVENTS = {
+    "open": "The WebSocket was opened.",
+    "close": "The WebSocket was closed.",
+    "ping": "A WebSocket ping, below all frames: is anyone there? A pong is due.",
+    "pong": "A WebSocket pong, below all frames: the answer to a ping.",
+}
+
 
 class FrameInspector(Panel):
     """Live rows of frames: time, direction, action, channel, summary, size.
 
     An answer's row tells how long it took, and a frame that breaks a rule of the protocol is marked. A
-    click on a row, or Enter, shows the frame explained member by member. Rows can be searched, held
-    still and cleared, HEARTBEATs hidden.
+    click on a row, or Enter, shows the frame explained member by member, and byte by byte. Rows can be
+    searched, also by JMESPath, held still and cleared, HEARTBEATs hidden; recordings saved and opened.
 
         FrameInspector(conn)
 
-    `source` is a connection or a `Transcript`, `title` what stands above the rows.
+    `source` is a connection, a relay, an embedded Ably or a `Transcript`, `title` what stands above.
     """
 
     _esm = script("inspector.js")
     _css = style("inspector.css")
 
     def __init__(self, source: HasTranscript | Transcript, title: str = "Frames") -> None:
-        self._title = title
-        self._sent = 0
+        self._title = self._own_title = title
+        self._live: Transcript | None = None
+        """The transcript to go back to while a recording is shown."""
         self._watched = False
         self._sending = threading.RLock()
-        self._notes = Notes()
+        self._searches: deque[Search] = deque(maxlen=SEARCHES)
+        self._begin()
         super().__init__(source)
         self.on_page(self._on_page)
+
+    def _begin(self) -> None:
+        self._sent = 0
+        self._notes = Notes()
+
+    def restart(self) -> None:
+        """Forget all rows, here and on the page."""
+        with self._sending:
+            super().restart()
+            self._begin()
+            self._searches.clear()
+            self.to_page({"reset": True})
 
     def refresh(self) -> None:
         """Send the page the rows it has not got yet; nothing before a page asks."""
@@ -67,36 +97,121 @@ class FrameInspector(Panel):
             f"<tbody>{rows}</tbody></table></div>"
         )
 
+    # -- what a page asks
+
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
-        """A page asks: for all rows, as it has just been opened, or for one frame explained."""
-        if content.get("want") == "rows":
-            with self._sending:
-                self._watched = True
-                self._send_from(0)
-        elif content.get("want") == "detail":
-            self.to_page({"detail": self._detail(content.get("number"))})
+        asked = self._ASKED.get(str(content.get("want")))
+        if asked:
+            asked(self, content)
+
+    def _rows_wanted(self, content: dict[str, Any]) -> None:
+        """A page was opened just now: it gets all rows."""
+        with self._sending:
+            self._watched = True
+            self._send_from(0)
+
+    def _detail_wanted(self, content: dict[str, Any]) -> None:
+        self.to_page({"detail": self._detail(content.get("number"))})
+
+    def _find(self, content: dict[str, Any]) -> None:
+        """Ask a JMESPath expression of every frame, and of each that comes."""
+        try:
+            search = Search(str(content.get("expression", "")))
+        except ValueError as error:
+            return self.to_page({"notice": f"Not a JMESPath expression: {error}"})
+        with self._sending:
+            self._searches.append(search)
+            known = self.transcript.since(0)
+            numbers = [entry.number for entry in known if entry.number < self._sent and search.finds(entry)]
+            self.to_page({"found": [{"expression": search.expression, "numbers": numbers}]})
+        return None
+
+    def _compose(self, content: dict[str, Any]) -> None:
+        """Take a frame into the composers that are linked."""
+        entry = self._entry(content.get("number"))
+        composers = [panel for panel in self.linked if isinstance(panel, Composer)]
+        if not composers:
+            hint = (
+                "No composer is linked: run Composer(conn) in a cell, and this frame can be sent from there"
+            )
+            return self.to_page({"notice": hint})
+        for composer in composers:
+            composer.write(pretty(entry) if entry else "")
+        return self.to_page({"notice": "The frame is in the composer"})
+
+    def _save(self, content: dict[str, Any]) -> None:
+        text = recording.dumps(self.transcript).decode()
+        self.to_page({"file": {"name": "recording.jsonl", "text": text}})
+
+    def _open(self, content: dict[str, Any]) -> None:
+        """Show a recording that the page has read from a file."""
+        name = str(content.get("name"))
+        try:
+            opened = recording.loads(str(content.get("text")).encode(), name)
+        except recording.NotARecording as error:
+            return self.to_page({"notice": str(error)})
+        self._live, self._title = self._live or self.transcript, name
+        self.watch(opened)
+        return self.to_page({"notice": ""})
+
+    def _back_to_live(self, content: dict[str, Any]) -> None:
+        if self._live is not None:
+            live, self._live, self._title = self._live, None, self._own_title
+            self.watch(live)
+
+    _ASKED: ClassVar[dict[str, "Callable[[FrameInspector, dict[str, Any]], None]"]] = {
+        "rows": _rows_wanted,
+        "detail": _detail_wanted,
+        "find": _find,
+        "compose": _compose,
+        "save": _save,
+        "open": _open,
+        "live": _back_to_live,
+    }
+
+    # -- what it is told
 
     def _send_from(self, number: int) -> None:
         entries = self.transcript.since(number)
-        self._notes.read(self.transcript)
-        began, lost = self.transcript.began, self.transcript.lost
         for start in range(0, len(entries), BATCH) or (0,):
-            rows = [_row(entry, began, self._notes) for entry in entries[start : start + BATCH]]
-            self.to_page({"rows": rows, "lost": lost, "title": self._title})
-        if entries:
-            self._sent = max(self._sent, entries[-1].number + 1)
+            part = entries[start : start + BATCH]
+            self._notes.take(part, self.transcript.lost)
+            self._sent = max(self._sent, part[-1].number + 1) if part else self._sent
+            self.to_page(self._batch(part))
+
+    def _batch(self, entries: list[Entry]) -> dict[str, Any]:
+        began = self.transcript.began
+        return {
+            "rows": [_row(entry, began, self._notes) for entry in entries],
+            "found": [
+                {"expression": s.expression, "numbers": [e.number for e in entries if s.finds(e)]}
+                for s in self._searches
+            ],
+            "waiting": self._notes.waiting,
+            "lost": self.transcript.lost,
+            "title": self._title,
+            "live": self._live is None,
+        }
+
+    def _entry(self, number: Any) -> Entry | None:
+        found = self.transcript.since(number)[:1] if isinstance(number, int) else []
+        return next((entry for entry in found if entry.number == number), None)
 
     def _detail(self, number: Any) -> dict[str, Any]:
-        for entry in self.transcript.since(number)[:1] if isinstance(number, int) else ():
-            if entry.number == number:
-                self._notes.read(self.transcript)
-                broken = self._notes.broken.get(entry.number, [])
-                return {"number": number, "raw": _shown(entry), "broken": broken, **_explained(entry)}
+        entry = self._entry(number)
+        if entry is None:
+            return {"number": number, "title": "This frame is no longer kept", "sentence": "", "rows": []}
+        notes = self._notes
+        notes.read(self.transcript)
+        bytes_shown = str(dissect(entry.raw, entry.direction)) if entry.kind == "frame" else ""
         return {
             "number": number,
-            "title": "This frame is no longer kept",
-            "sentence": "",
-            "rows": [],
+            "raw": _shown(entry),
+            "bytes": visible_lines(bytes_shown),
+            "broken": notes.broken.get(entry.number, []),
+            "pair": notes.pair(entry.number),
+            "copies": copies(entry, url_of(self.transcript, entry.connection)),
+            **_explained(entry, notes.limit(entry.connection)),
         }
 
 
@@ -108,20 +223,52 @@ class Notes:
         self._read = 0
         self.times: dict[int, float] = {}
         """For the number of an answer, how many ms it took."""
+        self.partners: dict[int, tuple[int, float]] = {}
+        """For the number of a question or an answer, the other one's, and the ms between."""
         self.broken: dict[int, list[str]] = {}
         """For the number of an entry, which rules it breaks, in words."""
 
     def read(self, transcript: Transcript) -> None:
-        """Take in what came since the last time; forget what fell out of the transcript."""
-        for entry in transcript.since(self._read):
+        """Take in what came since the last time."""
+        self.take(transcript.since(self._read), transcript.lost)
+
+    def take(self, entries: list[Entry], lost: int) -> None:
+        """Take in entries, those that are known already aside; forget those before `lost`."""
+        for entry in entries:
+            if entry.number < self._read:
+                continue
+            self._read = entry.number + 1
             for pair in self._pairing.take(entry):
-                self.times[entry.number] = pair.ms or 0.0
+                ms = self.times[entry.number] = pair.ms or 0.0
+                self.partners[pair.ask.number] = (entry.number, ms)
+                self.partners[entry.number] = (pair.ask.number, ms)
             if found := self._linter.take(entry):
                 self.broken[entry.number] = [visible(_in_words(finding)) for finding in found]
-            self._read = entry.number + 1
-        for notes in (self.times, self.broken):
-            for number in list(takewhile(lambda n: n < transcript.lost, notes)):
+        for notes in (self.times, self.partners, self.broken):
+            for number in list(takewhile(lambda n: n < lost, notes)):
                 del notes[number]
+
+    @property
+    def waiting(self) -> list[int]:
+        """The numbers of what has been asked and not answered."""
+        return [entry.number for entry in self._pairing.open]
+
+    def pair(self, number: int) -> dict[str, Any] | None:
+        """The other half of a question or an answer, and what to say of it."""
+        if number not in self.partners:
+            return None
+        other, ms = self.partners[number]
+        text = (
+            f"answers #{other}, after {ms:.1f} ms"
+            if other < number
+            else f"answered by #{other}, after {ms:.1f} ms"
+        )
+        return {"number": other, "text": text}
+
+    def limit(self, connection: str) -> int | None:
+        """The maxMessageSize that a connection was told, in bytes."""
+        limit = self._linter.watch(connection).details.get("maxMessageSize")
+        return limit if isinstance(limit, int) and limit > 0 else None
 
 
 def _in_words(finding: Finding) -> str:
@@ -166,26 +313,33 @@ def _static_row(entry: Entry, began: float, notes: Notes) -> str:
     return f"<tr{title}>{''.join(f'<td {_CELL}>{escape(cell)}</td>' for cell in cells)}</tr>"
 
 
-def _shown(entry: Entry) -> str:
-    """The frame as text, a member a line where it is an object."""
+def pretty(entry: Entry) -> str:
+    """The frame as text, a member a line where it is an object, secrets as stars."""
     frame = entry.frame
-    text = json.dumps(frame, indent=2, ensure_ascii=False, default=repr) if frame else entry.text
-    text = redact(text)
+    return redact(json.dumps(frame, indent=2, ensure_ascii=False, default=repr) if frame else entry.text)
+
+
+def _shown(entry: Entry) -> str:
+    text = visible_lines(pretty(entry))
     return text if len(text) <= RAW_SHOWN else f"{text[:RAW_SHOWN]}…\n({len(text)} characters)"
 
 
-def _explained(entry: Entry) -> dict[str, Any]:
+def visible_lines(text: str) -> str:
+    """Text of several lines, with what could disguise it shown as escapes."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _explained(entry: Entry, limit: int | None) -> dict[str, Any]:
     if entry.kind != "frame":
-        what = "The WebSocket was opened." if entry.kind == "open" else "The WebSocket was closed."
-        return {"title": entry.action, "sentence": what, "rows": []}
+        return {"title": entry.action, "sentence": _EVENTS[entry.kind], "rows": []}
     try:
-        found = explain(entry.raw)
+        found = explain(entry.raw, max_message_size=limit)
     except (NotAFrame, KeyError):
         said = "This is not a frame: a frame is an object with an action."
         return {"title": "Not a frame", "sentence": said, "rows": []}
     rows = [
         {
-            "name": row.name,
+            "name": visible(row.name),
             "value": visible(row.value),
             "sentence": row.meaning.sentence,
             "note": " · ".join(filter(None, (row.meaning.unit, row.meaning.clause))),

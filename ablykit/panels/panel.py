@@ -1,18 +1,30 @@
-"""What all panels share: they follow a transcript, and have a face without a kernel."""
+"""What all panels share: they follow a transcript, are linked, and have a face without a kernel."""
 
+import re
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import anywidget
+import traitlets
 
 from ablykit.transcript import Entry, Transcript
 
 BATCH_INTERVAL = 0.05
 """Seconds between two updates of a page: at most 20 a second, however many frames come."""
 
+SHARE = 8
+"""Between two updates a panel rests this many times as long as the last one took, so that what it shows
+is not slowed down by its being shown."""
+
+NOTHING = -1
+"""The number of no entry: nothing is selected."""
+
 HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 
 
 def style(name: str) -> str:
@@ -21,13 +33,21 @@ def style(name: str) -> str:
 
 
 def script(name: str) -> str:
-    """A panel's script, with what all panels share before it."""
-    shared, own = ((HERE / part).read_text("utf-8") for part in ("panel.js", name))
-    return shared.replace("export function", "function") + own.partition(IMPORT)[2]
+    """A panel's script with all that it imports before it: anywidget takes one file."""
+    own = (HERE / name).read_text("utf-8")
+    imported = [re.sub(r"^export ", "", part, flags=re.MULTILINE) for part in _imported_by(own, [])]
+    return "".join(imported) + _IMPORT.sub("", own)
 
 
-IMPORT = 'from "./panel.js";\n'
-"""Ends the only import of a panel's script; anywidget takes one file, so it is joined here."""
+def _imported_by(text: str, seen: list[str]) -> list[str]:
+    """The text of each file that is imported, what it imports itself before it, each once."""
+    found: list[str] = []
+    for name in _IMPORT.findall(text):
+        if name not in seen:
+            seen.append(name)
+            part = (HERE / name).read_text("utf-8")
+            found += [*_imported_by(part, seen), _IMPORT.sub("", part)]
+    return found
 
 
 class HasTranscript(Protocol):
@@ -39,19 +59,39 @@ class HasTranscript(Protocol):
         ...
 
 
+_linked: WeakKeyDictionary[Transcript, "WeakSet[Panel]"] = WeakKeyDictionary()
+
+
 class Panel(anywidget.AnyWidget):
     """A view of a transcript that is live in a notebook.
 
-    `source` is a connection or a `Transcript`. What happened before the panel was made, or before
-    the page showed it, is in it too. `print` a panel for its text; `stop()` ends its following.
+    `source` is a connection, anything else with a transcript, or a `Transcript`. What happened before
+    the panel was made, or before the page showed it, is in it too. What is selected in one panel
+    is selected in all panels of the same transcript: `selected` is the entry's number. `print` a panel
+    for its text; `stop()` ends its following.
     """
+
+    selected = traitlets.Int(NOTHING).tag(sync=True)
 
     def __init__(self, source: HasTranscript | Transcript, **options: Any) -> None:
         super().__init__(**options)
-        self.transcript = source if isinstance(source, Transcript) else source.transcript
         self._soon = threading.Lock()
         self._scheduled = False
-        self._stop: Callable[[], None] = self.transcript.listen(self._on_entry)
+        self._rest = BATCH_INTERVAL
+        self._timer: threading.Timer | None = None
+        self.observe(self._select_in_all, "selected")
+        self._follow(source)
+
+    def watch(self, source: HasTranscript | Transcript) -> None:
+        """Show another transcript from now on."""
+        self.stop()
+        self._follow(source)
+        self.restart()
+        self.refresh()
+
+    def restart(self) -> None:
+        """Forget what was shown: the transcript is another one, or was cleared."""
+        self.selected = NOTHING
 
     def refresh(self) -> None:
         """Bring the page up to date. Called at most 20 times a second; each panel has its own."""
@@ -64,6 +104,17 @@ class Panel(anywidget.AnyWidget):
     def stop(self) -> None:
         """Follow the transcript no longer; what is shown stays."""
         self._stop()
+        _linked.get(self.transcript, WeakSet()).discard(self)
+        with self._soon:
+            if self._timer and self._timer is not threading.current_thread():
+                self._timer.cancel()
+                self._timer.join()
+            self._scheduled = False
+
+    @property
+    def linked(self) -> "list[Panel]":
+        """The other panels of the same transcript."""
+        return [panel for panel in _linked.get(self.transcript, ()) if panel is not self]
 
     def to_page(self, message: dict[str, Any]) -> None:
         """Send something to every page that shows the panel."""
@@ -76,20 +127,40 @@ class Panel(anywidget.AnyWidget):
     def __str__(self) -> str:
         return str(self.transcript)
 
-    def _on_entry(self, entry: Entry) -> None:
+    def _follow(self, source: HasTranscript | Transcript) -> None:
+        self.transcript = source if isinstance(source, Transcript) else source.transcript
+        self._cleared = False
+        self._stop: Callable[[], None] = self.transcript.listen(self._on_entry, self._on_clear)
+        _linked.setdefault(self.transcript, WeakSet()).add(self)
+
+    def _select_in_all(self, change: Any) -> None:
+        for panel in self.linked:
+            panel.selected = change["new"]
+
+    def _on_clear(self) -> None:
+        self._cleared = True
+        self._on_entry()
+
+    def _on_entry(self, _: Entry | None = None) -> None:
         """Something happened, on whatever thread: refresh soon, once for all that comes till then."""
+        if self._scheduled:
+            return
         with self._soon:
             if self._scheduled:
                 return
             self._scheduled = True
-        timer = threading.Timer(BATCH_INTERVAL, self._refresh_now)
-        timer.daemon = True
-        timer.start()
+            self._timer = threading.Timer(self._rest, self._refresh_now)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _refresh_now(self) -> None:
-        with self._soon:
-            self._scheduled = False
+        self._scheduled = False
+        began = time.thread_time()
+        if self._cleared:
+            self._cleared = False
+            self.restart()
         self.refresh()
+        self._rest = max(BATCH_INTERVAL, SHARE * (time.thread_time() - began))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle: Any = cast(Any, super())._repr_mimebundle_(**options)

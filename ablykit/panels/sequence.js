@@ -1,21 +1,76 @@
-// The sequence panel's page: it shows the drawing, and stays at the end while it is there.
+// The sequence panel's page: it shows the drawing, and stays at the end while it is there. A click, or an
+// arrow key, selects a frame, here and in every linked panel.
 
-import { make } from "./panel.js";
+import { NOTHING, button, copy, download, make, select, toggle } from "./panel.js";
 
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
-  const box = make("div", "ablykit ablykit-sequence-box", "", { tabindex: "0", role: "region", "aria-label": "Sequence of frames" });
-  el.append(box);
+  const root = make("section", "ablykit ablykit-sequence-panel", "", { "aria-label": "Sequence of frames" });
+  const said = make("span", "ak-count", "", { role: "status" });
+  const box = make("div", "ablykit-sequence-box", "", { tabindex: "0", role: "group", "aria-label": "Sequence of frames" });
+  const timed = toggle("True time", model.get("spacing") === "time", (on) => {
+    model.set("spacing", on ? "time" : "even");
+    model.save_changes();
+  });
+  const save = button("Save as SVG", () => download("sequence.svg", model.get("drawing"), "image/svg+xml"));
+  const mermaid = button("Copy as Mermaid", () => model.send({ want: "mermaid" }));
+  const bar = make("div", "ak-bar");
+  bar.append(make("strong", "", "Sequence"), said, timed, save, mermaid);
+  root.append(bar, box);
+  el.append(root);
+
+  const arrows = () => /** @type {SVGGElement[]} */ ([...box.querySelectorAll("g[data-number]")]);
+
+  const light = () => {
+    const selected = String(model.get("selected"));
+    for (const arrow of arrows()) {
+      const chosen = arrow.dataset.number === selected;
+      arrow.classList.toggle("chosen", chosen);
+      if (chosen) arrow.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    const here = arrows().find((arrow) => arrow.dataset.number === selected);
+    said.textContent = here ? (here.querySelector("text.label")?.textContent ?? "") : "";
+  };
+
   const update = () => {
     const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 30;
     // Parsed as an image's XML, in which no script runs and frames' content is text.
     const drawing = new DOMParser().parseFromString(model.get("drawing"), "image/svg+xml").documentElement;
     box.replaceChildren(document.importNode(drawing, true));
     if (atEnd) box.scrollTop = box.scrollHeight;
+    if (model.get("selected") !== NOTHING) light();
   };
+
+  box.addEventListener("click", (event) => {
+    const arrow = /** @type {Element} */ (event.target).closest("g[data-number]");
+    if (arrow instanceof SVGElement) select(model, Number(arrow.dataset.number));
+  });
+  box.addEventListener("keydown", (event) => {
+    const all = arrows();
+    const here = all.findIndex((arrow) => arrow.dataset.number === String(model.get("selected")));
+    const moves = { ArrowDown: here + 1, ArrowUp: here < 0 ? all.length - 1 : here - 1, Home: 0, End: all.length - 1 };
+    const to = moves[/** @type {keyof typeof moves} */ (event.key)];
+    if (event.key !== "Escape" && (to === undefined || !all[to])) return;
+    event.preventDefault();
+    event.stopPropagation();
+    select(model, event.key === "Escape" ? NOTHING : Number(all[to].dataset.number));
+  });
+  /** @param {any} message */
+  const hear = async (message) => {
+    if (message.mermaid === undefined) return;
+    await copy(message.mermaid);
+    said.textContent = "Copied as Mermaid";
+  };
+
   model.on("change:drawing", update);
+  model.on("change:selected", light);
+  model.on("msg:custom", hear);
   update();
-  return () => model.off("change:drawing", update);
+  return () => {
+    model.off("change:drawing", update);
+    model.off("change:selected", light);
+    model.off("msg:custom", hear);
+  };
 }
 
 export default { render };

@@ -1,7 +1,7 @@
 """The sequence panel: who said what to whom, time downward."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import traitlets
 
@@ -19,15 +19,19 @@ class Sequence(Panel):
         Sequence(conn)
         Sequence(transcript).save("talk.svg")
 
-    `svg()` and `mermaid()` give the diagram as text; `save` writes either, by the file's ending.
+    Time goes downward, evenly spaced or, with `spacing="time"`, as it passed. `svg()` and `mermaid()` give
+    the diagram as text; `save` writes either, by the file's ending.
     """
 
     _esm = script("sequence.js")
     _css = style("sequence.css")
     drawing = traitlets.Unicode().tag(sync=True)
+    spacing = traitlets.Enum(["even", "time"], "even").tag(sync=True)
 
-    def __init__(self, source: HasTranscript | Transcript) -> None:
-        super().__init__(source)
+    def __init__(self, source: HasTranscript | Transcript, *, spacing: sequence.Spacing = "even") -> None:
+        super().__init__(source, spacing=spacing)
+        self.observe(self._on_spacing, "spacing")
+        self.on_page(self._on_page)
         self.refresh()
 
     def refresh(self) -> None:
@@ -36,7 +40,7 @@ class Sequence(Panel):
 
     def svg(self) -> str:
         """The diagram as an SVG element."""
-        return sequence.svg(self._entries())
+        return sequence.svg(self._entries(), cast("sequence.Spacing", self.spacing))
 
     def mermaid(self) -> str:
         """The diagram in Mermaid's language."""
@@ -58,6 +62,13 @@ class Sequence(Panel):
         data, metadata = super()._repr_mimebundle_(**options)
         del data["text/html"]
         return {**data, "image/svg+xml": self.svg()}, metadata
+
+    def _on_spacing(self, _: Any) -> None:
+        self.refresh()
+
+    def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        if content.get("want") == "mermaid":
+            self.to_page({"mermaid": self.mermaid()})
 
     def _entries(self) -> list[Entry]:
         return list(self.transcript)[-SHOWN:]

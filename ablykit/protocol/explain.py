@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NOT_KNOWN = Meaning("The protocol has no such member; it is carried along as it came.")
 _LONGEST = 400
 
-_NUMBERS: dict[tuple[str, str], tuple[type[IntEnum], dict[Any, Meaning]]] = {
+NUMBERS: dict[tuple[str, str], tuple[type[IntEnum], dict[Any, Meaning]]] = {
     ("ProtocolMessage", "action"): (Action, meanings.ACTIONS),
     ("Message", "action"): (meanings.MessageAction, meanings.MESSAGE_ACTIONS),
     ("PresenceMessage", "action"): (meanings.PresenceAction, meanings.PRESENCE_ACTIONS),
@@ -35,7 +35,7 @@ _NUMBERS: dict[tuple[str, str], tuple[type[IntEnum], dict[Any, Meaning]]] = {
 }
 """Members whose number has a name of its own."""
 
-_INSIDE: dict[tuple[str, str], str] = {
+INSIDE: dict[tuple[str, str], str] = {
     ("ProtocolMessage", "connectionDetails"): "ConnectionDetails",
     ("ProtocolMessage", "error"): "ErrorInfo",
     ("ProtocolMessage", "messages"): "Message",
@@ -217,8 +217,8 @@ def _members(type_name: str, frame: dict[str, Any], depth: int, limit: int | Non
     known = meanings.MEMBERS[type_name]
     for name, value in frame.items():
         meaning = known.get(name, NOT_KNOWN)
-        inside = _INSIDE.get((type_name, name))
-        if (type_name, name) in _NUMBERS and isinstance(value, int):
+        inside = INSIDE.get((type_name, name))
+        if (type_name, name) in NUMBERS and isinstance(value, int):
             said = _meaning_of_number(type_name, name, value) if depth else meaning
             yield Row(name, f"{value} = {_enum_name(type_name, value)}", said, depth)
         elif inside and isinstance(value, dict):
@@ -244,7 +244,7 @@ def _members(type_name: str, frame: dict[str, Any], depth: int, limit: int | Non
 
 
 def _meaning_of_number(type_name: str, member: str, value: int) -> Meaning:
-    enum, said = _NUMBERS[type_name, member]
+    enum, said = NUMBERS[type_name, member]
     try:
         return said[enum(value)]
     except ValueError:
@@ -255,7 +255,7 @@ def _enum_name(type_name: str, value: Any) -> str:
     if type_name == "ProtocolMessage" and isinstance(value, int):
         return name_of(value)
     try:
-        return _NUMBERS[type_name, "action"][0](value).name
+        return NUMBERS[type_name, "action"][0](value).name
     except ValueError:
         return f"action {value}"
 

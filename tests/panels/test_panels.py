@@ -1,11 +1,15 @@
 """Panels without a browser: their data, their text, and their face without a kernel."""
 
+import json
+import shlex
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from ablykit import wire
-from ablykit.panels import ConnectionPanel, FrameInspector, SideBySide
+from ablykit.panels import Composer, ConnectionPanel, FrameInspector, Sequence, SideBySide
 from ablykit.panels.connection import Facts
 from ablykit.transcript import Transcript
 
@@ -176,7 +180,15 @@ ERROR = '{"action":9,"error":{"code":40101,"message":"Who?"}}'
         ([OPEN, ("in", ERROR), ("in", "1000 40101", "close")], "failed", "40101: Who?"),
         ([OPEN, ("in", CONNECTED), ("in", ERROR)], "connected", ""),
         ([OPEN, ("in", CONNECTED), ("in", '{"action":8}')], "closed", ""),
-        ([OPEN, ("in", CONNECTED), ("in", "1006", "close")], "closed", "WebSocket closed: 1006"),
+        ([OPEN, ("in", CONNECTED), ("in", "1006", "close")], "disconnected", "WebSocket closed: 1006"),
+        ([OPEN, ("in", CONNECTED), ("out", '{"action":7}')], "closing", ""),
+        (
+            [OPEN, ("in", CONNECTED), ("out", '{"action":7}'), ("in", "1000", "close")],
+            "closed",
+            "WebSocket closed: 1000",
+        ),
+        ([], "initialized", ""),
+        ([OPEN, ("in", "1006", "close")], "disconnected", "WebSocket closed: 1006"),
         (
             [
                 OPEN,
@@ -200,17 +212,37 @@ def test_facts_are_counted_once_and_for_ones_own_connection_only():
     facts.take(mine)
     facts.take(transcript.record("b", "in", '{"action":8}'))
     facts.take(transcript.record("a", "out", "x"))
-    assert (facts.received, facts.sent, facts.state, facts.connection_id) == (
-        1,
-        1,
-        "connected",
-        "abc",
-    )
+    assert facts.frames == {"in": 1, "out": 1}
+    assert facts.bytes == {"in": len(CONNECTED), "out": 1}
+    assert (facts.state, facts.before, facts.connection_id) == ("connected", "initialized", "abc")
     assert facts.max_idle == 15_000
     assert ("maxMessageSize", "16,384 bytes") in [limit[:2] for limit in facts.limits]
-    page = facts.for_page()
-    assert page["heartbeats"]
-    assert 0 <= page["silence"] < 5_000
+    (silence,) = facts.timers(mine.at + 5_000)
+    assert (silence["name"], silence["age"], silence["limit"]) == ("silence", 5_000, 15_000)
+
+
+def test_timers_run_while_there_is_something_to_wait_for():
+    transcript, facts = Transcript(), Facts("a")
+
+    def now(*entry):
+        facts.take(transcript.record("a", *entry))
+        return [timer["name"] for timer in facts.timers(transcript[-1].at)]
+
+    details = CONNECTED.replace('"connectionKey"', '"connectionStateTtl":120000,"connectionKey"')
+    assert now(*OPEN) == ["unanswered"]
+    assert now("in", details) == ["silence"]
+    assert now("out", '{"action":10,"channel":"c"}') == ["silence", "unanswered"]
+    assert now("in", '{"action":11,"channel":"c"}') == ["silence"]
+    assert now("in", "1006", "close") == ["kept"]
+    assert facts.timers(transcript[-1].at + 1_000)[0]["age"] == 1_000
+    assert now(*OPEN) == ["unanswered"]
+    assert facts.before == "disconnected"
+
+
+def test_a_ping_is_a_sign_of_life():
+    facts = facts_of(OPEN, ("in", CONNECTED), ("in", b"", "ping"))
+    assert facts.frames["in"] == 1
+    assert facts.last_in > 0
 
 
 def test_the_connection_panel_shows_a_real_connection(ably):
@@ -232,3 +264,149 @@ def test_two_panels_stand_side_by_side(transcript):
     data = both._repr_mimebundle_()
     assert data["text/html"].count("<table") == 2
     assert data["text/plain"].count("CONNECTED") == 2
+
+
+def test_what_is_selected_in_one_panel_is_selected_in_all_of_its_transcript(transcript):
+    one, two, other = FrameInspector(transcript), Sequence(transcript), FrameInspector(Transcript())
+    two.selected = 1
+    assert (one.selected, other.selected) == (1, -1)
+    assert one.linked == [two]
+    two.stop()
+    one.selected = 0
+    assert two.selected == 1
+
+
+def test_a_cleared_transcript_is_shown_from_its_new_beginning(transcript, monkeypatch):
+    panel = FrameInspector(transcript)
+    page = Page(panel, monkeypatch)
+    page.asks(want="rows")
+    panel.selected = 1
+    transcript.clear()
+    transcript.record("a", "in", '{"action":0}')
+    page.waits_for(0, 1, 0)
+    assert {"reset": True} in page.sent
+    assert panel.selected == -1
+
+
+def test_frames_are_found_by_an_expression_now_and_as_they_come(transcript, monkeypatch):
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows")
+    page.asks(want="find", expression="connectionId == 'abc'")
+    assert page.sent[-1] == {"found": [{"expression": "connectionId == 'abc'", "numbers": [1]}]}
+    transcript.record("a", "in", CONNECTED)
+    page.waits_for(0, 1, 2)
+    assert page.sent[-1]["found"] == [{"expression": "connectionId == 'abc'", "numbers": [2]}]
+    page.asks(want="find", expression="[")
+    assert page.sent[-1]["notice"].startswith("Not a JMESPath expression")
+
+
+def test_a_recording_is_saved_opened_and_left_again(transcript, monkeypatch):
+    panel = FrameInspector(transcript, title="Mine")
+    page = Page(panel, monkeypatch)
+    page.asks(want="rows")
+    page.asks(want="save")
+    file = page.sent[-1]["file"]
+    assert file["name"].endswith(".jsonl")
+    page.asks(want="open", name="junk.txt", text="junk")
+    assert "no recording" in page.sent[-1]["notice"]
+    assert panel.transcript is transcript
+    page.asks(want="open", name="talk.jsonl", text=file["text"])
+    batch = next(message for message in reversed(page.sent) if "rows" in message)
+    assert (batch["title"], batch["live"], len(batch["rows"])) == ("talk.jsonl", False, 2)
+    assert list(panel.transcript) == list(transcript)
+    page.asks(want="live")
+    assert panel.transcript is transcript
+    assert (page.sent[-1]["title"], page.sent[-1]["live"]) == ("Mine", True)
+
+
+def test_a_frame_can_be_taken_along(transcript, monkeypatch):
+    transcript.record("a", "out", '{"action":10,"channel":"it\'s"}')
+    transcript.record("a", "out", "junk")
+    page = Page(FrameInspector(transcript), monkeypatch)
+
+    def copies(number):
+        page.asks(want="detail", number=number)
+        return page.sent[-1]["detail"]["copies"]
+
+    assert copies(0) == {"command": "ablykit connect 'wss://h/?key=x.y:****'"}
+    assert copies(1)["cell"] == 'conn.recv("CONNECTED")'
+    out = copies(2)
+    assert out["cell"] == """conn.send({'action': 10, 'channel': "it's"})"""
+    assert out["Python dict"] == """{'action': 10, 'channel': "it's"}"""
+    command = shlex.split(out["ablykit connect"])
+    assert command == [
+        "echo",
+        '{"action":10,"channel":"it\'s"}',
+        "|",
+        "ablykit",
+        "connect",
+        "wss://h/?key=x.y:****",
+    ]
+    assert out["websocat"].endswith('| websocat -n "wss://h/?key=$ABLY_API_KEY"')
+    assert copies(3)["cell"] == "conn.send('junk')"
+
+
+def test_what_is_copied_as_a_cell_or_a_command_works(ably):
+    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        conn.recv("CONNECTED")
+        conn.send({"action": 10, "channel": "it's"})
+        conn.recv("ATTACHED")
+        panel = FrameInspector(conn)
+        number = next(entry.number for entry in conn.transcript if entry.action == "ATTACH")
+        forms = panel._detail(number)["copies"]
+        eval(forms["cell"], {"conn": conn})
+        conn.recv("ATTACHED")
+        command = forms["ablykit connect"].replace("ablykit ", f"{sys.executable} -m ablykit ", 1)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+        assert '"channel":"it\'s","channelSerial"' in done.stdout, done.stderr
+
+
+def test_a_frame_goes_into_the_composer_to_be_sent_again(ably, monkeypatch):
+    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        conn.send({"action": 10, "channel": "c"})
+        conn.recv("ATTACHED")
+        page = Page(FrameInspector(conn), monkeypatch)
+        number = next(entry.number for entry in conn.transcript if entry.action == "ATTACH")
+        page.asks(want="compose", number=number)
+        assert "Composer(conn)" in page.sent[-1]["notice"]
+        composer = Composer(conn)
+        page.asks(want="compose", number=number)
+        assert json.loads(composer.draft) == {"action": 10, "channel": "c"}
+        assert "in the composer" in page.sent[-1]["notice"]
+        assert '"channel": "c"' in str(composer)
+        assert composer.send_text(composer.draft) == ""
+        conn.recv("ATTACHED")
+
+
+def test_a_detail_has_bytes_size_and_the_other_half(transcript, monkeypatch):
+    transcript.record("a", "out", '{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"xyz"}]}')
+    transcript.record("a", "in", b"\x84\xa6action\x01\xa9msgSerial\x00\xa5count\x01\xa7channel\xa1c")
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="detail", number=2)
+    asked = page.sent[-1]["detail"]
+    assert "3 of 16,384 = 0.0%" in [row["value"] for row in asked["rows"]]
+    assert "payload of 69 bytes" in asked["bytes"]
+    assert asked["pair"]["number"] == 3
+    assert asked["pair"]["text"].startswith("answered by #3, after ")
+    page.asks(want="detail", number=3)
+    answer = page.sent[-1]["detail"]
+    assert answer["pair"]["text"].startswith("answers #2, after ")
+    assert '"msgSerial"' in answer["bytes"]
+
+
+def test_what_is_unanswered_is_told(transcript, monkeypatch):
+    transcript.record("a", "out", '{"action":10,"channel":"c"}')
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows")
+    assert page.sent[-1]["waiting"] == [2]
+    transcript.record("a", "in", '{"action":11,"channel":"c"}')
+    page.waits_for(0, 1, 2, 3)
+    assert page.sent[-1]["waiting"] == []
+
+
+def test_a_panel_rests_longer_the_longer_it_works(transcript, monkeypatch):
+    panel = FrameInspector(transcript)
+    clock = iter([0.0, 1.0])
+    monkeypatch.setattr("ablykit.panels.panel.time.thread_time", lambda: next(clock))
+    panel._refresh_now()
+    assert panel._rest == 8.0

@@ -1,0 +1,56 @@
+// The replay panel's page: play, step, slow down, go anywhere; and send again.
+
+import { button, make } from "./panel.js";
+
+/** @param {{model: any, el: HTMLElement}} context */
+function render({ model, el }) {
+  const root = make("section", "ablykit ablykit-replay", "", { "aria-label": "Replay" });
+  const bar = make("div", "ak-bar");
+  const back = button("⏮", () => model.send({ want: "seek", position: 0 }), { "aria-label": "Back to the start" });
+  const before = button("◀", () => model.send({ want: "seek", position: model.get("position") - 1 }), { "aria-label": "One back" });
+  const play = button("▶ Play", () => model.send({ want: model.get("playing") ? "pause" : "play" }));
+  const step = button("Step ▶", () => model.send({ want: "step" }));
+  const speed = /** @type {HTMLSelectElement} */ (make("select", "ak-choose", "", { "aria-label": "How fast" }));
+  for (const name of model.get("speeds")) speed.append(make("option", "", name, { value: name }));
+  const slider = /** @type {HTMLInputElement} */ (
+    make("input", "ak-slider", "", { type: "range", min: "0", step: "1", "aria-label": "How much has been played" })
+  );
+  const count = make("span", "ak-count", "", { role: "status" });
+  const at = make("p", "ak-at");
+  const send = button("Send again", () => model.send({ want: "send" }), {
+    title: "Send the client's side to the live service, and compare what it answers",
+  });
+  const sending = make("p", "ak-said", "", { role: "status" });
+  const differences = make("pre", "ak-differences", "", { tabindex: "0", "aria-label": "Differences" });
+  bar.append(make("strong", "", "Replay"), back, before, play, step, speed, slider, count, send);
+  root.append(bar, at, sending, differences);
+  el.append(root);
+
+  const update = () => {
+    const [position, total] = [model.get("position"), model.get("total")];
+    slider.max = String(total);
+    slider.value = String(position);
+    slider.setAttribute("aria-valuetext", `${position} of ${total}`);
+    count.textContent = `${position} of ${total}`;
+    play.textContent = model.get("playing") ? "⏸ Pause" : "▶ Play";
+    speed.value = model.get("speed");
+    at.textContent = model.get("at") || "Nothing has been played yet.";
+    send.hidden = model.get("sending") === "-";
+    sending.textContent = send.hidden ? "" : model.get("sending");
+    sending.hidden = !sending.textContent;
+    differences.textContent = model.get("differences").join("\n");
+    differences.hidden = !differences.textContent;
+  };
+
+  speed.addEventListener("change", () => {
+    model.set("speed", speed.value);
+    model.save_changes();
+  });
+  slider.addEventListener("change", () => model.send({ want: "seek", position: Number(slider.value) }));
+  root.addEventListener("keydown", (event) => event.stopPropagation()); // no commands of the notebook
+  model.on("change", update);
+  update();
+  return () => model.off("change", update);
+}
+
+export default { render };
