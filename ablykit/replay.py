@@ -1,6 +1,8 @@
 """A recording played again: its client's side is sent to a live service, which answers anew."""
 
 import asyncio
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -26,11 +28,13 @@ async def resend(recording: Transcript, url: str, *, patience: float = PATIENCE)
     """
     again = _Again(url, patience, Transcript())
     try:
-        for entry in recording:
+        for entry in list(recording):
             await again.take(entry)
+        await again.catch_up()
+        return again.transcript.copy()  # what the recording left open is closed below: no part of it
     finally:
-        await again.end()
-    return again.transcript
+        for peer in again.peers.values():
+            await peer.wire.close()
 
 
 @dataclass
@@ -53,7 +57,7 @@ class _Again:
     async def take(self, entry: Entry) -> None:
         """Do what the recording's client did, or note what its service said."""
         if entry.kind == "open":
-            url = _as_recorded(self.url, self._renamed(str(entry.raw)))
+            url = _as_recorded(self.url, str(entry.raw), self._renamed)
             wire = await connect(url, transcript=self.transcript, name=entry.connection)
             self.peers[entry.connection] = _Peer(wire)
             return
@@ -61,21 +65,15 @@ class _Again:
         if peer is None:
             return
         if entry.kind == "close":
-            await self._catch_up()
+            await self.catch_up()
             await peer.wire.close()
         elif entry.kind == "frame" and entry.direction == "in":
             frame = entry.frame or {}
             if frame.get("action") != Action.HEARTBEAT:
                 peer.due.append(frame)
         elif entry.kind == "frame":
-            await self._catch_up()
+            await self.catch_up()
             await self._send(peer, entry)
-
-    async def end(self) -> None:
-        """Wait for the last answers, and close what is open."""
-        await self._catch_up()
-        for peer in self.peers.values():
-            await peer.wire.close()
 
     async def _send(self, peer: _Peer, entry: Entry) -> None:
         raw = entry.raw
@@ -88,7 +86,7 @@ class _Again:
         except WireError:
             return  # it ended sooner than then: the comparison will show it
 
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
         """Wait until all that had been answered by then is answered now."""
         deadline = asyncio.get_running_loop().time() + self.patience
         for peer in self.peers.values():
@@ -110,17 +108,18 @@ class _Again:
                 return
 
     def _renamed(self, text: str) -> str:
-        for then, now in self.names.items():
-            text = text.replace(then, now)
-        return text
+        """The text with each name of then as it is now; a name may stand within a longer one."""
+        longest_first = sorted(self.names, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, longest_first))
+        return re.sub(pattern, lambda found: self.names[found[0]], text) if pattern else text
 
 
-def _as_recorded(url: str, recorded: str) -> str:
+def _as_recorded(url: str, recorded: str, renamed: Callable[[str], str]) -> str:
     """`url`, with the recorded connection's parameters; its own credentials, if there were any then."""
     then = dict(parse_qsl(urlsplit(recorded).query))
     if not then.keys() & _GIVEN:
         url = url.partition("?")[0]
-    return connection_url(url, **{name: value for name, value in then.items() if name not in _GIVEN})
+    return connection_url(url, **{name: renamed(value) for name, value in then.items() if name not in _GIVEN})
 
 
 def _names(then: Any, now: Any) -> dict[str, str]:

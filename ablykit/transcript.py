@@ -121,6 +121,13 @@ class Transcript:
             self._add(entry)
         self._tell(entry)
 
+    def copy(self) -> "Transcript":
+        """A transcript of its own that has what is in this one by now."""
+        copy = Transcript(self._max_entries, self._max_bytes)
+        for entry in self:
+            copy.restore(entry)
+        return copy
+
     def clear(self) -> None:
         """Forget every entry: numbers begin again at 0. Listeners are told."""
         with self._lock:

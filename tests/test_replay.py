@@ -80,3 +80,13 @@ def test_at_a_terminal(recorded, ably, tmp_path):
     done = run("replay", str(file), "--to", "ws://127.0.0.1:1")
     assert done.returncode == 1
     assert "Nothing answers" in done.stderr
+
+
+def test_what_the_recording_left_open_is_no_difference(ably):
+    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        conn.recv("CONNECTED")
+        left_open = Transcript()
+        for entry in conn.transcript:
+            left_open.restore(entry)
+    again = asyncio.run(resend(left_open, f"{ably.tls_url}?key={ably.key}"))
+    assert compare(left_open, again) == []

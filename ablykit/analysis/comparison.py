@@ -18,6 +18,10 @@ MASKED = frozenset(
 """Members that differ from run to run without meaning anything."""
 
 
+_PARAMS = re.compile(r"(?<=[?&])(key|resume|recover|accessToken|access_token)=[^&]*")
+"""Parameters of a URL that differ likewise."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """A stretch where two recordings differ: what stands in the first, what in the second."""
@@ -76,7 +80,7 @@ def _differences(one: list[Entry], two: list[Entry]) -> list[Difference]:
 def shape(entry: Entry) -> str:
     """An entry in one line, with what differs from run to run masked."""
     if entry.kind != "frame":
-        said = re.sub(r"(://)[^/]*", r"\1HOST", re.sub(r"key=[^&]*", "key=KEY", str(entry.raw)))
+        said = _PARAMS.sub(r"\1=…", re.sub(r"(://)[^/]*", r"\1HOST", str(entry.raw)))
         return f"{ARROWS[entry.direction]} WebSocket {entry.kind} {said}"
     frame = entry.frame
     said = (

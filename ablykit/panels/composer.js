@@ -37,10 +37,9 @@ function render({ model, el }) {
     make("textarea", "ak-text", "", {
       rows: "8",
       spellcheck: "false",
-      role: "combobox",
       "aria-label": "The frame, as JSON",
       "aria-autocomplete": "list",
-      "aria-expanded": "false",
+      "aria-haspopup": "listbox",
       "aria-controls": `${name}-offers`,
     })
   );
@@ -58,7 +57,7 @@ function render({ model, el }) {
 
   /** @type {import("./complete.js").Completion | null} */
   let found = null;
-  let [timer, chosen] = [0, 0];
+  let [timer, chosen, pressed] = [0, 0, false];
 
   const check = () => {
     clearTimeout(timer);
@@ -89,7 +88,6 @@ function render({ model, el }) {
     chosen = 0;
     offers.replaceChildren(...(found?.offers ?? []).map(([value, said], index) => drawOffer(value, said, index)));
     offers.hidden = !found;
-    text.setAttribute("aria-expanded", String(Boolean(found)));
     light();
   };
 
@@ -147,7 +145,19 @@ function render({ model, el }) {
     offer(completion(text.value, text.selectionStart, choices));
     check();
   });
-  text.addEventListener("blur", () => offer(null));
+  // While a button of the mouse is down nothing may move, or what is pressed would not be what is let go.
+  const gone = new AbortController();
+  const always = { capture: true, signal: gone.signal };
+  document.addEventListener("pointerdown", () => (pressed = true), always);
+  document.addEventListener(
+    "pointerup",
+    () => {
+      pressed = false;
+      setTimeout(() => document.activeElement !== text && offer(null));
+    },
+    always,
+  );
+  text.addEventListener("blur", () => pressed || offer(null));
   choose.addEventListener("change", () => {
     if (choose.value) model.send({ want: "template", text: choose.value });
     choose.value = "";
@@ -184,6 +194,7 @@ function render({ model, el }) {
   drawDraft();
   return () => {
     clearTimeout(timer);
+    gone.abort();
     model.off("msg:custom", hear);
     model.off("change:history", drawHistory);
     model.off("change:draft", drawDraft);

@@ -197,12 +197,12 @@ class ConnectionPanel(Panel):
         """The facts as a table."""
         self.refresh()
         rows = "".join(f"<tr><th>{escape(n)}</th><td>{escape(v)}</td></tr>" for n, v in self._lines())
-        state = f"<b>{escape(self.facts['state'])}</b> {escape(self.facts['reason'])}"
+        state = f"<b>{escape(self._known.state)}</b> {escape(visible(self._known.reason))}"
         return f'<div class="ablykit-connection-static"><p>{state}</p><table>{rows}</table></div>'
 
     def __str__(self) -> str:
         self.refresh()
-        head = " ".join(filter(None, (self.facts["state"], self.facts["reason"])))
+        head = " ".join(filter(None, (self._known.state, visible(self._known.reason))))
         return "\n".join([head, *(f"  {name:<20} {value}" for name, value in self._lines())])
 
     def _new_facts(self) -> Facts:
@@ -210,13 +210,14 @@ class ConnectionPanel(Panel):
         return Facts(self._name or (first.connection if first else ""))
 
     def _lines(self) -> list[tuple[str, str]]:
-        facts: dict[str, Any] = self.facts
+        known = self._known
+        ids = [("connectionId", visible(known.connection_id)), ("clientId", visible(known.client_id))]
+        limits = [(visible(name), visible(value)) for name, value, _ in known.limits]
         crossed = [
-            (said, f"{facts['frames'][way]} frames, {facts['bytes'][way]:,} bytes")
+            (said, f"{known.frames[way]} frames, {known.bytes[way]:,} bytes")
             for said, way in (("received", "in"), ("sent", "out"))
         ]
-        lines = [(name, value) for name, value, *_ in [*facts["ids"], *facts["limits"]] if value]
-        return [*lines, *crossed]
+        return [(name, value) for name, value in [*ids, *limits, *crossed] if value]
 
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
         if content.get("want") == "facts":

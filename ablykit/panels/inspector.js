@@ -273,7 +273,10 @@ function render({ model, el }) {
   root.addEventListener("keydown", (event) => {
     if (event.target === search) {
       event.stopPropagation(); // what is typed here is no command of the notebook
-      if (event.key === "Escape") list.focus();
+      if (event.key !== "Escape") return;
+      search.value = "";
+      typed();
+      list.focus();
     } else if (event.key === "/") {
       event.preventDefault();
       event.stopPropagation();

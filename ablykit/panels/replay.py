@@ -70,7 +70,8 @@ class Replay(Panel):
         if isinstance(recording, str | Path):
             self.recording = load(recording)
         else:
-            self.recording = recording if isinstance(recording, Transcript) else recording.transcript
+            live = recording if isinstance(recording, Transcript) else recording.transcript
+            self.recording = live.copy()  # it goes on, perhaps because of what is sent again
         self._to = to
         self._step = threading.RLock()
         self._halt = threading.Event()

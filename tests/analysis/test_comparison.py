@@ -39,4 +39,4 @@ def test_a_connection_more_is_a_difference(local):
 def test_what_is_masked_is_not_the_whole_member(local):
     one = talk(local, ATTACH)
     assert '"channelSerial": "…"' in shape(one[3])
-    assert shape(one[0]) == "→ WebSocket open wss://HOST/?key=KEY&heartbeats=false"
+    assert shape(one[0]) == "→ WebSocket open wss://HOST/?key=…&heartbeats=false"

@@ -13,10 +13,12 @@ import time
 import uuid
 from contextlib import contextmanager
 
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
 from tests.conftest import needs
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-BUSY = '.jp-Notebook-ExecutionIndicator[data-status="busy"]'
 IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 
@@ -56,7 +58,7 @@ def _url(process, timeout=60):
         if select.select([process.stdout], [], [], 0.2)[0]:
             data = os.read(process.stdout.fileno(), 65536).decode()
             seen += data
-            if found := re.search(r"(http://127\.0\.0\.1:\d+\S*/lab\S*\?token=\S+)", seen):
+            if found := re.search(r"(http://127\.0\.0\.1:\d+\S*/(?:lab|tree)\S*\?token=\S+)", seen):
                 return found[1]
             if not data:
                 break
@@ -122,6 +124,15 @@ def run_all(page):
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     if errors:
         raise AssertionError("\n".join(errors))
+
+
+def scratch(place, *cells):
+    """Write a notebook of these code cells into a lab's folder; tells its name."""
+    name = f"{uuid.uuid4().hex}.ipynb"
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, place / "notebooks" / name)
+    return name
 
 
 def rows(page, number=0):

@@ -1,11 +1,10 @@
 """JupyterLab in a real browser: a newcomer's first minutes."""
 
 import os
-import shutil
 
 import pytest
 
-from tests.browser.jupyter import at, browser, choose, lab, opened, rows, run_all
+from tests.browser.jupyter import at, choose, opened, rows, run_all
 from tests.notebook import ROOT
 
 pytestmark = pytest.mark.timeout(240)
@@ -20,21 +19,6 @@ FIRST = [
     ("←", "ACK"),
 ]
 AGAIN = [("→", "MESSAGE"), ("←", "MESSAGE"), ("←", "ACK")]
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """`ablykit lab`, on notebooks that a test may change."""
-    place = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "notebooks", place / "notebooks")
-    with lab(cwd=place) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 def picture(page, name, cell):

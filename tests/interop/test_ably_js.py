@@ -10,6 +10,7 @@ import pytest
 from ablykit.analysis import lint
 from ablykit.relay import Relay
 from tests.conftest import needs
+from tests.node import install
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -17,13 +18,8 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     """Runs a script in a folder where the SDK is installed; tells the JSON it prints."""
-    npm, node = (needs(program, shutil.which(program)) for program in ("npm", "node"))
-    place = tmp_path_factory.mktemp("ably-js")
-    subprocess.run(
-        [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(place), "ably@2"],
-        check=True,
-        timeout=120,
-    )
+    node = needs("node", shutil.which("node"))
+    place = install(tmp_path_factory.mktemp("ably-js"), "ably@2")
 
     def run(script, **values):
         (place / "script.cjs").write_text(SETUP + script)

@@ -125,7 +125,17 @@ def test_without_a_service_there_is_nobody_to_send_to(replay):
 
 def test_timers_stand_still_in_a_replay(replay):
     panel = ConnectionPanel(replay)
-    replay.step(2)
+    replay.step(3)
     panel.refresh()
-    (silence,) = panel.facts["timers"]
-    assert (silence["age"], panel.facts["frozen"]) == (0, True)
+    (unanswered,) = panel.facts["timers"]
+    assert (unanswered["name"], unanswered["age"], panel.facts["frozen"]) == ("unanswered", 0, True)
+
+
+def test_what_its_own_sending_brings_about_is_not_part_of_the_recording(ably):
+    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        conn.send({"action": 10, "channel": "c"})
+        conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
+        conn.frames(4)
+        replay = Replay(conn, to=ably)
+        assert replay.send_again() == []
+        assert conn.recv("MESSAGE")["connectionId"]

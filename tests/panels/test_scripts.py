@@ -9,6 +9,8 @@ import pytest
 
 import ablykit
 from tests.conftest import needs
+from tests.node import install
+from tests.notebook import ROOT
 
 PANELS = Path(ablykit.__file__).parent / "panels"
 
@@ -262,3 +264,22 @@ def test_another_timer_is_over_when_it_is():
     timer = {"name": "kept", "limit": 120_000, "says": "so long"}
     assert run(script, 1_000, timer) == {"part": 1 / 120, "level": "fine", "text": "1.0 of 120 s: so long"}
     assert run(script, 130_000, timer)["level"] == "dead"
+
+
+def test_the_scripts_pass_the_type_checker_and_the_linter(tmp_path):
+    install(tmp_path)
+    shutil.copytree(PANELS, tmp_path / "ablykit" / "panels")
+    for name in ("jsconfig.json", "eslint.config.js"):
+        shutil.copy(ROOT / name, tmp_path)
+    for command in (("tsc", "-p", "jsconfig.json"), ("eslint", "ablykit/panels")):
+        done = subprocess.run(
+            [tmp_path / "node_modules" / ".bin" / command[0], *command[1:]],
+            capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_no_panel_file_is_long():
+    for file in PANELS.iterdir():
+        if file.is_file():
+            assert len(file.read_text().splitlines()) <= 400, file.name

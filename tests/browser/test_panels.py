@@ -1,0 +1,371 @@
+"""Each panel in a real browser: used by mouse and by keyboard, linked, in both themes, with hostile content."""
+
+import json
+import re
+
+import pytest
+
+from ablykit.recording import loads
+from tests.browser.jupyter import at, choose, opened, rows, run_all, scratch
+from tests.node import install, version_range
+
+pytestmark = pytest.mark.timeout(240)
+
+TALK = """
+import ablykit
+ably = ablykit.start()
+conn = ablykit.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name="client")
+conn.recv("CONNECTED")
+conn.send({"action": 10, "channel": "chat"})
+conn.recv("ATTACHED")
+conn.send({"action": 15, "channel": "chat", "msgSerial": 0, "messages": [{"name": "greeting", "data": "hello"}]})
+conn.frames(2)
+conn.send({"action": 10, "channel": ":x"})
+conn.recv("ERROR");
+"""
+ALL = (
+    "ablykit.FrameInspector(conn)",
+    "ablykit.Sequence(conn)",
+    "ablykit.ConnectionPanel(conn)",
+    "ablykit.Composer(conn)",
+    "ablykit.Replay(conn, to=ably)",
+)
+FRAMES = ["WebSocket open", "CONNECTED", "ATTACH", "ATTACHED", "MESSAGE", "MESSAGE", "ACK", "ATTACH", "ERROR"]
+
+
+def test_what_is_selected_in_one_panel_is_selected_in_all(run):
+    page = run(TALK, *ALL[:2], ALL[0])
+    one, two = (page.locator(".ablykit-inspector").nth(n) for n in (0, 1))
+    one.locator(".ak-row", has_text="ATTACHED").click()
+    chosen = page.locator(".ablykit-sequence-box g.chosen")
+    chosen.wait_for()
+    assert "ATTACHED chat" in chosen.text_content()
+    assert two.locator(".ak-detail strong").inner_text() == "ATTACHED (action 11)"
+    page.locator(".ablykit-sequence-box g[data-number='8']").click()
+    for panel in (one, two):
+        panel.locator('.ak-row[aria-selected="true"]', has_text="ERROR").wait_for(state="attached")
+        panel.locator(".ak-detail strong", has_text="ERROR").wait_for(state="attached")
+    page.locator(".ablykit-sequence-box").focus()
+    for key, action in (
+        ("Home", "WebSocket open"),
+        ("ArrowDown", "CONNECTED"),
+        ("End", "ERROR"),
+        ("ArrowUp", "ATTACH"),
+    ):
+        page.keyboard.press(key)
+        one.locator(f'.ak-row[aria-selected="true"]:has-text("{action}")').wait_for(state="attached")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.ak-row[aria-selected=\"true\"]')")
+    assert one.locator(".ak-detail").is_hidden()
+
+
+def test_one_panel_in_two_views_has_the_same_rows_and_its_own_search(run):
+    page = run(TALK, "panel = ablykit.FrameInspector(conn)\npanel", "panel")
+    one, two = (page.locator(".ablykit-inspector").nth(n) for n in (0, 1))
+    one.get_by_label("Search the frames").fill("action:ACK")
+    assert [action for _, action in rows(page, 0)] == ["ACK"]
+    assert [action for _, action in rows(page, 1)] == FRAMES
+    two.locator(".ak-row", has_text="ACK").click()
+    one.locator(".ak-detail strong", has_text="ACK").wait_for()
+
+
+def test_frames_are_found_by_chips_and_by_an_expression(run):
+    page = run(TALK, ALL[0])
+    panel = page.locator(".ablykit-inspector")
+    search = panel.get_by_label("Search the frames")
+    for chip, found in (("errors", ["ERROR"]), ("broken rules", ["ATTACH"])):
+        panel.get_by_role("button", name=chip).click()
+        assert [action for _, action in rows(page)] == found
+        panel.get_by_role("button", name=chip).click()
+    panel.get_by_role("button", name="sent").click()
+    assert search.input_value() == "dir:out"
+    assert panel.get_by_role("button", name="sent").get_attribute("aria-pressed") == "true"
+    search.fill("dir:in ?messages[?name=='greeting']")
+    panel.locator(".ak-row").wait_for()
+    assert rows(page) == [("←", "MESSAGE")]
+    search.fill("?messages[")
+    panel.get_by_text("Not a JMESPath expression").wait_for()
+    search.press("Escape")
+    assert page.evaluate("document.activeElement.classList.contains('ak-list')")
+
+
+def test_a_frame_is_seen_byte_by_byte_and_taken_along(run):
+    page = run(TALK, ALL[0])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel = page.locator(".ablykit-inspector")
+    panel.locator(".ak-row").nth(2).click()
+    panel.get_by_text("Byte by byte").click()
+    assert "FIN, opcode 1: text" in panel.locator(".ak-raw pre").last.inner_text()
+    panel.get_by_role("button", name="Copy as cell").click()
+    panel.get_by_text("Copied as cell").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "conn.send({'action': 10, 'channel': 'chat'})"
+    panel.get_by_role("button", name=re.compile("^answered by #3")).click()
+    panel.locator(".ak-detail strong", has_text="ATTACHED").wait_for()
+
+
+def test_a_recording_is_saved_and_opened(run, tmp_path):
+    page = run(TALK, ALL[0], "other = ablykit.FrameInspector(ablykit.Transcript())\nother")
+    panel, other = (page.locator(".ablykit-inspector").nth(n) for n in (0, 1))
+    with page.expect_download() as saved:
+        panel.get_by_role("button", name="Save").click()
+    saved.value.save_as(tmp_path / "talk.jsonl")
+    assert [entry.action for entry in loads((tmp_path / "talk.jsonl").read_bytes())] == FRAMES
+    other.get_by_label("A recording").set_input_files(tmp_path / "talk.jsonl")
+    other.locator(".ak-row").nth(8).wait_for()
+    assert other.locator(".ak-title").inner_text() == "talk.jsonl"
+    assert [action for _, action in rows(page, 1)] == FRAMES
+    other.get_by_role("button", name="Back to live").click()
+    other.get_by_text("Nothing has crossed the wire yet.").wait_for()
+
+
+def test_the_list_keeps_to_its_end_until_one_looks_back(run):
+    more = "for n in range(40): conn.send({'action': 0, 'id': str(n)}); conn.recv('HEARTBEAT')"
+    page = run(TALK, ALL[0], more)
+    panel = page.locator(".ablykit-inspector")
+    panel.get_by_text("88 frames").wait_for()
+    follow = panel.get_by_role("button", name="Keep to the end")
+    at_end = "() => { const l = document.querySelector('.ak-list'); return l.scrollTop + l.clientHeight >= l.scrollHeight - 2; }"
+    page.wait_for_function(at_end)
+    panel.locator(".ak-list").hover()
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"!({at_end})()")
+    assert follow.get_attribute("aria-pressed") == "false"
+    follow.click()
+    page.wait_for_function(at_end)
+    assert follow.get_attribute("aria-pressed") == "true"
+
+
+def test_a_frame_is_composed_by_keyboard_alone_with_what_is_offered(run):
+    page = run(TALK, ALL[3], "conn.transcript[-1].action")
+    composer = page.locator(".ablykit-composer")
+    text = composer.get_by_label("The frame, as JSON")
+    text.focus()
+    page.keyboard.type('{"act')
+    offers = composer.get_by_role("listbox", name="What may stand here")
+    assert "What kind of frame this is." in offers.inner_text()
+    page.keyboard.press("Enter")
+    page.keyboard.type("attach")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    assert text.input_value() == '{"action": 10'
+    page.keyboard.type(', "ch')
+    page.keyboard.press("Escape")
+    assert offers.is_hidden()
+    page.keyboard.press("Control+ ")
+    assert offers.is_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.keyboard.type('"late"}')
+    assert json.loads(text.input_value()) == {"action": 10, "channel": "late"}
+    composer.get_by_text("✓ nothing wrong with it").wait_for()
+    page.keyboard.press("Control+Enter")
+    composer.get_by_text("✓ sent").wait_for()
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Shift+Enter")
+    page.locator(".jp-OutputArea-output", has_text=re.compile("'ATTACH(ED)?'")).wait_for()
+
+
+def test_a_frame_of_the_inspector_is_edited_and_sent_again(run):
+    page = run(TALK, ALL[0], ALL[3])
+    panel, composer = page.locator(".ablykit-inspector"), page.locator(".ablykit-composer")
+    panel.locator(".ak-row").nth(2).click()
+    panel.get_by_role("button", name="Edit and send again").click()
+    text = composer.get_by_label("The frame, as JSON")
+    page.wait_for_function("document.querySelector('.ak-text').value.includes('chat')")
+    text.fill(text.input_value().replace("chat", "another"))
+    text.press("Control+Enter")
+    panel.locator(".ak-row", has_text="another").nth(1).wait_for()
+
+
+def test_the_sequence_is_saved_as_a_drawing_that_stands_alone(run, tmp_path):
+    page = run(TALK, ALL[1])
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel = page.locator(".ablykit-sequence-panel")
+    with page.expect_download() as saved:
+        panel.get_by_role("button", name="Save as SVG").click()
+    file = tmp_path / "sequence.svg"
+    saved.value.save_as(file)
+    alone = page.context.new_page()
+    alone.goto(f"file://{file}")
+    drawn = alone.evaluate(
+        "[...document.querySelectorAll('g[data-number]')].map((g) => [g.getBBox().height > 0, g.textContent])"
+    )
+    assert len(drawn) == len(FRAMES)
+    assert all(visible for visible, _ in drawn)
+    box = alone.evaluate(
+        "(() => { const b = document.documentElement.getBoundingClientRect(); return [b.width, b.height]; })()"
+    )
+    assert box[0] > 400
+    assert box[1] > 26 * len(FRAMES)
+    assert "ERROR" in drawn[-1][1]
+    panel.get_by_role("button", name="Copy as Mermaid").click()
+    panel.get_by_text("Copied as Mermaid").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("sequenceDiagram\n")
+
+
+def test_the_state_machine_follows_the_connection(run):
+    page = run(TALK, ALL[2], "conn.send({'action': 10, 'channel': 'slow'})", "conn.send({'action': 7})")
+    panel = page.locator(".ablykit-connection")
+    panel.locator('.ak-here[data-state="closed"]').wait_for()
+    assert panel.locator(".ak-here").count() == 1
+    assert panel.locator(".ak-here").text_content().endswith("● closed")
+    assert panel.locator(".ak-gone").get_attribute("data-way") == "closing>closed"
+    assert "State machine: closed, before that closing" in panel.locator(".ak-machine").get_attribute(
+        "aria-label"
+    )
+    assert re.search(r"← \d+ \([\d.]+ (B|KiB), [\d.]+/s\) · → 5", panel.locator(".ak-count").inner_text())
+
+
+def test_a_cut_connection_counts_down_how_long_it_is_kept(run):
+    page = run(TALK, ALL[2], "ably.disconnect_all()")
+    panel = page.locator(".ablykit-connection")
+    panel.locator('.ak-here[data-state="disconnected"]').wait_for()
+    bar = panel.get_by_role("progressbar", name="kept")
+    said = panel.locator(".ak-timers .ak-said")
+    assert "of 120 s: so long it can be resumed" in said.inner_text()
+    before = float(said.inner_text().split()[0])
+    page.wait_for_function(
+        f"Number.parseFloat(document.querySelector('.ak-timers .ak-said').textContent) > {before}"
+    )
+    assert bar.get_attribute("aria-valuemax") == "100"
+
+
+def test_a_recording_is_stepped_played_and_sent_again(run):
+    page = run(TALK, "replay = ablykit.Replay(conn, to=ably)\nreplay", "ablykit.FrameInspector(replay)")
+    panel, inspector = page.locator(".ablykit-replay"), page.locator(".ablykit-inspector")
+    panel.get_by_role("button", name="Step").click()
+    panel.get_by_role("button", name="Step").click()
+    inspector.locator(".ak-row").nth(1).wait_for()
+    assert [action for _, action in rows(page)] == FRAMES[:2]
+    inspector.locator(".ak-detail strong", has_text="CONNECTED").wait_for()
+    panel.get_by_role("button", name="One back").click()
+    panel.get_by_text("1 of 9").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ak-row').length === 1")
+    panel.get_by_label("How fast").select_option("at once")
+    panel.get_by_role("button", name="Play").click()
+    panel.get_by_text("9 of 9").wait_for()
+    inspector.locator(".ak-row").nth(8).wait_for()
+    assert [action for _, action in rows(page)] == FRAMES
+    slider = panel.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    panel.get_by_text("0 of 9").wait_for()
+    panel.get_by_role("button", name="Send again").click()
+    panel.get_by_text("answered the same").wait_for()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory):
+    place = install(tmp_path_factory.mktemp("axe"), version_range("axe-core"))
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(run, axe, dark):
+    page = run(TALK, *ALL, dark=dark)
+    page.locator(".ablykit-inspector .ak-row").nth(7).click()
+    page.locator(".ablykit-inspector .ak-detail strong").wait_for()
+    page.locator(".ablykit-inspector .ak-raw summary").last.click()
+    page.locator(".ablykit-composer .ak-text").fill('{"act')
+    page.locator(".ablykit-composer .ak-text").press("Control+ ")
+    page.locator(".ablykit-replay").get_by_role("button", name="Step").click()
+    page.locator(".ablykit-replay").get_by_text("1 of 9").wait_for()
+    page.evaluate(axe)
+    found = page.evaluate("axe.run('.ablykit').then((found) => found.violations)")
+    told = [
+        (each["id"], [node["html"][:200] + node["failureSummary"] for node in each["nodes"]])
+        for each in found
+    ]
+    choose(page, "Settings", "Theme", "JupyterLab Light")
+    assert told == []
+
+
+def test_nothing_moves_for_who_wants_no_motion(run):
+    page = run(TALK, *ALL)
+    page.emulate_media(reduced_motion="reduce")
+    moving = page.evaluate(
+        """[...document.querySelectorAll('.ablykit, .ablykit *')].filter((element) => {
+          const style = getComputedStyle(element);
+          return style.animationName !== 'none' || !/^0s(, 0s)*$/.test(style.transitionDuration);
+        }).filter((element) => getComputedStyle(element).transitionProperty !== 'none').length"""
+    )
+    assert moving == 0
+
+
+HOSTILE = r"""
+import ablykit, json
+t = ablykit.Transcript()
+name = "<img src=x onerror=document.title='owned'>\u202egnp\u001b[2J"
+t.record("<b>who</b>", "out", "wss://h/?x=<script>document.title='owned'</script>", "open")
+deep = "[" * 2000 + "]" * 2000
+for data in (name, "x" * 200_000, {"a": name}):
+    t.record("<b>who</b>", "out", json.dumps({"action": 15, "channel": name, "msgSerial": 0, "messages": [{"data": data}]}))
+t.record("<b>who</b>", "in", '{"action":15,"channel":"deep","messages":[{"data":' + deep + '}]}')
+t.record("<b>who</b>", "in", json.dumps({"action": 9, "error": {"code": "<i>", "message": name}}))
+t.record("<b>who</b>", "in", name)
+t.record("<b>who</b>", "in", "1000 " + name, "close");
+class conn: transcript, name = t, "<b>who</b>"
+"""
+
+
+def test_hostile_content_stays_content(run):
+    page = run(HOSTILE, *ALL[:3], "ablykit.Replay(t).step(99)")
+    inspector = page.locator(".ablykit-inspector")
+    for index in range(8):
+        inspector.locator(".ak-row").nth(index).click()
+        page.wait_for_function(
+            f"document.querySelectorAll('.ablykit-inspector .ak-row')[{index}].getAttribute('aria-selected') === 'true'"
+        )
+        inspector.locator(".ak-detail").wait_for()
+        page.wait_for_function("!document.querySelector('.ablykit-inspector .ak-detail').hidden")
+    assert page.title() != "owned"
+    assert page.locator(".ablykit img, .ablykit script, .ablykit i, .ablykit dd b").count() == 0
+    text = page.evaluate(
+        "[...document.querySelectorAll('.ablykit')].map((panel) => panel.textContent).join('')"
+    )
+    assert "<img src=x onerror" in text
+    assert "\u202e" not in text
+    assert "\x1b" not in text
+    assert len(text) < 150_000, "what is too long is cut"
+
+
+def test_all_panels_are_there_when_a_page_is_opened_again_and_after_a_restart_of_the_kernel(
+    place, url, chromium
+):
+    page = opened(chromium, at(url, scratch(place, TALK, *ALL)))
+    run_all(page)
+    page.locator(".ablykit-inspector .ak-row").nth(3).click()
+    page.locator(".ablykit-composer .ak-text").fill('{"action": 0}')
+    page.locator(".ablykit-composer").get_by_text("✓ nothing wrong").wait_for()
+    choose(page, "File", "Save Notebook")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    page.reload()
+    page.locator(".ablykit-inspector .ak-row").nth(8).wait_for(timeout=30_000)
+    assert page.locator(".ablykit-inspector .ak-detail strong").inner_text() == "ATTACHED (action 11)"
+    page.locator(".ablykit-sequence-box g.chosen", has_text="ATTACHED").wait_for()
+    assert page.locator(".ablykit-composer .ak-text").input_value() == '{"action": 0}'
+    page.locator('.ak-here[data-state="connected"]').wait_for()
+    choose(page, "Kernel", "Restart Kernel…")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    page.wait_for_selector(".jp-Dialog", state="detached")
+    assert page.locator(".ablykit").count() >= len(ALL), "what was seen stays"
+    run_all(page)
+    page.locator(".ablykit-inspector .ak-row").nth(8).wait_for()
+    assert [action for _, action in rows(page)] == FRAMES
+    assert page.errors == []
+    page.context.close()
+
+
+def test_the_sequence_is_spaced_as_time_passed_when_asked(run):
+    pause = "import time; time.sleep(0.6); conn.send({'action': 0}); conn.recv('HEARTBEAT')"
+    page = run(TALK, pause, ALL[1])
+    panel = page.locator(".ablykit-sequence-panel")
+    height = "Number(document.querySelector('.ablykit-sequence-box svg').getAttribute('height'))"
+    even = page.evaluate(height)
+    button = panel.get_by_role("button", name="True time")
+    button.click()
+    page.wait_for_function(f"{height} >= {even + 55}")
+    button.click()
+    page.wait_for_function(f"{height} === {even}")
