@@ -5,10 +5,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal, cast
+
+import msgspec
 
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import NotAFrame, read
@@ -22,8 +23,7 @@ ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
 """How a direction is drawn: towards the service, or from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened on one connection.
 
     `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
@@ -103,7 +103,7 @@ class Transcript:
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._bytes = 0
         self._lock = threading.Lock()
-        self._listeners: list[tuple[Listener, Callable[[], None]]] = []
+        self._listeners: tuple[tuple[Listener, Callable[[], None]], ...] = ()
         self._count = 0
         self._began = 0.0
 
@@ -134,12 +134,11 @@ class Transcript:
             self._entries.clear()
             self._bytes = self._count = 0
             self._began = 0.0
-            listeners = list(self._listeners)
-        for _, cleared in listeners:
+        for _, cleared in self._listeners:
             cleared()
 
     def _tell(self, entry: Entry) -> None:
-        for listener, _ in list(self._listeners):
+        for listener, _ in self._listeners:
             listener(entry)
 
     def _add(self, entry: Entry) -> None:
@@ -158,14 +157,24 @@ class Transcript:
         Gives a function that ends this.
         """
         both = (listener, cleared)
+
+        def stop() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not both)
+
         with self._lock:
-            self._listeners.append(both)
-        return lambda: self._listeners.remove(both) if both in self._listeners else None
+            self._listeners = (*self._listeners, both)
+        return stop
 
     @property
     def began(self) -> float:
         """When the first entry was made, ms since 1970; 0 before there is one."""
         return self._began
+
+    @property
+    def count(self) -> int:
+        """How many entries there have been; the next one's number."""
+        return self._count
 
     @property
     def lost(self) -> int:
@@ -175,8 +184,10 @@ class Transcript:
     def since(self, number: int) -> list[Entry]:
         """The entries from `number` on that are kept, oldest first."""
         with self._lock:
-            skip = max(number - self.lost, 0)
-            return list(islice(self._entries, skip, None))
+            wanted = min(self._count - number, len(self._entries))
+            newest = list(islice(reversed(self._entries), max(wanted, 0)))
+        newest.reverse()
+        return newest
 
     def __len__(self) -> int:
         return len(self._entries)

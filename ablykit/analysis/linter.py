@@ -105,7 +105,10 @@ class Linter:
 
     def watch(self, connection: str) -> Watch:
         """What is known of a connection so far."""
-        return self._watches.setdefault(connection, Watch())
+        watch = self._watches.get(connection)
+        if watch is None:
+            watch = self._watches[connection] = Watch()
+        return watch
 
 
 def lint(entries: Iterable[Entry]) -> list[Finding]:

@@ -224,7 +224,8 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
 def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """Not more publishes a second than maxInboundRate."""
     limit = watch.details.get("maxInboundRate")
-    count = sum(at > entry.at - 1000 for at in watch.publishes) + 1
+    older = next((n for n, at in enumerate(watch.publishes) if at > entry.at - 1000), len(watch.publishes))
+    count = len(watch.publishes) - older + 1
     return (
         f"{count} in a second where {limit} are allowed" if isinstance(limit, int) and count > limit else None
     )

@@ -1,5 +1,6 @@
 """What is known of a connection at a point of its transcript: what the rules look at."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 from ablykit.analysis.pairing import PUBLISHES, covered
 from ablykit.protocol import MODES, Action, Flag
 from ablykit.transcript import Entry
+
+REMEMBERED = 10_000
+"""How many ids and answers are known of a channel or connection."""
 
 
 @dataclass
@@ -26,7 +30,8 @@ class Channel:
     """The newest channelSerial seen."""
     order: dict[str, int] = field(default_factory=dict[str, int])
     """For each publisher the msgSerial of its last message delivered."""
-    ids: set[str] = field(default_factory=set[str])
+    ids: dict[str, None] = field(default_factory=dict[str, None])
+    """The ids of messages delivered: the newest ones."""
     members: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     entered: set[str] = field(default_factory=set[str])
     """The clientIds this connection itself entered."""
@@ -50,17 +55,23 @@ class Watch:
     repeats: bool = False
     """Whether msgSerials may repeat, since the connection was resumed."""
     pending: dict[int, Entry] = field(default_factory=dict[int, Entry])
-    answered: set[int] = field(default_factory=set[int])
+    answered: dict[int, None] = field(default_factory=dict[int, None])
+    """The msgSerials that have had their answer: the newest ones."""
     pings: int = 0
     """HEARTBEATs sent and not answered."""
     last_in: float | None = None
     heard: int = 0
-    publishes: list[float] = field(default_factory=list[float])
+    publishes: deque[float] = field(default_factory=deque[float])
+    """When it published, ms since 1970: the last second's."""
     channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
 
     def channel(self, frame: dict[str, Any]) -> Channel:
         """What is known of the channel a frame is about."""
-        return self.channels.setdefault(str(frame.get("channel")), Channel())
+        name = str(frame.get("channel"))
+        channel = self.channels.get(name)
+        if channel is None:
+            channel = self.channels[name] = Channel()
+        return channel
 
     def take(self, entry: Entry) -> None:
         """Learn from an entry, after the rules have looked at it."""
@@ -82,9 +93,12 @@ class Watch:
 
     def _sent(self, entry: Entry, frame: dict[str, Any], action: Any) -> None:
         if action in PUBLISHES and isinstance(serial := frame.get("msgSerial"), int):
+            if serial > self.last_serial or self.repeats:
+                self.pending[serial] = entry  # else the service drops it, without an answer
             self.last_serial = max(self.last_serial, serial)
-            self.pending[serial] = entry
-            self.publishes = [at for at in self.publishes if at > entry.at - 1000] + [entry.at]
+            self.publishes.append(entry.at)
+            while self.publishes[0] <= entry.at - 1000:
+                self.publishes.popleft()
         channel = self.channel(frame)
         if action == Action.ATTACH:
             channel.attaching = True
@@ -116,7 +130,8 @@ class Watch:
         elif action in (Action.ACK, Action.NACK):
             for serial in covered(frame):
                 self.pending.pop(serial, None)
-                self.answered.add(serial)
+                self.answered[serial] = None
+            forget_all_but(self.answered, REMEMBERED)
         elif action == Action.HEARTBEAT:
             self.pings = max(self.pings - 1, 0)
         elif action == Action.CLOSED or (action == Action.ERROR and not self.connected):
@@ -140,12 +155,21 @@ class Watch:
                 channel.members.discard(key) if member.get("action") == 3 else channel.members.add(key)
         elif action == Action.MESSAGE:
             channel.serial = frame.get("channelSerial", channel.serial)
-            channel.ids |= {str(message["id"]) for message in items(frame, "messages") if message.get("id")}
+            for message in items(frame, "messages"):
+                if message.get("id"):
+                    channel.ids[str(message["id"])] = None
+            forget_all_but(channel.ids, REMEMBERED)
             if isinstance(frame_id := frame.get("id"), str):
-                channel.ids.add(frame_id)
+                channel.ids[frame_id] = None
                 publisher, _, serial = frame_id.rpartition(":")
                 if serial.isdigit():
                     channel.order[publisher] = int(serial)
+
+
+def forget_all_but(known: dict[Any, None], count: int) -> None:
+    """Let the oldest go: what is known of a long talk may not grow with it."""
+    while len(known) > count:
+        del known[next(iter(known))]
 
 
 def items(frame: dict[str, Any], member: str) -> list[dict[str, Any]]:

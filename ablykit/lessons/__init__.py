@@ -6,8 +6,11 @@ lessons.hint("kind")
 
 from typing import Any
 
+from ablykit.lessons import appendix, part_1
 from ablykit.lessons.exercise import Exercise, Hint, Verdict
-from ablykit.lessons.part_1 import EXERCISES
+
+EXERCISES = {**part_1.EXERCISES, **appendix.EXERCISES}
+"""Every exercise by its name."""
 
 __all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint"]
 

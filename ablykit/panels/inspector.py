@@ -2,24 +2,26 @@
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from html import escape
 from itertools import takewhile
+from math import inf
 from typing import Any, ClassVar
 
 from ablykit import recording
 from ablykit.analysis import Finding, Linter, Pairing, Search
 from ablykit.panels.composer import Composer
 from ablykit.panels.copies import copies, url_of
-from ablykit.panels.panel import HasTranscript, Panel, script, style
+from ablykit.panels.panel import BUDGET, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import explain, visible
 from ablykit.transcript import ARROWS, Entry, Transcript
 
-BATCH = 1_000
+BATCH = 250
 """How many rows are made and sent to the page in one piece."""
 
 RAW_SHOWN = 20_000
@@ -67,6 +69,7 @@ class FrameInspector(Panel):
 
     def _begin(self) -> None:
         self._sent = 0
+        self._behind = False
         self._notes = Notes()
 
     def restart(self) -> None:
@@ -78,10 +81,15 @@ class FrameInspector(Panel):
             self.to_page({"reset": True})
 
     def refresh(self) -> None:
-        """Send the page the rows it has not got yet; nothing before a page asks."""
+        """Send the page rows it has not got yet, for a moment; nothing before a page asks."""
         with self._sending:
             if self._watched:
-                self._send_from(self._sent)
+                self._send_from(self._sent, BUDGET)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last update left rows for the next one."""
+        return self._behind
 
     def html(self) -> str:
         """The newest rows as a table."""
@@ -108,7 +116,7 @@ class FrameInspector(Panel):
         """A page was opened just now: it gets all rows."""
         with self._sending:
             self._watched = True
-            self._send_from(0)
+            self._send_from(0, inf)
 
     def _detail_wanted(self, content: dict[str, Any]) -> None:
         self.to_page({"detail": self._detail(content.get("number"))})
@@ -171,13 +179,19 @@ class FrameInspector(Panel):
 
     # -- what it is told
 
-    def _send_from(self, number: int) -> None:
+    def _send_from(self, number: int, budget: float) -> None:
+        """Send the rows from an entry on, for `budget` seconds."""
         entries = self.transcript.since(number)
+        until = time.thread_time() + budget
+        self._behind = False
         for start in range(0, len(entries), BATCH) or (0,):
             part = entries[start : start + BATCH]
             self._notes.take(part, self.transcript.lost)
             self._sent = max(self._sent, part[-1].number + 1) if part else self._sent
             self.to_page(self._batch(part))
+            if time.thread_time() > until:
+                self._behind = start + BATCH < len(entries)
+                return
 
     def _batch(self, entries: list[Entry]) -> dict[str, Any]:
         began = self.transcript.began

@@ -16,9 +16,13 @@ from ablykit.transcript import Entry, Transcript
 BATCH_INTERVAL = 0.05
 """Seconds between two updates of a page: at most 20 a second, however many frames come."""
 
-SHARE = 8
-"""Between two updates a panel rests this many times as long as the last one took, so that what it shows
-is not slowed down by its being shown."""
+BUDGET = 0.02
+"""Seconds that one update may take; what is left is for the next one."""
+
+SHARE, OVERLOADED = 8, 24
+"""Between two updates a panel rests this many times as long as the last one took while more comes, so
+that what it shows is not slowed down by its being shown; and longer when it can't keep up with what
+comes, since then somebody is in a hurry."""
 
 NOTHING = -1
 """The number of no entry: nothing is selected."""
@@ -97,6 +101,11 @@ class Panel(anywidget.AnyWidget):
         """Bring the page up to date. Called at most 20 times a second; each panel has its own."""
         raise NotImplementedError
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether an update could not do all there was to do; then the next one follows."""
+        return False
+
     def html(self) -> str:
         """The panel as it is now, as HTML that needs no script."""
         raise NotImplementedError
@@ -155,12 +164,16 @@ class Panel(anywidget.AnyWidget):
 
     def _refresh_now(self) -> None:
         self._scheduled = False
-        began = time.thread_time()
+        began, count = time.thread_time(), self.transcript.count
         if self._cleared:
             self._cleared = False
             self.restart()
         self.refresh()
-        self._rest = max(BATCH_INTERVAL, SHARE * (time.thread_time() - began))
+        took = time.thread_time() - began
+        share = OVERLOADED if self.is_behind else SHARE
+        self._rest = max(BATCH_INTERVAL, share * took) if self.transcript.count != count else BATCH_INTERVAL
+        if self.is_behind:
+            self._on_entry()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle: Any = cast(Any, super())._repr_mimebundle_(**options)

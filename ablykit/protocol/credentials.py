@@ -92,22 +92,25 @@ def _shape(text: str) -> str:
 
 
 _remembered: dict[str, ApiKey] = {}
+_VARIABLES = ("ABLY_API_KEY", "ABLY_LIMITED_KEY")
 
 
 def remember(key: ApiKey) -> None:
     """Keep a key of one's own: from now on `redact` hides it and `reveal` can fill it in."""
     _remembered[key.name] = key
+    _known_secrets.cache_clear()
 
 
 def forget(key: ApiKey) -> None:
     """Undo `remember`."""
     _remembered.pop(key.name, None)
+    _known_secrets.cache_clear()
 
 
 def known_keys() -> dict[str, ApiKey]:
     """The keys this process knows, by name: those remembered, and `ABLY_API_KEY`'s."""
     known = dict(_remembered)
-    for variable in ("ABLY_API_KEY", "ABLY_LIMITED_KEY"):
+    for variable in _VARIABLES:
         if (text := os.environ.get(variable)) and (key := _key_in(text)):
             known.setdefault(key.name, key)
     return known
@@ -128,9 +131,6 @@ _SECRET_SHAPES = [
     re.compile(r"('accessToken'\s*:\s*')((?:[^'\\]|\\.)*)"),
     re.compile(r"\b((?:Basic|Bearer)\s+)([A-Za-z0-9+/=._~-]{8,})"),
 ]
-_HINTS = ("key=", "KEY=", "oken", "OKEN", "Basic", "Bearer")
-"""A text that has none of these has none of the shapes; most frames have none."""
-
 _JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+\.)[\w-]*")
 
 
@@ -140,7 +140,7 @@ def redact(text: str) -> str:
     for secret in _known_secrets():
         if secret in text:
             text = text.replace(secret, STARS)
-    if any(hint in text for hint in _HINTS):
+    if "=" in text or "Token" in text or "Basic" in text or "Bearer" in text:  # most frames have none
         for shape in _SECRET_SHAPES:
             text = shape.sub(lambda found: found[1] + starred(found[2]), text)
     return text
@@ -165,8 +165,11 @@ def starred(token: str) -> str:
     return f"{found[1]}{STARS}" if found else STARS
 
 
-def _known_secrets() -> set[str]:
-    return {form for key in known_keys().values() for form in (key.secret, quote(key.secret))}
+@lru_cache(maxsize=1)
+def _known_secrets() -> tuple[str, ...]:
+    """Each secret as it is, and as it stands in a URL. Asked for every frame, so it is kept until a key
+    is remembered or forgotten."""
+    return tuple({form for key in known_keys().values() for form in (key.secret, quote(key.secret))})
 
 
 def _string_at(raw: bytes, at: int) -> tuple[int, int]:

@@ -248,7 +248,9 @@ class Session:
         attached, backlog = attaching.attach(self, frame, now)
         self.reply(attached)
         for entry in backlog:
-            self.send(Delivery(entry.frame), attached.channel)
+            delivery = Delivery(entry.frame, entry.frame.connection_id)
+            if self.wants(delivery):
+                self.send(delivery, attached.channel)
 
     def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
         name = channel_of(frame)

@@ -6,7 +6,7 @@ import pytest
 
 from ablykit import wire
 from ablykit.analysis import RULES, lint
-from ablykit.transcript import Entry
+from ablykit.transcript import Entry, Transcript
 
 DETAILS = {
     "clientId": "*", "connectionKey": "K!abc", "maxMessageSize": 100, "maxFrameSize": 1000,
@@ -250,3 +250,19 @@ def test_the_embedded_ably_keeps_every_rule(local, query):
         conn.wait_closed()
     found = [str(finding) for finding in lint(conn.transcript) if finding.rule.side == "service"]
     assert not found
+
+
+def test_what_the_service_drops_for_its_serial_is_not_held_against_it():
+    transcript = Transcript()
+    for direction, raw in (
+        ("out", '{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"x"}]}'),
+        ("in", '{"action":1,"msgSerial":0,"count":1}'),
+        ("out", '{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"y"}]}'),
+        ("out", '{"action":15,"channel":"c","msgSerial":1,"messages":[{"data":"z"}]}'),
+        ("in", '{"action":1,"msgSerial":1,"count":1}'),
+    ):
+        transcript.record("a", direction, raw)
+    transcript.record("a", "in", "1000", "close")
+    blamed = {finding.rule.name for finding in lint(transcript)}
+    assert "serial-not-rising" in blamed
+    assert not blamed & {"answer-skipped", "left-unanswered"}

@@ -19,6 +19,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tests.conftest import needs
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+HAS_KERNEL = """() => [...document.querySelectorAll('.jp-Toolbar-kernelName')]
+  .every((name) => name.textContent && name.textContent !== 'No Kernel')"""
+"""Before that the indicator says idle too, and what is run may be lost."""
 IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 
@@ -90,6 +93,7 @@ def opened(chromium, url, *, dark=False):
     page.goto(url)
     page.wait_for_selector(".jp-Notebook", timeout=60_000)
     page.wait_for_selector(IDLE, timeout=60_000, state="attached")
+    page.wait_for_function(HAS_KERNEL, timeout=60_000)
     if dark:
         choose(page, "Settings", "Theme", "JupyterLab Dark")
         page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")

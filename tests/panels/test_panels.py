@@ -404,9 +404,30 @@ def test_what_is_unanswered_is_told(transcript, monkeypatch):
     assert page.sent[-1]["waiting"] == []
 
 
-def test_a_panel_rests_longer_the_longer_it_works(transcript, monkeypatch):
+def test_a_panel_rests_longer_the_longer_it_works_while_more_comes(transcript, monkeypatch):
     panel = FrameInspector(transcript)
-    clock = iter([0.0, 1.0])
-    monkeypatch.setattr("ablykit.panels.panel.time.thread_time", lambda: next(clock))
-    panel._refresh_now()
-    assert panel._rest == 8.0
+    panel.stop()
+    for more, behind, rest in (
+        (True, False, 8.0),
+        (True, True, 24.0),
+        (False, True, 0.05),
+        (False, False, 0.05),
+    ):
+        panel._behind = behind
+        clock = iter([0.0, 1.0])
+        monkeypatch.setattr("ablykit.panels.panel.time.thread_time", lambda clock=clock: next(clock))
+        monkeypatch.setattr(panel, "refresh", lambda more=more: more and transcript.record("a", "in", "x"))
+        panel._refresh_now()
+        assert panel._rest == rest
+        panel.stop()
+
+
+def test_an_update_takes_a_moment_and_the_rest_comes_next(monkeypatch):
+    monkeypatch.setattr("ablykit.panels.inspector.BUDGET", 0.0)
+    transcript = Transcript()
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows")
+    for _ in range(1_000):
+        transcript.record("a", "in", '{"action":0}')
+    page.waits_for(*range(1_000))
+    assert max(len(message["rows"]) for message in page.sent) <= 250

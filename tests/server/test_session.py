@@ -317,3 +317,16 @@ def test_dropped_connections_and_idle_channels_are_forgotten(world):
     world.later(121_000)
     assert not world.service.connections
     assert not world.app.channels
+
+
+def test_what_one_published_oneself_is_not_in_the_backlog_of_a_resume_without_echo(world):
+    client = world.client("echo=false&v=5")
+    key = client.heard()[0]["connectionDetails"]["connectionKey"]
+    serial = client.attach("c")[0]["channelSerial"]
+    client.publish("c", 0, {"data": "own"})
+    world.client().publish("c", 0, {"data": "theirs"})
+    client.drop()
+    again = world.client(f"echo=false&v=5&resume={key}")
+    again.heard()
+    _, *backlog = again.attach("c", channelSerial=serial)
+    assert [frame["messages"][0]["data"] for frame in backlog] == ["theirs"]
