@@ -67,7 +67,7 @@ class Exercise:
 def _is_open(answer: Any) -> bool:
     """Whether an answer, or a part of it, is still the dots it was."""
     if isinstance(answer, dict):
-        return any(map(_is_open, answer.values()))  # type: ignore[reportUnknownArgumentType]
+        return any(map(_is_open, (*answer, *answer.values())))  # type: ignore[reportUnknownArgumentType]
     if isinstance(answer, list | tuple):
         return any(map(_is_open, answer))  # type: ignore[reportUnknownArgumentType]
     return answer is ...

@@ -203,3 +203,27 @@ def test_every_exercise_has_three_hints():
 def test_an_exercise_that_is_not_there_is_said_not_to_be():
     with pytest.raises(KeyError, match="there are kind"):
         lessons.check("nonsense", 1)
+
+
+@pytest.fixture
+def talk():
+    from ablykit.recording import load
+    from tests.notebook import ROOT
+
+    return load(ROOT / "notebooks" / "recordings" / "two_clients.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({14: "serial-not-rising", 17: "message-too-large"}, "✓"),
+        ({14: "serial-not-rising"}, "1 more to find"),
+        ({14: "message-too-large"}, "does not break"),
+        ({14: "too-fast-by-far"}, "no rule 'too-fast-by-far'"),
+        ({3: "serial-not-rising"}, "breaks no rule"),
+        ([14], "is a dict"),
+        ({...: ...}, "Not answered yet"),
+    ],
+)
+def test_broken_rules_are_found_by_number_and_name(talk, answer, says):
+    assert says in str(lessons.check("broken", answer, talk=talk))
