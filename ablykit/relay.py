@@ -4,12 +4,14 @@
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-Frames pass as they are, text or binary, and so do close codes.
+Frames pass as they are, text or binary, and so do close codes and pings. HTTP requests, such as an
+SDK makes beside its WebSocket, pass too; they are not written down.
 """
 
 import asyncio
 import contextlib
 import itertools
+import re
 import threading
 from urllib.parse import urlsplit
 
@@ -56,6 +58,7 @@ class Relay:
         self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
         self._pings: set[asyncio.Future[None]] = set()
+        self._passing: set[asyncio.Future[None]] = set()
         self._ca = LocalCA()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -114,15 +117,62 @@ class Relay:
 
     async def _serve(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
+            inner = serve(
+                self._pass_on,
+                "127.0.0.1",
+                0,
+                compression=None,
+                max_size=None,
+                ping_interval=None,
+                logger=quiet_logger("ablykit.relay"),
+            )
+            self._inner_port = _port(await stack.enter_async_context(inner))
             tls = self._ca.server_context(self._host)
-            options = {"compression": None, "max_size": None, "logger": quiet_logger("ablykit.relay")}
             plain, secure = [
-                await stack.enter_async_context(serve(self._pass_on, self._host, port, ssl=ssl, **options))  # type: ignore[reportArgumentType]
+                await stack.enter_async_context(
+                    await asyncio.start_server(self._accept, self._host, port, ssl=ssl)
+                )
                 for port, ssl in zip(self._ports, (None, tls), strict=True)
             ]
             self.port, self.tls_port = _port(plain), _port(secure)
             self._ready.set()
             await self._stopping.wait()
+            for task in list(self._passing):
+                task.cancel()
+            await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One socket: what it first says tells whether it is a WebSocket or HTTP."""
+        task = asyncio.ensure_future(self._sort(reader, writer))
+        self._passing.add(task)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await asyncio.wait([task])
+        self._passing.discard(task)
+        if not task.cancelled():
+            task.exception()
+        writer.close()
+
+    async def _sort(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
+            onward = await asyncio.open_connection("127.0.0.1", self._inner_port)
+        else:
+            to = urlsplit(self._to)
+            tls = client_tls(self._to, self._target.ca_pem if self._target else None)
+            port = to.port or (443 if tls else 80)
+            try:
+                onward = await asyncio.open_connection(to.hostname, port, ssl=tls)
+            except OSError as error:
+                why = redact(why_not_opened(self._to, error)).encode()
+                writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: %d\r\n\r\n%s" % (len(why), why))
+                return await writer.drain()
+            head = _for(to.netloc, head)
+        onward[1].write(head)
+        try:
+            await asyncio.gather(_copy(reader, onward[1]), _copy(onward[0], writer))
+        finally:
+            onward[1].close()
+        return None
 
     async def _pass_on(self, client: ServerConnection) -> None:
         """One client: open the same to the target, and pump both ways until either ends."""
@@ -177,5 +227,24 @@ class Relay:
         await sink.close(code, source.close_reason or "")
 
 
-def _port(server: Server) -> int:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Bytes from one side to the other, until it has no more."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def _for(host: str, head: bytes) -> bytes:
+    """An HTTP request's head as its next host wants it; one request a connection, as the rest is not read."""
+    lines = [
+        line
+        for line in head.rstrip(b"\r\n").split(b"\r\n")
+        if line.partition(b":")[0].strip().lower() not in (b"host", b"connection", b"keep-alive")
+    ]
+    return b"\r\n".join([*lines, b"Host: " + host.encode(), b"Connection: close", b"", b""])
+
+
+def _port(server: "Server | asyncio.Server") -> int:
     return next(iter(server.sockets)).getsockname()[1]

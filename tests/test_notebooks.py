@@ -94,6 +94,8 @@ def test_the_recorded_talk_is_what_the_appendix_says_of_it():
     cut = next(entry for entry in talk if entry.kind == "close")
     assert (cut.number, cut.connection, str(cut.raw)) == (19, "right", "1006")
     assert [entry.connection for entry in talk if entry.kind == "open"] == ["left", "right", "right again"]
-    assert {type(entry.raw) for entry in talk if entry.kind == "frame" and entry.connection == "right"} == {bytes}
+    assert {type(entry.raw) for entry in talk if entry.kind == "frame" and entry.connection == "right"} == {
+        bytes
+    }
     resumed = [entry for entry in talk if entry.connection == "right again" and entry.action == "MESSAGE"]
     assert [entry.frame["messages"][0]["data"] for entry in resumed] == ["You have gone quiet."]

@@ -3,8 +3,12 @@
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -130,3 +134,50 @@ def test_what_can_not_be_read_or_reached_is_told_in_plain_words(arguments):
     assert done.returncode == 1
     assert done.stderr.startswith("ablykit: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_http_passes_too(ably, relay, secure):
+    context = ssl.create_default_context(cafile=relay.ca_file)
+    base = relay.tls_url.replace("wss", "https") if secure else relay.url.replace("ws", "http")
+    for _ in range(2):
+        with urllib.request.urlopen(
+            f"{base}/time", context=context if secure else None, timeout=10
+        ) as answer:
+            (now,) = json.load(answer)
+            assert now > 1_600_000_000_000
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(
+            f"{base}/nothing", b"x" * 200_000, context=context if secure else None, timeout=10
+        )
+    assert refused.value.code == 404
+    assert refused.value.headers["X-Ably-ErrorCode"] == "40400"
+    assert len(relay.transcript) == 0
+
+
+def test_http_to_a_target_that_is_not_there_is_told():
+    with Relay("ws://127.0.0.1:1") as relay, pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{relay.url.replace('ws', 'http')}/time", timeout=10)
+    assert refused.value.code == 502
+    assert b"Nothing answers" in refused.value.read()
+
+
+def test_a_client_that_says_nothing_or_junk_is_let_go(ably, relay, no_leftovers):
+    for said in (b"", b"junk", b"x" * 100_000, b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", relay.port)) as sock:
+            sock.sendall(said)
+            sock.shutdown(socket.SHUT_WR)
+            sock.settimeout(10)
+            while sock.recv(65536):
+                pass
+    with wire.open(f"{relay.url}?key={ably.key}") as conn:
+        conn.recv("CONNECTED")
+
+
+def test_a_ping_of_the_service_reaches_the_client(local):
+    ably = local(heartbeat_interval=30)
+    with Relay(ably.tls_url) as relay, wire.open(f"{relay.url}?key={ably.key}&heartbeats=false") as conn:
+        heard = threading.Event()
+        conn.transcript.listen(lambda entry: heard.set() if entry.kind == "ping" else None)
+        assert heard.wait(5)
+        assert {("in", "ping"), ("out", "pong")} <= {(e.direction, e.kind) for e in relay.transcript}

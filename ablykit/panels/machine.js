@@ -27,21 +27,22 @@ const LABELS = {
 };
 
 /**
- * The ends of an arrow between two states: on the borders of their boxes, a little to its right, so that two
- * ways between the same states lie side by side.
- * @param {string} start @param {string} end @returns {[number, number, number, number]}
+ * The ends of an arrow between two states: on the borders of their boxes; a little to its right where another
+ * one goes back, so that they lie side by side.
+ * @param {string} start @param {string} end @param {boolean} isOneOfTwo
+ * @returns {[number, number, number, number]}
  */
-export function ends(start, end) {
+export function ends(start, end, isOneOfTwo) {
   const [[x1, y1], [x2, y2]] = [PLACES[start], PLACES[end]];
   const length = Math.hypot(x2 - x1, y2 - y1);
   const [dx, dy] = [(x2 - x1) / length, (y2 - y1) / length];
   const cut = Math.min(WIDTH / 2 / Math.max(Math.abs(dx), 1e-9), HEIGHT / 2 / Math.max(Math.abs(dy), 1e-9));
-  const aside = dy === 0 ? 0 : 7;
+  const [aside, gap] = isOneOfTwo ? [7, 9] : [0, 3];
   return [
     x1 + dx * cut - dy * aside,
     y1 + dy * cut + dx * aside,
-    x2 - dx * (cut + 3) - dy * aside,
-    y2 - dy * (cut + 3) + dx * aside,
+    x2 - dx * (cut + gap) - dy * aside,
+    y2 - dy * (cut + gap) + dx * aside,
   ];
 }
 
@@ -67,7 +68,8 @@ export function drawMachine(machine) {
   defs.append(tip);
   svg.append(defs);
   for (const [start, end, why] of machine.transitions) {
-    const [x1, y1, x2, y2] = ends(start, end);
+    const back = machine.transitions.some(([from, to]) => from === end && to === start);
+    const [x1, y1, x2, y2] = ends(start, end, back);
     const key = `${start}>${end}`;
     const [dx, dy] = LABELS[key] ?? [0, -7];
     const group = shape("g", { class: "ak-way", "data-way": key });

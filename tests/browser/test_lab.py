@@ -229,3 +229,21 @@ def test_after_a_restart_of_the_kernel_one_is_told_what_to_do(url, chromium):
     page.wait_for_function("document.querySelectorAll('.jp-CodeCell')[2].textContent.includes('embedded')")
     page.wait_for_selector(".ak-row >> nth=9")
     page.context.close()
+
+
+def test_the_appendix_tours_the_panels(url, chromium):
+    page = opened(chromium, at(url, "A1_panels.ipynb"))
+    run_all(page)
+    replay = page.locator(".ablykit-replay").first
+    replay.scroll_into_view_if_needed()
+    replay.get_by_text("20 of 33").wait_for()
+    assert page.locator(".ablykit-sequence-box g").count() == 20
+    page.locator(".ablykit-sequence-box g[data-number='14']").click()
+    replay.scroll_into_view_if_needed()
+    picture(page, "replay", 1)
+    page.locator('.ablykit-connection .ak-here[data-state="disconnected"]').wait_for(state="attached")
+    relayed = page.locator(".ablykit-inspector").last
+    relayed.scroll_into_view_if_needed()
+    relayed.locator(".ak-row", has_text="Hello from the SDK").first.wait_for()
+    assert page.errors == []
+    page.context.close()

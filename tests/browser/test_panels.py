@@ -69,10 +69,17 @@ def test_one_panel_in_two_views_has_the_same_rows_and_its_own_search(run):
     one.locator(".ak-detail strong", has_text="ACK").wait_for()
 
 
-def test_frames_are_found_by_chips_and_by_an_expression(run):
+def test_frames_are_read_by_keyboard_and_found_by_chips_and_by_an_expression(run):
     page = run(TALK, ALL[0])
     panel = page.locator(".ablykit-inspector")
     search = panel.get_by_label("Search the frames")
+    panel.locator(".ak-row", has_text="ERROR").click()
+    panel.locator(".ak-detail strong", has_text="ERROR").wait_for()
+    panel.locator(".ak-list").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.classList.contains('ak-detail')")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.classList.contains('ak-list')")
     for chip, found in (("errors", ["ERROR"]), ("broken rules", ["ATTACH"])):
         panel.get_by_role("button", name=chip).click()
         assert [action for _, action in rows(page)] == found
@@ -206,7 +213,10 @@ def test_the_sequence_is_saved_as_a_drawing_that_stands_alone(run, tmp_path):
 
 
 def test_the_state_machine_follows_the_connection(run):
-    page = run(TALK, ALL[2], "conn.send({'action': 10, 'channel': 'slow'})", "conn.send({'action': 7})")
+    page = run(
+        TALK, ALL[2], ALL[1], "conn.send({'action': 10, 'channel': 'slow'})", "conn.send({'action': 7})"
+    )
+    page.locator(".ablykit-sequence-box g .label", has_text=re.compile("^CLOSED$")).wait_for(state="attached")
     panel = page.locator(".ablykit-connection")
     panel.locator('.ak-here[data-state="closed"]').wait_for()
     assert panel.locator(".ak-here").count() == 1

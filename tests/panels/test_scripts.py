@@ -225,7 +225,8 @@ def test_every_state_and_transition_of_the_machine_has_its_place():
     from ablykit.protocol.states import TRANSITIONS
 
     found = run(
-        on("ends", "machine.js", "(ways) => ways.map(([a, b]) => ends(a, b))"), [list(t) for t in TRANSITIONS]
+        on("ends", "machine.js", "(ways) => ways.map(([a, b]) => ends(a, b, true))"),
+        [list(t) for t in TRANSITIONS],
     )
     assert len({tuple(map(round, way)) for way in found}) == len(TRANSITIONS)
     assert all(
