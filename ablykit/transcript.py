@@ -109,8 +109,9 @@ class Transcript:
 
     def record(self, connection: str, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> Entry:
         """Write something down, secrets as stars, and tell whoever listens."""
+        raw = redact(raw) if isinstance(raw, str) else redact_binary(raw)
         with self._lock:
-            entry = Entry(self._count, time.time() * 1000, connection, direction, kind, _safe(raw))
+            entry = Entry(self._count, time.time() * 1000, connection, direction, kind, raw)
             self._add(entry)
         self._tell(entry)
         return entry
@@ -189,6 +190,10 @@ class Transcript:
         newest.reverse()
         return newest
 
+    def __bool__(self) -> bool:
+        """A transcript is one, also while it is empty."""
+        return True
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -218,7 +223,3 @@ def line(entry: Entry) -> str:
         entry.summary,
     )
     return " ".join(filter(None, parts)).rstrip()
-
-
-def _safe(raw: str | bytes) -> str | bytes:
-    return redact(raw) if isinstance(raw, str) else redact_binary(raw)

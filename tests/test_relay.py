@@ -181,3 +181,38 @@ def test_a_ping_of_the_service_reaches_the_client(local):
         conn.transcript.listen(lambda entry: heard.set() if entry.kind == "ping" else None)
         assert heard.wait(5)
         assert {("in", "ping"), ("out", "pong")} <= {(e.direction, e.kind) for e in relay.transcript}
+
+
+def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path):
+    file, own = tmp_path / "talk.jsonl", tmp_path / "own.jsonl"
+    terminal = Terminal(*ABLYKIT, "record", str(file))
+    try:
+        key = terminal.wait_for(r"its key: (\S+)").group(1)
+        url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
+        typed = '{"action":10,"channel":"c"}\n'
+        done = run(
+            "connect", f"{url}/?key={key}&heartbeats=false&format=msgpack", "--record", str(own), stdin=typed
+        )
+        assert done.returncode == 0, done.stderr
+        assert run("diff", str(file), str(own)).returncode in (0, 1), "it can be read while it is written"
+        terminal.press(b"\x03")
+        terminal.wait_for(r"\d+ entries are in")
+        assert terminal.exit_code() == 0
+        assert "ATTACHED" not in terminal.seen
+    finally:
+        terminal.close()
+    assert run("diff", str(file), str(own)).stdout == ""
+    found = run("show", "--search", "flags", "--bytes", str(file)).stdout
+    assert found.splitlines()[0].split()[1:3] == ["←", "ATTACHED"]
+    assert "FIN, opcode 2: binary" in found
+    assert '"channelSerial"' in found
+    assert "CONNECTED" not in found
+    wrong = run("show", "--search", "[", str(file))
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+
+
+def test_record_says_when_its_file_can_not_be_written(tmp_path):
+    done = run("record", str(tmp_path / "no" / "such" / "folder"))
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+    assert "Traceback" not in done.stderr

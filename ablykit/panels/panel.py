@@ -19,7 +19,7 @@ BATCH_INTERVAL = 0.05
 BUDGET = 0.02
 """Seconds that one update may take; what is left is for the next one."""
 
-SHARE, OVERLOADED = 8, 24
+SHARE, OVERLOADED = 8, 60
 """Between two updates a panel rests this many times as long as the last one took while more comes, so
 that what it shows is not slowed down by its being shown; and longer when it can't keep up with what
 comes, since then somebody is in a hurry."""

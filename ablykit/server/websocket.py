@@ -38,6 +38,10 @@ def framed(payload: bytes, format: Format) -> bytes:
     return Frame(_OPCODE[format], payload).serialize(mask=False)
 
 
+def _as_sent(raw: bytes, format: Format) -> str | bytes:
+    return raw.decode("utf-8", "replace") if format is Format.JSON else raw
+
+
 class WebSocket(asyncio.Protocol):
     """One WebSocket and its session. `open_sockets` holds it while it is open."""
 
@@ -96,8 +100,8 @@ class WebSocket(asyncio.Protocol):
     def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
         """Send a frame (see `session.Transport`)."""
         self._last_write = self._loop.time()
-        if self._service.transcript is not None:
-            self._note("in", self._as_sent(delivery.payload(variant, channel), variant.format))
+        if transcript := self._service.transcript:
+            transcript.record(self._name, "in", _as_sent(delivery.payload(variant, channel), variant.format))
         self._transport.write(delivery.encoded(variant, framed, channel))
         if self._transport.get_write_buffer_size() > MAX_WAITING and not self._giving_up:
             self._give_up()
@@ -148,8 +152,8 @@ class WebSocket(asyncio.Protocol):
         if frame.fin and self._session:
             raw = b"".join(self._parts)
             self._parts.clear()
-            if self._service.transcript is not None:
-                self._note("out", self._as_sent(raw, self._format))
+            if transcript := self._service.transcript:
+                transcript.record(self._name, "out", _as_sent(raw, self._format))
             self._session.receive(raw, self._format, self._service.monotonic())
 
     def _flush(self) -> None:
@@ -192,12 +196,8 @@ class WebSocket(asyncio.Protocol):
 
     def _note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
         """Write down what crosses the wire, if anyone asked for that."""
-        if self._service.transcript is not None:
-            self._service.transcript.record(self._name, direction, raw, kind)
-
-    @staticmethod
-    def _as_sent(raw: bytes, format: Format) -> str | bytes:
-        return raw.decode("utf-8", "replace") if format is Format.JSON else raw
+        if transcript := self._service.transcript:
+            transcript.record(self._name, direction, raw, kind)
 
     def _give_up(self) -> None:
         """End a connection whose client does not read, before it costs more memory."""

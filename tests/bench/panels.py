@@ -173,7 +173,9 @@ def live(page) -> None:
     lost = page.evaluate("document.querySelector('.ak-spacer').getBoundingClientRect().height / 26")
     print(f"live, {RATE} frames/s for {SECONDS} s: {found['fed']} fed, {lost:.0f} rows on the page ({shown})")
     print(f"  the page was behind by         {found['behind'] * 1000:6.0f} ms at the end")
-    print(f"  longest task of the page       {page.evaluate('window.longest'):6.0f} ms (0: none of 50 ms or more)")
+    print(
+        f"  longest task of the page       {page.evaluate('window.longest'):6.0f} ms (0: none of 50 ms or more)"
+    )
     print(
         f"  delay of the kernel's loop     {found['delay_p99']:6.1f} ms in 99 of 100, {found['delay_max']:.0f} at most; "
         f"{alone['delay_p99']:.1f} and {alone['delay_max']:.0f} without a panel"

@@ -409,7 +409,7 @@ def test_a_panel_rests_longer_the_longer_it_works_while_more_comes(transcript, m
     panel.stop()
     for more, behind, rest in (
         (True, False, 8.0),
-        (True, True, 24.0),
+        (True, True, 60.0),
         (False, True, 0.05),
         (False, False, 0.05),
     ):
