@@ -238,6 +238,22 @@ class Capability:
             raise AblyError(40000, "A capability is an object: resource -> list of operations")
         return cls({str(r): _operations(str(r), ops) for r, ops in value.items()})  # type: ignore[reportUnknownVariableType]
 
+    def canonical(self) -> str:
+        """The one way to write it: JSON with resources and operations in order, without white space."""
+        ordered = {resource: sorted(self.grants[resource]) for resource in sorted(self.grants)}
+        return json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
+
+    def within(self, other: "Capability") -> "Capability":
+        """What both allow: for each pair of resources of which one lies in the other, the narrower one."""
+        found: dict[str, set[str]] = {}
+        for mine, operations in self.grants.items():
+            for theirs, allowed in other.grants.items():
+                narrower = mine if _covers(theirs, mine) else theirs if _covers(mine, theirs) else None
+                both = _both(set(operations), set(allowed))
+                if narrower is not None and both:
+                    found.setdefault(narrower, set()).update(both)
+        return Capability({resource: tuple(sorted(ops)) for resource, ops in found.items()})
+
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """All that is allowed on a channel: the union over every resource that matches it."""
         granted: set[str] = set()
@@ -256,13 +272,42 @@ def _operations(resource: str, value: object) -> tuple[str, ...]:
     return operations
 
 
+def _both(one: set[str], two: set[str]) -> set[str]:
+    """The operations that both sets have; `*` has all."""
+    if "*" in one:
+        return two
+    return one if "*" in two else one & two
+
+
+def _split(resource: str) -> tuple[str, str]:
+    """A resource's qualifier and the rest of it."""
+    if not resource.startswith("["):
+        return "", resource
+    qualifier, _, base = resource[1:].partition("]")
+    return qualifier, base
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether every channel of the narrow resource is one of the wide resource."""
+    (q1, b1), (q2, b2) = _split(wide), _split(narrow)
+    if q1 not in ("*", q2):
+        return False
+    wanted, given = b1.split(":"), b2.split(":")
+    if wanted[-1] == "*":
+        wanted, longer = wanted[:-1], len(given) >= len(wanted)
+        given = given[: len(wanted)]
+        if not longer:
+            return False
+    elif given[-1] == "*":
+        return False
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
+
+
 def _matches(resource: str, channel: ChannelName) -> bool:
-    qualifier = ""
-    if resource.startswith("["):
-        qualifier, _, resource = resource[1:].partition("]")
+    qualifier, base = _split(resource)
     if qualifier not in ("*", channel.qualifier):
         return False
-    wanted, given = resource.split(":"), channel.base.split(":")
+    wanted, given = base.split(":"), channel.base.split(":")
     if wanted[-1] == "*":
         wanted = wanted[:-1]
         given, rest = given[: len(wanted)], given[len(wanted) :]

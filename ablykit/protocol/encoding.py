@@ -44,15 +44,15 @@ def in_format(message: M, format: Format) -> M:
     return message
 
 
-def size_of(message: Message) -> int:
+def size_of(message: Message | PresenceMessage) -> int:
     """Bytes of a message as limits count them: name, clientId, data and extras (TM6)."""
     return sum(weights(message).values())
 
 
-def weights(message: Message) -> dict[str, int]:
+def weights(message: Message | PresenceMessage) -> dict[str, int]:
     """The bytes of each member that counts, for those that are there (TM6)."""
     counted = {
-        "name": message.name,
+        "name": message.name if isinstance(message, Message) else None,
         "clientId": message.client_id,
         "data": message.data,
         "extras": message.extras,
@@ -61,7 +61,7 @@ def weights(message: Message) -> dict[str, int]:
     return {name: _weight(name, value, message) for name, value in counted.items() if value is not None}
 
 
-def _weight(name: str, value: Any, message: Message) -> int:
+def _weight(name: str, value: Any, message: Message | PresenceMessage) -> int:
     if name in message.unknown:
         value = (name, value)  # what is not known counts with its name
     if isinstance(value, bytes):

@@ -13,7 +13,7 @@ from ablykit.protocol import (
     ProtocolMessage,
     error_info,
 )
-from ablykit.server.channel import Attachment, channel_of
+from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.log import Entry, Log
 
 if TYPE_CHECKING:
@@ -59,23 +59,30 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     session.channels[name] = channel
     attached = ProtocolMessage(
         action=Action.ATTACHED,
-        flags=int(modes | flags),
+        flags=int(modes | flags | (Flag.HAS_PRESENCE if channel.members else 0)),
         channel=name,
         channel_serial=point,
         params=params or None,
         error=error,
     )
-    return attached, backlog if modes & Flag.SUBSCRIBE else []
+    hears = {int(action) for action, mode in MODE_TO_HEAR.items() if modes & mode}
+    return attached, [entry for entry in backlog if entry.frame.action in hears]
 
 
 def _modes(session: "Session", channel: ChannelName, frame: ProtocolMessage) -> Flag:
-    """The modes asked for, as far as the key allows them (RTL4l)."""
-    allowed = Flag(0)
-    for operation in session.key.operations(channel):
-        allowed |= MODE_FOR.get(operation, Flag(0))
-    modes = (Flag((frame.flags or 0) & MODES) or DEFAULT_MODES) & allowed
+    """The modes asked for, as far as key and token allow them (RTL4l)."""
+    modes = (Flag((frame.flags or 0) & MODES) or DEFAULT_MODES) & allowed(session, channel)
     if not modes:
-        raise AblyError(40160, f"The key may do nothing of what is asked on {frame.channel!r}")
+        what = "token" if session.identity.is_token else "key"
+        raise AblyError(40160, f"The {what} may do nothing of what is asked on {frame.channel!r}")
+    return modes
+
+
+def allowed(session: "Session", channel: ChannelName) -> Flag:
+    """The modes that key and token allow on a channel."""
+    modes = Flag(0)
+    for operation in session.identity.operations(channel):
+        modes |= MODE_FOR.get(operation, Flag(0))
     return modes
 
 

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablykit.protocol import AblyError, Flag, ProtocolMessage
+from ablykit.protocol import AblyError, Action, Flag, PresenceMessage, ProtocolMessage
 from ablykit.server.delivery import Delivery
 from ablykit.server.log import Entry, Log
 
 if TYPE_CHECKING:
     from ablykit.server.session import Session
+
+
+MODE_TO_HEAR = {Action.MESSAGE: Flag.SUBSCRIBE, Action.PRESENCE: Flag.PRESENCE_SUBSCRIBE}
+"""Which mode an attachment needs to be told of what is in the log."""
 
 
 @dataclass(slots=True)
@@ -33,7 +37,9 @@ class Channel:
         self.name = name
         self.log = log
         self._attachments: dict[int, Attachment] = {}
-        self._subscribers: list[Attachment] = []
+        self._subscribers: dict[int, list[Attachment]] = {}
+        self.members: dict[tuple[str, str], PresenceMessage] = {}
+        """Who is present, by connectionId and clientId."""
         self.rate = Rate()
         log.follow(self._deliver)
 
@@ -54,14 +60,23 @@ class Channel:
     @property
     def is_idle(self) -> bool:
         """Whether nobody is attached and nothing is kept, so that it may be forgotten."""
-        return not self._attachments and self.log.is_empty
+        return not self._attachments and not self.members and self.log.is_empty
+
+    @property
+    def attachments(self) -> list["Attachment"]:
+        """Who is attached."""
+        return list(self._attachments.values())
 
     def _choose_subscribers(self) -> None:
-        self._subscribers = [a for a in self._attachments.values() if a.modes & Flag.SUBSCRIBE]
+        self._subscribers = {
+            action: [a for a in self._attachments.values() if a.modes & mode]
+            for action, mode in MODE_TO_HEAR.items()
+        }
 
     def _deliver(self, entry: Entry) -> None:
-        delivery = Delivery(entry.frame, entry.frame.connection_id)
-        for attachment in self._subscribers:
+        action = entry.frame.action
+        delivery = Delivery(entry.frame, entry.frame.connection_id if action == Action.MESSAGE else None)
+        for attachment in self._subscribers.get(action, ()):
             attachment.deliver(delivery)
 
 

@@ -57,6 +57,8 @@ def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
     """The frame as a connection of this variant is shown it."""
     messages = frame.messages and [in_format(message, variant.format) for message in frame.messages]
     frame = frame.replace(messages=messages) if messages else frame
+    if frame.presence:
+        frame = frame.replace(presence=[in_format(member, variant.format) for member in frame.presence])
     if variant.today:
         return frame
     if frame.action == Action.CONNECTED and frame.connection_details:

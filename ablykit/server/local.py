@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import socket
 import threading
@@ -86,7 +87,7 @@ class LocalAbly:
         self.port, self.tls_port = (sock.getsockname()[1] for sock in self._sockets)
         self._open_sockets: set[WebSocket] = set()
         self._loop = _new_loop()
-        self._stopping = asyncio.Event()
+        self._stopping, self._wake = asyncio.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="ablykit-server", daemon=True)
         self._start()
         atexit.register(self.stop)
@@ -159,6 +160,7 @@ class LocalAbly:
         if not self._thread.is_alive():
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
+        self._loop.call_soon_threadsafe(self._wake.set)
         self._thread.join()
         atexit.unregister(self.stop)
         runtime.withdraw(self._notice)
@@ -250,13 +252,16 @@ class LocalAbly:
         return WebSocket(self._service, self._open_sockets, self._max_frame_size)
 
     async def _until_stopped(self) -> None:
+        self._service.wake = self._wake.set
         while not self._stopping.is_set():
-            self._service.sweep(self._service.monotonic())
-            try:
-                async with asyncio.timeout(SWEEP_INTERVAL):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
+            self._wake.clear()
+            now = self._service.monotonic()
+            self._service.sweep(now)
+            due = self._service.next_due()
+            wait = SWEEP_INTERVAL if due is None else min(max(due - now, 0) / 1000, SWEEP_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     async def _close_sockets(self) -> None:
         goodbye = AblyError(80003, "The service is shutting down", 503)

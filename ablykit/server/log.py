@@ -86,16 +86,23 @@ class Log:
         return list(self._entries)[bisect_right(serials, serial) :]
 
     def last(self, now: float, *, count: int | None = None, ms: float | None = None) -> list[Entry]:
-        """The newest entries that together hold `count` messages, or those of the last `ms`."""
+        """The newest publishes that together hold `count` messages, or those of the last `ms`."""
         self.forget(now)
         found: deque[Entry] = deque()
         messages = 0
         for entry in reversed(self._entries):
+            if not entry.frame.messages:
+                continue
             if (count is not None and messages >= count) or (ms is not None and entry.at < now - ms):
                 break
             found.appendleft(entry)
             messages += len(entry.frame.messages or ())
         return list(found)
+
+    def all(self, now: float) -> list[Entry]:
+        """Every entry that is kept, oldest first."""
+        self.forget(now)
+        return list(self._entries)
 
     def forget(self, now: float) -> None:
         """Let go of what is older than the retention, or too much."""
@@ -127,8 +134,8 @@ class Log:
             )
             for index, message in enumerate(frame.messages or ())
         ]
-        size = sum(map(size_of, messages))
-        return Entry(serial, frame.replace(channel_serial=serial, messages=messages), now, size)
+        size = sum(map(size_of, [*messages, *(frame.presence or ())]))
+        return Entry(serial, frame.replace(channel_serial=serial, messages=messages or None), now, size)
 
     def _keep(self, entry: Entry) -> None:
         self._entries.append(entry)

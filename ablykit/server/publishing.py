@@ -1,5 +1,6 @@
-"""The way of a MESSAGE from a session into a channel's log."""
+"""The way of messages into a channel's log, from a session or from an HTTP request."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
@@ -9,14 +10,36 @@ from ablykit.protocol import (
     Flag,
     Message,
     MessageAction,
+    PresenceMessage,
     ProtocolMessage,
     PublishResult,
 )
 from ablykit.protocol.encoding import check, size_of
+from ablykit.server.auth import ANYONE, Identity
 from ablykit.server.channel import channel_of
 
 if TYPE_CHECKING:
+    from ablykit.server.service import Limits, Service
     from ablykit.server.session import Session
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who publishes: an identity with its limits; over a connection, or (None) over HTTP."""
+
+    service: "Service"
+    identity: Identity
+    limits: "Limits"
+    client_id: str | None
+    """Whom it goes by; None for nobody in particular."""
+    connection_id: str | None = None
+
+    def name_for(self, client_id: str | None) -> str | None:
+        """The clientId of something that names one, or none. Raises `AblyError` 40012 where it may not."""
+        may_be = self.client_id is None and self.identity.client_id == ANYONE
+        if client_id is not None and (client_id in ("", "*") or not (may_be or client_id == self.client_id)):
+            raise AblyError(40012, f"Nothing may be published here as clientId {client_id[:60]!r}")
+        return client_id or self.client_id
 
 
 def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishResult:
@@ -25,51 +48,52 @@ def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishRe
     name = ChannelName.parse(attached_as)
     if not frame.messages:
         raise AblyError(40000, "A MESSAGE needs messages: a list with at least one")
-    _check_rights(session, attached_as, name)
-    _check_messages(session, frame.messages)
-    channel = session.service.channel(session.app, name)
-    if session.service.enforce_rates and channel.rate.count(now) > session.limits.max_channel_rate:
-        raise AblyError(42913, f"At most {session.limits.max_channel_rate} publishes a second on one channel")
-    given_id = frame.messages[0].id
+    session.identity.check("publish", name)
+    attachment = session.attachment(attached_as)
+    if attachment and not attachment.modes & Flag.PUBLISH:
+        raise AblyError(40165, f"{attached_as!r} was attached without the mode PUBLISH: attach again with it")
+    return accept(session.publisher, name, frame.messages, f"{session.connection.id}:{frame.msg_serial}", now)
+
+
+def accept(
+    publisher: Publisher, name: ChannelName, messages: list[Message], frame_id: str, now: float
+) -> PublishResult:
+    """Give messages to a channel's log, once their sizes, kinds and ids are found right."""
+    service, limits = publisher.service, publisher.limits
+    check_size(messages, limits.max_message_size)
+    named = [_checked(publisher, message) for message in messages]
+    _check_ids(messages)
+    channel = service.channel(publisher.identity.app, name)
+    if service.enforce_rates and channel.rate.count(now) > limits.max_channel_rate:
+        raise AblyError(42913, f"At most {limits.max_channel_rate} publishes a second on one channel")
+    given_id = messages[0].id
     if given_id and (earlier := channel.log.find(given_id, now)):
         return PublishResult(serials=earlier.serials)
     draft = ProtocolMessage(
         action=Action.MESSAGE,
-        id=None if given_id else f"{session.connection.id}:{frame.msg_serial}",
-        connection_id=session.connection.id,
+        id=None if given_id else frame_id,
+        connection_id=publisher.connection_id,
         channel=name.identity,
-        timestamp=session.service.clock.now(),
-        messages=[_identified(session, message) for message in frame.messages],
+        timestamp=service.clock.now(),
+        messages=named,
     )
-    ephemeral = any((message.extras or {}).get("ephemeral") is True for message in frame.messages)
+    ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
     return PublishResult(serials=channel.log.append(draft, now, keep=not ephemeral).serials)
 
 
-def _check_rights(session: "Session", attached_as: str, name: ChannelName) -> None:
-    if "publish" not in session.key.operations(name):
-        raise AblyError(40160, f"The key may not publish on {attached_as!r}")
-    attachment = session.attachment(attached_as)
-    if attachment and not attachment.modes & Flag.PUBLISH:
-        raise AblyError(40165, f"{attached_as!r} was attached without the mode PUBLISH: attach again with it")
-
-
-def _check_messages(session: "Session", messages: list[Message]) -> None:
+def check_size(messages: "list[Message] | list[PresenceMessage]", limit: int) -> None:
+    """Raise `AblyError` 40009 when messages are larger than `limit` bytes together (TM6)."""
     size = sum(map(size_of, messages))
-    limit = session.limits.max_message_size
     if size > limit:
         raise AblyError(40009, f"Message too large: {size} bytes where at most {limit} are allowed")
-    for message in messages:
-        check(message)
-        _check_client_id(session, message.client_id)
-        if message.action not in (None, MessageAction.CREATE):
-            raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
-    _check_ids(messages)
 
 
-def _check_client_id(session: "Session", client_id: str | None) -> None:
-    own = session.connection.client_id
-    if client_id is not None and (client_id in ("", "*") or own not in (None, client_id)):
-        raise AblyError(40012, f"This connection may not publish as clientId {client_id[:60]!r}")
+def _checked(publisher: Publisher, message: Message) -> Message:
+    check(message)
+    if message.action not in (None, MessageAction.CREATE):
+        raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
+    client_id = publisher.name_for(message.client_id)
+    return message if client_id == message.client_id else message.replace(client_id=client_id)
 
 
 def _check_ids(messages: list[Message]) -> None:
@@ -80,8 +104,3 @@ def _check_ids(messages: list[Message]) -> None:
     base = (ids[0] or "").rpartition(":")[0]
     if not base or ids != [f"{base}:{index}" for index in range(len(ids))]:
         raise AblyError(40031, "The ids of one publish must be BASE:0, BASE:1 … in order, or absent")
-
-
-def _identified(session: "Session", message: Message) -> Message:
-    own = session.connection.client_id
-    return message.replace(client_id=own) if own and message.client_id is None else message

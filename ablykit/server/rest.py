@@ -1,4 +1,4 @@
-"""The HTTP endpoints, on the same port as the WebSocket."""
+"""The HTTP side of a service, on the same port as the WebSocket."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,15 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ablykit.protocol import AblyError, Format, NotAFrame
-from ablykit.protocol.codec import plain, read
+from ablykit.protocol import AblyError
+from ablykit.server import rest_channels, rest_keys
+from ablykit.server.http import CORS, Caller, caller, object_of, respond, respond_error
 from ablykit.server.service import Service
-
-_MEDIA = {Format.JSON: "application/json", Format.MSGPACK: "application/x-msgpack"}
-_ENCODE: dict[Format, Callable[[Any], bytes]] = {
-    Format.JSON: msgspec.json.encode,
-    Format.MSGPACK: msgspec.msgpack.encode,
-}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -32,15 +27,31 @@ def rest_app(service: Service) -> Starlette:
     async def create_app(request: Request) -> Response:
         if not service.sandbox:
             raise AblyError(40400, "Apps can be made only in a sandbox: start with --sandbox")
-        return respond(request, provision(service, await body(request), request), 201)
+        return respond(request, provision(service, await object_of(request), request), 201)
+
+    async def request_token(request: Request) -> Response:
+        return await rest_keys.request_token(service, request)
+
+    def known(answer: Callable[[Caller, Request], Awaitable[Response]]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            return await answer(caller(service, request), request)
+
+        return endpoint
 
     async def refuse(request: Request, error: Exception) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=CORS)
         return respond_error(request, error if isinstance(error, AblyError) else _http_error(error))
 
     return Starlette(
         routes=[
             Route("/time", time, methods=["GET"]),
             Route("/apps", create_app, methods=["POST"]),
+            Route("/keys/{key}/requestToken", request_token, methods=["POST"]),
+            *(
+                Route(path, known(answer), methods=[method])
+                for (method, path), answer in {**rest_channels.ROUTES, **rest_keys.ROUTES}.items()
+            ),
         ],
         exception_handlers={AblyError: refuse, HTTPException: refuse},
     )
@@ -52,7 +63,10 @@ def provision(service: Service, wanted: dict[str, Any], request: Request) -> dic
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):  # type: ignore[reportUnknownVariableType]
         raise AblyError(40001, "keys is a list of objects, each with its capability or empty")
     app = service.add_app()
-    added = [service.add_key(app, key.get("capability")) for key in keys]  # type: ignore[reportUnknownVariableType]
+    added = [
+        service.add_key(app, key.get("capability"), revocable_tokens=key.get("revocableTokens") is True)  # type: ignore[reportUnknownMemberType]
+        for key in keys  # type: ignore[reportUnknownVariableType]
+    ]
     return {
         "accountId": service.instance,
         "appId": app.id,
@@ -72,39 +86,6 @@ def provision(service: Service, wanted: dict[str, Any], request: Request) -> dic
         "port": request.url.port,
         "tls": request.url.scheme == "https",
     }
-
-
-async def body(request: Request) -> dict[str, Any]:
-    """The request's body as an object. Raises `AblyError` 40001 when it is none."""
-    raw = await request.body()
-    media = request.headers.get("content-type", "")
-    try:
-        value = read(raw, Format.MSGPACK if "msgpack" in media else Format.JSON)
-    except NotAFrame as error:
-        raise AblyError(40001, f"The body can't be read: {error.message}") from error
-    if not isinstance(value, dict):
-        raise AblyError(40001, "The body is an object")
-    return value  # type: ignore[reportUnknownVariableType]
-
-
-def respond(
-    request: Request, value: Any, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    """An answer in the format the client accepts."""
-    accepted = request.headers.get("accept", "")
-    wants_msgpack = "msgpack" in accepted or request.query_params.get("format") == "msgpack"
-    format = Format.MSGPACK if wants_msgpack else Format.JSON
-    return Response(_ENCODE[format](value), status, headers, media_type=_MEDIA[format])
-
-
-def respond_error(request: Request, error: AblyError) -> Response:
-    """An error as an answer, its code and message in headers too."""
-    info = error.info
-    headers = {
-        "X-Ably-ErrorCode": str(info.code),
-        "X-Ably-ErrorMessage": (info.message or "").encode("ascii", "replace").decode(),
-    }
-    return respond(request, {"error": plain(info)}, error.status, headers)
 
 
 def _http_error(error: Exception) -> AblyError:

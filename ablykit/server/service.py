@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.server import presence
+from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
 from ablykit.server.log import Log
 from ablykit.server.sources import Clock, Ids
@@ -25,6 +27,7 @@ class Limits:
     max_outbound_rate: int = 50
     max_channel_rate: int = 50
     max_channels: int = 200
+    max_members: int = 250
     connection_state_ttl: int = 120_000
     retention: int = 120_000
 
@@ -36,10 +39,11 @@ IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rat
 
 @dataclass(frozen=True)
 class Key:
-    """An API key and what it allows."""
+    """An API key and what it allows; whether tokens of it can be revoked."""
 
     api_key: ApiKey
     capability: Capability
+    revocable_tokens: bool = False
 
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """What this key allows on a channel."""
@@ -55,6 +59,11 @@ class App:
     channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
     limits: Limits = TODAY
     limits_2021: Limits = IN_2021
+    revocations: list[Revocation] = field(default_factory=list[Revocation])
+
+    def revoked(self, identity: Identity) -> bool:
+        """Whether an identity's token has been revoked."""
+        return any(revocation.covers(identity) for revocation in self.revocations)
 
     def limits_for(self, params: ConnectionParams) -> Limits:
         """The limits of a connection with these parameters."""
@@ -88,6 +97,10 @@ class Service:
         self.apps: dict[str, App] = {}
         self.connections: dict[str, Connection] = {}
         """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
+        self.tokens: dict[str, Identity] = {}
+        self._nonces: dict[str, float] = {}
+        self.wake: Callable[[], None] = lambda: None
+        """Called when something is due sooner than was said by `next_due`."""
         self.names = itertools.count(1)
         self.transcript: Transcript | None = None
         """Where all that crosses the wire is written down, from when someone asks for it."""
@@ -108,24 +121,34 @@ class Service:
         self.apps[app.id] = app
         return app
 
-    def add_key(self, app: App, capability: object = None, key: ApiKey | None = None) -> Key:
+    def add_key(
+        self,
+        app: App,
+        capability: object = None,
+        key: ApiKey | None = None,
+        *,
+        revocable_tokens: bool = False,
+    ) -> Key:
         """A new key of an app; without `capability` it may do everything."""
         api_key = key or ApiKey(app.id, self.ids.new("key", 6), self.ids.new("secret", 32))
-        added = Key(api_key, Capability.parse(capability))
+        added = Key(api_key, Capability.parse(capability), revocable_tokens)
         app.keys[api_key.key_id] = added
         return added
 
-    def authenticate(self, params: ConnectionParams, *, secure: bool) -> tuple[App, Key]:
-        """Who is connecting. Raises `AblyError`: 40101, 40103, 40005, 40400 or 40012."""
-        if params.access_token is not None and params.key is None:
-            raise AblyError(40101, "Tokens are not taken here yet: connect with an API key")
-        if params.key is None:
-            raise AblyError(40101, "No authentication information provided")
-        if not (secure or self.sandbox):
-            raise AblyError(40103, "An API key may be sent only over TLS: use wss:// (or https://)")
-        if params.client_id in ("", "*"):
-            raise AblyError(40012, f"Invalid clientId {params.client_id!r}: it names nobody")
-        return self.key_of(params.key)
+    def first_use(self, nonce: str) -> bool:
+        """Whether a nonce is new; from now on it is not."""
+        if nonce in self._nonces:
+            return False
+        self._nonces[nonce] = self.monotonic()
+        return True
+
+    def revoke(self, app: App, revocation: Revocation) -> None:
+        """Take tokens no longer, and end the connections that live by them."""
+        app.revocations.append(revocation)
+        for connection in list(self.connections.values()):
+            session = connection.session
+            if connection.app is app and session and revocation.covers(session.identity):
+                session.disconnect(AblyError(40141, "The token was revoked").info)
 
     def key_of(self, text: str) -> tuple[App, Key]:
         """The app and key that a full API key names. Raises `AblyError` 40005, 40400 or 40101."""
@@ -146,11 +169,26 @@ class Service:
             channel = app.channels[name.identity] = Channel(name.identity, log)
         return channel
 
+    def next_due(self) -> float | None:
+        """When members of dropped connections leave next, ms of running time."""
+        return min((c.leave_at for c in self.connections.values() if c.leave_at is not None), default=None)
+
     def sweep(self, now: float) -> None:
         """Forget what has had its time: dropped connections, old messages, unused channels."""
+        for connection in list(self.connections.values()):
+            if connection.leave_at is not None and connection.leave_at <= now:
+                connection.leave_at = None
+                presence.leave_all(connection, now)
         for key, connection in list(self.connections.items()):
             if connection.expires is not None and connection.expires <= now:
+                presence.leave_all(connection, now)
                 del self.connections[key]
+        for token, identity in list(self.tokens.items()):
+            if identity.deadline is not None and identity.deadline < now - CLOCK_TOLERANCE:
+                del self.tokens[token]
+        for nonce, at in list(self._nonces.items()):
+            if at < now - 2 * CLOCK_TOLERANCE:
+                del self._nonces[nonce]
         for app in self.apps.values():
             for name, channel in list(app.channels.items()):
                 channel.log.forget(now)

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Protocol
 from ablykit.protocol import (
     AblyError,
     Action,
+    ChannelName,
     ConnectionDetails,
     ConnectionParams,
     ErrorInfo,
+    Flag,
     Format,
     NotAFrame,
     NotUTF8,
@@ -21,10 +23,14 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.server import attaching, publishing
+from ablykit.server import attaching, presence, publishing
+from ablykit.server.auth import by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.delivery import Delivery, Variant
 from ablykit.server.service import App, Limits, Service
+
+PROMPT = 30_000
+"""How long before a token's end a new one is asked for, in ms (RTN22)."""
 
 REMEMBERED_ANSWERS = 1_000
 """How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
@@ -46,6 +52,7 @@ class Transport(Protocol):
 class Connection:
     """What outlives a socket, so that another one can resume it."""
 
+    service: Service
     id: str
     key: str
     app: App
@@ -53,6 +60,10 @@ class Connection:
     session: "Session | None" = None
     expires: float | None = None
     """When it is forgotten, ms of running time; None while a socket is open."""
+    leave_at: float | None = None
+    """When its members leave, ms of running time; None while a socket is open."""
+    present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
+    """The members it entered: on which channel, by which clientId."""
     last_serial: int = -1
     answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
 
@@ -80,6 +91,8 @@ class Session:
         self.resumed = False
         self.channels: dict[str, Channel] = {}
         """What this session is attached to, by the name it attached with."""
+        self.deadline: float | None = None
+        """When `on_time` has something to do, ms of running time; None for never."""
         self._frames = Rate()
         self._publishes = Rate()
 
@@ -92,12 +105,15 @@ class Session:
             self.variant = Variant(self.params.format, self.params.today)
             if path != "/":
                 raise AblyError(40400, f"Nothing at {path[:60]!r}: the realtime endpoint is /")
-            self.app, self.key = self.service.authenticate(self.params, secure=secure)
+            self.identity = identify(self.service, self.params, secure=secure)
+            self.app = self.identity.app
+            self.client_id = self.identity.named(self.params.client_id)
         except AblyError as error:
             self.refuse(error)
             return
         self.limits: Limits = self.app.limits_for(self.params)
         error = self._begin_or_resume(now)
+        self._set_deadline(now)
         self.reply(self._connected(error))
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
@@ -132,10 +148,30 @@ class Session:
         if connection is not None and connection.session is self:
             connection.session = None
             connection.expires = now + self.limits.connection_state_ttl
+            connection.leave_at = now + self.params.remain_present_for if connection.present else None
+            self.service.wake()
 
     def heartbeat(self) -> None:
         """Break the silence (RTN23a)."""
         self.reply(ProtocolMessage(action=Action.HEARTBEAT))
+
+    # -- a token's time (RTN22, RTN15h)
+
+    def _set_deadline(self, now: float) -> None:
+        end = self.identity.deadline
+        early = None if end is None else end - PROMPT
+        self.deadline = end if early is None or early <= now else early
+
+    def on_time(self, now: float) -> None:
+        """Do what is due: ask for a new token, and end the connection when the old one's time is over."""
+        end = self.identity.deadline
+        if end is None or self.deadline is None or now < self.deadline or self.ended:
+            return
+        if now < end:
+            self.deadline = end
+            self.reply(ProtocolMessage(action=Action.AUTH))
+        else:
+            self.disconnect(AblyError(40142, "The token's time is over").info)
 
     # -- what goes out
 
@@ -182,14 +218,14 @@ class Session:
         return (
             earlier.app is self.app
             and (earlier.expires is None or earlier.expires > now)
-            and self.params.client_id in (None, earlier.client_id)
+            and self.client_id in (None, earlier.client_id)
         )
 
     def _resume(self, connection: Connection) -> None:
         if connection.session is not None:
             replaced, connection.session = connection.session, None
             replaced.disconnect(error_info(80016, "This connection was resumed from another socket"))
-        connection.session, connection.expires = self, None
+        connection.session, connection.expires, connection.leave_at = self, None, None
         self.connection = connection
         self.resumed = True
 
@@ -197,13 +233,13 @@ class Session:
         ids, instance = self.service.ids, self.service.instance
         id = ids.new("connection", 10)
         key = f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
-        self.connection = Connection(id, key, self.app, self.params.client_id, session=self)
+        self.connection = Connection(self.service, id, key, self.app, self.client_id, session=self)
         self.service.connections[key] = self.connection
 
     def _connected(self, error: ErrorInfo | None) -> ProtocolMessage:
         limits, today = self.limits, self.params.today
         details = ConnectionDetails(
-            client_id=self.connection.client_id or "*",
+            client_id=self.connection.client_id or self.identity.client_id,
             connection_key=self.connection.key,
             max_message_size=limits.max_message_size,
             max_inbound_rate=limits.max_inbound_rate,
@@ -238,6 +274,7 @@ class Session:
 
     def _on_close(self, frame: ProtocolMessage, now: float) -> None:
         self.service.connections.pop(self.connection.key, None)
+        presence.leave_all(self.connection, now)
         self.reply(ProtocolMessage(action=Action.CLOSED))
         self._end(1000, "closed")
 
@@ -248,21 +285,78 @@ class Session:
         attached, backlog = attaching.attach(self, frame, now)
         self.reply(attached)
         for entry in backlog:
-            delivery = Delivery(entry.frame, entry.frame.connection_id)
+            is_message = entry.frame.action == Action.MESSAGE
+            delivery = Delivery(entry.frame, entry.frame.connection_id if is_message else None)
             if self.wants(delivery):
                 self.send(delivery, attached.channel)
+        if (attached.flags or 0) & Flag.HAS_PRESENCE and (attached.flags or 0) & Flag.PRESENCE_SUBSCRIBE:
+            self._sync(channel_of(frame))
 
     def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
         name = channel_of(frame)
         channel = self.channels.pop(name, None)
         if channel is not None:
             channel.detach(self)
+            presence.leave_all(self.connection, now, channel)
         self.reply(ProtocolMessage(action=Action.DETACHED, channel=name))
 
     def _on_message(self, frame: ProtocolMessage, now: float) -> None:
         if frame.msg_serial is None:
             raise AblyError(40000, "A MESSAGE needs a msgSerial, to be acknowledged by")
         self._in_turn(frame, now, publishing.publish)
+
+    def _on_presence(self, frame: ProtocolMessage, now: float) -> None:
+        if frame.msg_serial is None:
+            raise AblyError(40000, "A PRESENCE needs a msgSerial, to be acknowledged by")
+        self._in_turn(frame, now, presence.change)
+
+    def _on_sync(self, frame: ProtocolMessage, now: float) -> None:
+        """A client asks for all members again."""
+        name = channel_of(frame)
+        attachment = self.attachment(name)
+        if attachment is None or not attachment.modes & Flag.PRESENCE_SUBSCRIBE:
+            raise AblyError(91008, f"{name!r} is not attached with the mode PRESENCE_SUBSCRIBE")
+        self._sync(name)
+
+    def _sync(self, name: str) -> None:
+        for page in presence.sync(self.channels[name], name):
+            self.reply(page)
+
+    @property
+    def publisher(self) -> publishing.Publisher:
+        """Who publishes over this connection."""
+        own = self.connection
+        return publishing.Publisher(self.service, self.identity, self.limits, own.client_id, own.id)
+
+    def _on_auth(self, frame: ProtocolMessage, now: float) -> None:
+        """Go on with another token (RTC8). One that does not fit ends the connection."""
+        token = frame.auth.access_token if frame.auth else None
+        if not token:
+            raise AblyError(40000, "An AUTH needs auth, with an accessToken in it")
+        try:
+            identity = by_token(self.service, token)
+            if (
+                identity.app is not self.app
+                or identity.named(self.connection.client_id) != self.connection.client_id
+            ):
+                raise AblyError(40102, "The token is for another app or another clientId")
+        except AblyError as error:
+            self.refuse(error)
+            return
+        self.identity = identity
+        self._set_deadline(now)
+        self.reply(self._connected(None))
+        for name in list(self.channels):
+            self._keep_or_lose(name)
+
+    def _keep_or_lose(self, name: str) -> None:
+        """Detach from a channel on which nothing is allowed any more (RTL13, RSA4)."""
+        attachment = self.attachment(name)
+        allowed = attaching.allowed(self, ChannelName.parse(name))
+        if attachment is None or attachment.modes & allowed:
+            return
+        self.channels.pop(name).detach(self)
+        self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
 
     def _on_not_served(self, frame: ProtocolMessage, now: float) -> None:
         error = AblyError(40000, f"{name_of(frame.action)} is not served here yet")
@@ -288,7 +382,8 @@ class Session:
         except AblyError as error:
             answer = ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
         else:
-            answer = ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=[res])
+            results = None if res is None else [res]
+            answer = ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=results)
         self.reply(self.connection.answer(answer))
 
     # -- limits
@@ -331,9 +426,9 @@ class Session:
         Action.ATTACH: _on_attach,
         Action.DETACH: _on_detach,
         Action.MESSAGE: _on_message,
-        Action.PRESENCE: _on_not_served,
-        Action.SYNC: _on_not_served,
-        Action.AUTH: _on_not_served,
+        Action.PRESENCE: _on_presence,
+        Action.SYNC: _on_sync,
+        Action.AUTH: _on_auth,
         Action.OBJECT: _on_not_served,
         Action.ANNOTATION: _on_not_served,
     }

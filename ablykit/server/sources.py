@@ -21,6 +21,11 @@ class Clock:
     def __init__(self, seed: int | None) -> None:
         self._next = None if seed is None else ARTICLE_DAY
 
+    @staticmethod
+    def wall() -> int:
+        """The time it really is, ms since 1970: what others' timestamps are compared to."""
+        return time.time_ns() // 1_000_000
+
     def now(self) -> int:
         """The time to stamp on a frame, ms since 1970."""
         if self._next is None:

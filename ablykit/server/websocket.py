@@ -5,6 +5,7 @@ through websockets' own sans-I/O protocol and straight into the session, without
 """
 
 import asyncio
+from math import inf
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -140,7 +141,7 @@ class WebSocket(asyncio.Protocol):
         self._session = session = Session(self._service, self)
         session.start(url.query, self._service.monotonic(), secure=secure, path=url.path or "/")
         if not session.ended:
-            self._watch_silence()
+            self._watch()
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
@@ -154,7 +155,10 @@ class WebSocket(asyncio.Protocol):
             self._parts.clear()
             if transcript := self._service.transcript:
                 transcript.record(self._name, "out", _as_sent(raw, self._format))
+            deadline = self._session.deadline
             self._session.receive(raw, self._format, self._service.monotonic())
+            if self._session.deadline != deadline:
+                self._watch()
 
     def _flush(self) -> None:
         for data in self._ws.data_to_send():
@@ -166,10 +170,15 @@ class WebSocket(asyncio.Protocol):
         if closing and not self._giving_up:
             self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
 
-    def _watch_silence(self) -> None:
-        """Send something whenever nothing was sent for the heartbeat interval (RTN23)."""
+    def _watch(self) -> None:
+        """Do what is due: something is sent after each heartbeat interval of silence (RTN23), and a token
+        has its end."""
         session = self._session
         if session is None or session.ended:
+            return
+        now = self._service.monotonic()
+        session.on_time(now)
+        if session.ended:
             return
         interval = self._service.heartbeat_interval / 1000
         silent = self._loop.time() - self._last_write
@@ -179,7 +188,8 @@ class WebSocket(asyncio.Protocol):
             else:
                 self._ping()
             silent = 0.0
-        self._set_timer(interval - silent, self._watch_silence)
+        due = inf if session.deadline is None else max(session.deadline - now, 0) / 1000
+        self._set_timer(min(interval - silent, due), self._watch)
 
     def _ping(self) -> None:
         self._last_write = self._loop.time()

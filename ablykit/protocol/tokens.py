@@ -1,0 +1,126 @@
+"""Tokens: the request that is signed for one, what is given for it, and JWTs (RSA8, RSA9)."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from typing import Any
+
+import jwt as pyjwt
+
+from ablykit.protocol.credentials import ApiKey, Capability
+from ablykit.protocol.errors import AblyError
+from ablykit.protocol.frames import Int, Wire
+
+DEFAULT_TTL = 3_600_000
+LONGEST_TTL = 86_400_000
+"""How long a token lives without saying, and at most, in ms (TK2a)."""
+
+
+class TokenRequest(Wire):
+    """What a key's owner signs so that somebody else may ask for a token (TE)."""
+
+    key_name: str | None = None
+    ttl: Int | None = None
+    capability: str | None = None
+    client_id: str | None = None
+    timestamp: Int | None = None
+    nonce: str | None = None
+    mac: str | None = None
+
+
+class TokenDetails(Wire):
+    """A token and what is known of it (TD). Times are in ms since 1970."""
+
+    token: str
+    key_name: str
+    issued: Int
+    expires: Int
+    capability: str
+    client_id: str | None = None
+
+
+def mac_of(request: TokenRequest, secret: str) -> str:
+    """The signature of a token request (RSA9g): an HMAC over its members, each on a line of its own."""
+    members = (
+        request.key_name,
+        request.ttl,
+        request.capability,
+        request.client_id,
+        request.timestamp,
+        request.nonce,
+    )
+    text = "".join(f"{'' if member is None else member}\n" for member in members)
+    digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def token_request(
+    key: ApiKey,
+    *,
+    ttl: int | None = None,
+    capability: object = None,
+    client_id: str | None = None,
+    timestamp: int | None = None,
+) -> TokenRequest:
+    """A signed token request (RSA9). `ttl` is in ms, `timestamp` in ms since 1970 (now, without one)."""
+    request = TokenRequest(
+        key_name=key.name,
+        ttl=ttl,
+        capability=None if capability is None else Capability.parse(capability).canonical(),
+        client_id=client_id,
+        timestamp=int(time.time() * 1000) if timestamp is None else timestamp,
+        nonce=secrets.token_urlsafe(16),
+    )
+    return request.replace(mac=mac_of(request, key.secret))
+
+
+def jwt(
+    key: ApiKey,
+    *,
+    ttl: int = DEFAULT_TTL,
+    capability: object = None,
+    client_id: str | None = None,
+    revocation_key: str | None = None,
+) -> str:
+    """A JWT that Ably takes as a token (RSA8g): signed with the key's secret, named by its `kid`.
+
+    `ttl` is in ms; without `capability` it may do all that the key may.
+    """
+    issued = int(time.time())
+    claims: dict[str, Any] = {"iat": issued, "exp": issued + ttl // 1000}
+    if capability is not None:
+        claims["x-ably-capability"] = Capability.parse(capability).canonical()
+    if client_id is not None:
+        claims["x-ably-clientId"] = client_id
+    if revocation_key is not None:
+        claims["x-ably-revocation-key"] = revocation_key
+    return pyjwt.encode(claims, key.secret, algorithm="HS256", headers={"kid": key.name})
+
+
+def jwt_key_name(token: str) -> str | None:
+    """The `kid` of a JWT; None for text that is no JWT. Raises `AblyError` 40144 for a JWT without one."""
+    try:
+        header: dict[str, Any] = pyjwt.get_unverified_header(token)
+    except pyjwt.PyJWTError:
+        return None
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise AblyError(40144, "The JWT's header has no kid: the name of the key it is signed with")
+    return kid
+
+
+def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
+    """A JWT's claims, its signature checked; its times are for the caller to judge.
+
+    Raises `AblyError` 40144.
+    """
+    options: Any = {"verify_exp": False, "verify_iat": False, "verify_aud": False, "require": ["iat", "exp"]}
+    try:
+        claims: dict[str, Any] = pyjwt.decode(token, key.secret, algorithms=["HS256"], options=options)
+    except pyjwt.PyJWTError as error:
+        raise AblyError(40144, f"The JWT is not valid: {error}") from None
+    if not all(isinstance(claims[name], int | float) for name in ("iat", "exp")):
+        raise AblyError(40144, "The JWT's iat and exp are times in seconds since 1970")
+    return claims

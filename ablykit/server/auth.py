@@ -1,0 +1,245 @@
+"""Who is there: by an API key, an Ably token, or a JWT; and what that may do."""
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.protocol.tokens import (
+    DEFAULT_TTL,
+    LONGEST_TTL,
+    TokenDetails,
+    TokenRequest,
+    jwt_claims,
+    jwt_key_name,
+    mac_of,
+)
+
+if TYPE_CHECKING:
+    from ablykit.server.service import App, Key, Service
+
+CLOCK_TOLERANCE = 15 * 60_000
+"""How far a token request's timestamp may be off, in ms."""
+
+ANYONE = "*"
+"""The clientId of who may be anyone."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a connection or a request is.
+
+    `client_id` is `*` for who may be anyone, None for who is nobody. `deadline` is when it ends, in ms of
+    the service's running time; None for a key, which does not.
+    """
+
+    app: "App"
+    key: "Key"
+    client_id: str | None = ANYONE
+    capability: Capability | None = None
+    """What the token allows; None for a key itself."""
+    deadline: float | None = None
+    issued: int = 0
+    """When the token was made, ms since 1970."""
+    revocation_key: str | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it came with a token, not with the key itself."""
+        return self.deadline is not None
+
+    def operations(self, channel: ChannelName) -> frozenset[str]:
+        """What is allowed on a channel: what both key and token allow."""
+        allowed = self.key.operations(channel)
+        return allowed & self.capability.operations(channel) if self.capability else allowed
+
+    def check(self, operation: str, channel: ChannelName) -> None:
+        """Raise `AblyError` 40160 unless an operation is allowed on a channel."""
+        if operation not in self.operations(channel):
+            what = "token" if self.is_token else "key"
+            raise AblyError(40160, f"The {what} may not {operation} on {channel.identity!r}")
+
+    def named(self, client_id: str | None) -> str | None:
+        """The clientId to go by when this one is asked for (RSA7, RSA15).
+
+        Raises `AblyError` 40012 or 40102.
+        """
+        if client_id in ("", "*"):
+            raise AblyError(40012, f"Invalid clientId {client_id!r}: it names nobody")
+        if client_id is not None and self.client_id not in (ANYONE, client_id):
+            raise AblyError(40102, f"The token is not for clientId {client_id[:60]!r}")
+        return client_id or (self.client_id if self.client_id != ANYONE else None)
+
+
+def identify(service: "Service", params: ConnectionParams, *, secure: bool) -> Identity:
+    """Who is connecting. Raises `AblyError` 40101, 40103, 40005, 40400, or a token error 4014x."""
+    if params.key is not None:
+        return by_key(service, params.key, secure=secure)
+    if params.access_token is not None:
+        return by_token(service, params.access_token)
+    raise AblyError(40101, "No authentication information provided")
+
+
+def by_header(service: "Service", authorization: str, *, secure: bool) -> Identity:
+    """Who sends an HTTP request, by its `Authorization` header. Raises as `identify` does."""
+    scheme, _, given = authorization.partition(" ")
+    try:
+        text = base64.b64decode(given.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        text = None
+    if scheme.lower() == "basic" and text is not None:
+        return by_key(service, text, secure=secure)
+    if scheme.lower() == "bearer":
+        return by_token(service, given.strip() if text is None or "." not in text else text)
+    raise AblyError(40101, "The Authorization header is Basic or Bearer, with base64 after it")
+
+
+def by_key(service: "Service", text: str, *, secure: bool) -> Identity:
+    """Who has an API key."""
+    if not (secure or service.sandbox):
+        raise AblyError(40103, "An API key may be sent only over TLS: use wss:// (or https://)")
+    app, key = service.key_of(text)
+    return Identity(app, key)
+
+
+def by_token(service: "Service", token: str) -> Identity:
+    """Who has a token: one that this service gave, or a JWT."""
+    kid = jwt_key_name(token) if token.count(".") == 2 else None
+    identity = service.tokens.get(token) if kid is None else _by_jwt(service, token, kid)
+    if identity is None:
+        raise AblyError(40143, "The token is not one that was given here, or its time is long over")
+    if identity.deadline is not None and identity.deadline <= service.monotonic():
+        raise AblyError(40142, "The token's time is over: get a new one")
+    if identity.app.revoked(identity):
+        raise AblyError(40141, "The token was revoked: get a new one")
+    return identity
+
+
+def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
+    app = service.apps.get(kid.partition(".")[0])
+    key = app.keys.get(kid.partition(".")[2]) if app else None
+    if app is None or key is None:
+        raise AblyError(40144, f"The JWT names a key that is not here: {kid[:60]!r}")
+    claims = jwt_claims(token, key.api_key)
+    life = (claims["exp"] - claims["iat"]) * 1000
+    if life > LONGEST_TTL:
+        raise AblyError(40003, f"A token lives {LONGEST_TTL} ms at most, not {life:.0f}")
+    return Identity(
+        app,
+        key,
+        _text(claims, "x-ably-clientId"),
+        _capability(claims.get("x-ably-capability")),
+        deadline=service.monotonic() + claims["exp"] * 1000 - service.clock.wall(),
+        issued=int(claims["iat"] * 1000),
+        revocation_key=_text(claims, "x-ably-revocation-key"),
+    )
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is not None and not isinstance(value, str):
+        raise AblyError(40144, f"The JWT's claim {name} is text")
+    return value
+
+
+def _capability(value: object) -> Capability:
+    try:
+        return Capability.parse(value)
+    except AblyError as error:
+        raise AblyError(40144, f"The JWT's x-ably-capability: {error.message}") from None
+
+
+def give_token(
+    service: "Service", key_name: str, asked: TokenRequest, signer: Identity | None
+) -> TokenDetails:
+    """The token that is asked for: signed for by `mac`, or asked for by the key's own holder.
+
+    Raises `AblyError`: 40003, 40012, 40101, 40104, 40105, 40160, 40400.
+    """
+    key = _key_named(service, key_name)
+    if asked.key_name not in (None, key_name):
+        raise AblyError(40101, "The token request is for another key than the one in its address")
+    if signer is None or signer.is_token or signer.key is not key:
+        _check_signature(service, key.api_key, asked)
+    ttl = DEFAULT_TTL if asked.ttl is None else asked.ttl
+    if not 0 < ttl <= LONGEST_TTL:
+        raise AblyError(40003, f"ttl is above 0 and at most {LONGEST_TTL} ms, not {ttl}")
+    if asked.client_id == "":
+        raise AblyError(40012, "Invalid clientId '': it names nobody")
+    wanted = Capability.parse(asked.capability or None)
+    capability = wanted.within(key.capability)
+    if not capability.grants:
+        raise AblyError(40160, "The key allows nothing of the capability that is asked for")
+    app = service.apps[key.api_key.app_id]
+    issued = service.clock.now()
+    token = f"{app.id}.{service.ids.new('token', 40)}"
+    deadline = service.monotonic() + ttl
+    wall = service.clock.wall()
+    service.tokens[token] = Identity(app, key, asked.client_id, capability, deadline, wall)
+    return TokenDetails(
+        token=token,
+        key_name=key_name,
+        issued=issued,
+        expires=issued + ttl,
+        capability=capability.canonical(),
+        client_id=asked.client_id,
+    )
+
+
+def _key_named(service: "Service", name: str) -> "Key":
+    app_id, _, key_id = name.partition(".")
+    app = service.apps.get(app_id)
+    if app is None:
+        raise AblyError(40400, f"No app {app_id[:40]!r} here")
+    key = app.keys.get(key_id)
+    if key is None:
+        raise AblyError(40101, f"No key {name[:60]!r} here")
+    return key
+
+
+def _check_signature(service: "Service", key: ApiKey, asked: TokenRequest) -> None:
+    if asked.mac is None or asked.timestamp is None or not asked.nonce:
+        raise AblyError(
+            40101, "A token request has a timestamp, a nonce, and a mac made with the key's secret"
+        )
+    if not hmac.compare_digest(mac_of(asked, key.secret).encode(), asked.mac.encode()):
+        raise AblyError(40101, "The token request's mac is not the one its key makes")
+    if abs(asked.timestamp - service.clock.wall()) > CLOCK_TOLERANCE:
+        raise AblyError(
+            40104, "The token request's timestamp is too far from the service's time: see GET /time"
+        )
+    if not service.first_use(asked.nonce):
+        raise AblyError(40105, "The token request's nonce was used before")
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Tokens that are no longer taken: those for `value` that were issued before a time (ms since 1970)."""
+
+    kind: str
+    value: str
+    issued_before: int
+
+    def covers(self, identity: Identity) -> bool:
+        """Whether an identity's token is one of these."""
+        if not identity.is_token or identity.issued >= self.issued_before:
+            return False
+        if self.kind == "clientId":
+            return identity.client_id == self.value
+        if self.kind == "revocationKey":
+            return identity.revocation_key == self.value
+        return bool(identity.capability) and self.value in identity.capability.grants
+
+
+KINDS = ("clientId", "revocationKey", "channel")
+"""What tokens can be revoked by."""
+
+
+def revocation(target: object, issued_before: int) -> Revocation:
+    """A revocation for a target such as `clientId:x`. Raises `AblyError` 40000 for another kind."""
+    kind, _, value = target.partition(":") if isinstance(target, str) else ("", "", "")
+    if kind not in KINDS or not value:
+        raise AblyError(40000, f"A target is {', '.join(f'{k}:…' for k in KINDS)}, not {target!r:.60}")
+    return Revocation(kind, value, issued_before)

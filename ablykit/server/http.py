@@ -1,0 +1,189 @@
+"""What all HTTP endpoints share: who asks, what they sent, and how they are answered."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame
+from ablykit.protocol.codec import plain, read
+from ablykit.protocol.frames import Wire
+from ablykit.server.auth import Identity, by_header, by_key, by_token
+from ablykit.server.publishing import Publisher
+from ablykit.server.service import Service
+
+T = TypeVar("T")
+
+MEDIA = {Format.JSON: "application/json", Format.MSGPACK: "application/x-msgpack"}
+_ENCODE: dict[Format, Callable[[Any], bytes]] = {
+    Format.JSON: msgspec.json.encode,
+    Format.MSGPACK: msgspec.msgpack.encode,
+}
+
+DEFAULT_PAGE, LONGEST_PAGE = 100, 1_000
+"""How many items a page has without saying, and at most (RSL2b3)."""
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Expose-Headers": "Link, X-Ably-ErrorCode, X-Ably-ErrorMessage",
+}
+"""Browsers may ask from anywhere."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request, and the service it is for."""
+
+    service: Service
+    identity: Identity
+    client_id: str | None
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who publishes by this request."""
+        return Publisher(self.service, self.identity, self.identity.app.limits, self.client_id)
+
+    def channel(self, request: Request, operation: str) -> ChannelName:
+        """The channel of the address. Raises `AblyError` 40010, or 40160 when the caller may not do this."""
+        name = ChannelName.parse(request.path_params["channel"])
+        self.identity.check(operation, name)
+        return name
+
+
+def caller(service: Service, request: Request) -> Caller:
+    """Who sent a request. Raises `AblyError` 40101 and what `identify` raises."""
+    identity = _identity(service, request)
+    header = request.headers.get("x-ably-clientid")
+    client_id = request.query_params.get("clientId") if header is None else _from_base64(header)
+    return Caller(service, identity, identity.named(client_id))
+
+
+def _identity(service: Service, request: Request) -> Identity:
+    secure = request.url.scheme == "https"
+    query = request.query_params
+    if authorization := request.headers.get("authorization"):
+        return by_header(service, authorization, secure=secure)
+    if key := query.get("key"):
+        return by_key(service, key, secure=secure)
+    if token := query.get("accessToken", query.get("access_token")):
+        return by_token(service, token)
+    raise AblyError(40101, "No authentication information provided")
+
+
+def _from_base64(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise AblyError(40012, f"X-Ably-ClientId is a clientId in base64: {error}") from error
+
+
+async def value_of(request: Request) -> Any:
+    """The request's body, read. Raises `AblyError` 40001 when it can't be."""
+    raw = await request.body()
+    format = Format.MSGPACK if "msgpack" in request.headers.get("content-type", "") else Format.JSON
+    try:
+        return read(raw, format)
+    except NotAFrame as error:
+        raise AblyError(40001, f"The body can't be read: {error.message}") from error
+
+
+async def object_of(request: Request) -> dict[str, Any]:
+    """The request's body as an object. Raises `AblyError` 40001 when it is none."""
+    value = await value_of(request)
+    if not isinstance(value, dict):
+        raise AblyError(40001, "The body is an object")
+    return value  # type: ignore[reportUnknownVariableType]
+
+
+def list_of(value: Any) -> list[Any]:
+    """A value that is a list; an empty one where it is none."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def format_for(request: Request) -> Format:
+    """The format that the client accepts."""
+    accepted = request.headers.get("accept", "")
+    wants_msgpack = "msgpack" in accepted or request.query_params.get("format") == "msgpack"
+    return Format.MSGPACK if wants_msgpack else Format.JSON
+
+
+def respond(
+    request: Request, value: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """An answer in the format the client accepts."""
+    format = format_for(request)
+    return Response(
+        _ENCODE[format](_plain(value)), status, {**CORS, **(headers or {})}, media_type=MEDIA[format]
+    )
+
+
+def respond_error(request: Request, error: AblyError) -> Response:
+    """An error as an answer, its code and message in headers too."""
+    info = error.info
+    headers = {
+        "X-Ably-ErrorCode": str(info.code),
+        "X-Ably-ErrorMessage": _header_text(info.message or ""),
+    }
+    return respond(request, {"error": plain(info)}, error.status, headers)
+
+
+def _header_text(text: str) -> str:
+    """Text as a header may have it: ASCII in one line."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Wire):
+        return plain(value)
+    return [_plain(item) for item in value] if isinstance(value, list) else value  # type: ignore[reportUnknownVariableType]
+
+
+def number_param(
+    request: Request, name: str, default: int, *, least: int = 0, most: int | None = None
+) -> int:
+    """A number in the query. Raises `AblyError` 40003 for anything else, or one that is out of bounds."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise AblyError(40003, f"{name} is a whole number, not {text[:40]!r}")
+    if int(text) < least or (most is not None and int(text) > most):
+        raise AblyError(40003, f"{name} is {least} to {most}, not {text}")
+    return int(text)
+
+
+def respond_page(
+    request: Request, items: list[T], key_of: Callable[[T], str], shown: Callable[[T], Any]
+) -> Response:
+    """A page of items, and by its Link header the way to the next one (RSC, PaginatedResult).
+
+    `key_of` names an item so that the next page can go on after it.
+    """
+    limit = number_param(request, "limit", DEFAULT_PAGE, least=1, most=LONGEST_PAGE)
+    after = request.query_params.get("cursor")
+    if after is not None:
+        place = next((n for n, item in enumerate(items) if key_of(item) == after), None)
+        if place is None:
+            raise AblyError(40003, "The page to go on from is no longer kept: begin again")
+        items = items[place + 1 :]
+    page, rest = items[:limit], items[limit:]
+    links = [_link(request, "first", None), _link(request, "current", after)]
+    if rest:
+        links.append(_link(request, "next", key_of(page[-1])))
+    return respond(request, [shown(item) for item in page], headers={"Link": ", ".join(links)})
+
+
+def _link(request: Request, relation: str, cursor: str | None) -> str:
+    params = {name: value for name, value in request.query_params.items() if name not in ("cursor", "key")}
+    if cursor is not None:
+        params["cursor"] = cursor
+    last = quote(request.url.path.rpartition("/")[2])
+    return f'<./{last}?{urlencode(params)}>; rel="{relation}"'

@@ -1,0 +1,241 @@
+"""HTTP endpoints about channels: publishing, history, presence, status."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ablykit.protocol import AblyError, ChannelName, Flag, Message, NotAFrame, PresenceMessage
+from ablykit.protocol.codec import convert, plain
+from ablykit.protocol.encoding import in_format
+from ablykit.server.channel import Channel
+from ablykit.server.http import Caller, format_for, list_of, number_param, respond, respond_page, value_of
+from ablykit.server.publishing import accept
+
+M = TypeVar("M", Message, PresenceMessage)
+
+DIRECTIONS = ("backwards", "forwards")
+FOREVER = 10**15
+
+
+async def publish(caller: Caller, request: Request) -> Response:
+    """`POST /channels/C/messages`: one Message or a list of them (RSL1)."""
+    name = caller.channel(request, "publish")
+    messages = messages_of(await value_of(request))
+    return respond(request, published(caller, name, messages), 201)
+
+
+def messages_of(value: Any) -> list[Message]:
+    """The messages of a body. Raises `AblyError` 40000 when there are none, or one is none."""
+    listed = list_of(value) if isinstance(value, list) else [value]
+    if not listed:
+        raise AblyError(40000, "There is no message in the body")
+    try:
+        return [convert(item, Message) if isinstance(item, dict) else _no_message(item) for item in listed]
+    except NotAFrame as error:
+        raise AblyError(40000, error.message) from error
+
+
+def _no_message(item: object) -> Message:
+    raise AblyError(40000, f"A message is an object, not {type(item).__name__}")
+
+
+def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
+    """Publish, and tell what the answer tells: channel, messageId, serials."""
+    frame_id = caller.service.ids.new("message", 10)
+    result = accept(caller.publisher, name, messages, frame_id, caller.service.monotonic())
+    given = (messages[0].id or "").rpartition(":")[0] or messages[0].id
+    return {"channel": name.identity, "messageId": given or f"{frame_id}:0", "serials": result.serials}
+
+
+async def history(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages`: what was published (RSL2)."""
+    channel = _channel(caller, caller.channel(request, "history"))
+    found = [
+        filled(message, entry.frame, index)
+        for entry in (channel.log.all(caller.service.monotonic()) if channel else ())
+        for index, message in enumerate(entry.frame.messages or ())
+    ]
+    until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
+    if until is not None:
+        found = [message for message in found if (message.serial or "") <= f"{until}:~"]
+    return _page(request, found, lambda message: message.serial or "")
+
+
+async def presence_history(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/presence/history`: who entered, updated and left (RSP4)."""
+    channel = _channel(caller, caller.channel(request, "history"))
+    found = [
+        member
+        for entry in (channel.log.all(caller.service.monotonic()) if channel else ())
+        for member in entry.frame.presence or ()
+    ]
+    return _page(request, found, lambda member: member.id or "")
+
+
+async def members(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/presence`: who is there now (RSP3)."""
+    channel = _channel(caller, caller.channel(request, "presence"))
+    wanted = {
+        name: request.query_params[name]
+        for name in ("clientId", "connectionId")
+        if name in request.query_params
+    }
+    found = [
+        member
+        for member in (channel.members.values() if channel else ())
+        if wanted.get("clientId") in (None, member.client_id)
+        and wanted.get("connectionId") in (None, member.connection_id)
+    ]
+    return respond_page(
+        request, found, lambda member: f"{member.connection_id}:{member.client_id}", _shown(request)
+    )
+
+
+async def status(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C`: whether it is active, and how many take part (CHD2)."""
+    name = caller.channel(request, "channel-metadata")
+    return respond(request, details(name.identity, _channel(caller, name)))
+
+
+async def channels(caller: Caller, request: Request) -> Response:
+    """`GET /channels`: the active ones, by name or in full."""
+    if not caller.identity.operations(ChannelName("*")) & {"channel-metadata"}:
+        raise AblyError(40160, "Listing the channels needs channel-metadata on all of them")
+    prefix = request.query_params.get("prefix", "")
+    app = caller.identity.app
+    names = sorted(
+        name for name, channel in app.channels.items() if channel.attachments and name.startswith(prefix)
+    )
+    by_id = request.query_params.get("by", "value") == "id"
+    return respond_page(
+        request, names, lambda name: name, lambda name: name if by_id else details(name, app.channels[name])
+    )
+
+
+def details(name: str, channel: Channel | None) -> dict[str, Any]:
+    """A channel's status, with its occupancy."""
+    metrics = occupancy(channel)
+    active = bool(channel and channel.attachments)
+    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics}}}
+
+
+def occupancy(channel: Channel | None) -> dict[str, int]:
+    """How many take part in a channel, in which way (CHM2)."""
+    attached = channel.attachments if channel else []
+
+    def count(mode: Flag) -> int:
+        return sum(bool(attachment.modes & mode) for attachment in attached)
+
+    return {
+        "connections": len(attached),
+        "publishers": count(Flag.PUBLISH),
+        "subscribers": count(Flag.SUBSCRIBE),
+        "presenceConnections": count(Flag.PRESENCE),
+        "presenceMembers": len(channel.members) if channel else 0,
+        "presenceSubscribers": count(Flag.PRESENCE_SUBSCRIBE),
+    }
+
+
+async def batch_publish(caller: Caller, request: Request) -> Response:
+    """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
+    body = await value_of(request)
+    specs = list_of(body) if isinstance(body, list) else [body]
+    results = [_batch(caller, spec) for spec in specs]
+    return respond(request, results if isinstance(body, list) else results[0], 201)
+
+
+def _batch(caller: Caller, spec: Any) -> dict[str, Any]:
+    if not isinstance(spec, dict):
+        raise AblyError(40000, "A batch is an object with channels and messages, or a list of these")
+    given = cast("dict[str, Any]", spec)
+    names = [given["channels"]] if isinstance(given.get("channels"), str) else list_of(given.get("channels"))
+    if not names or not all(isinstance(name, str) for name in names):
+        raise AblyError(40000, "channels is a list with at least one name")
+    messages = messages_of(given.get("messages", []))
+    results = [_batch_one(caller, name, messages) for name in names]
+    failed = sum("error" in result for result in results)
+    return {"successCount": len(results) - failed, "failureCount": failed, "results": results}
+
+
+def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
+    try:
+        name = ChannelName.parse(channel)
+        caller.identity.check("publish", name)
+        return published(caller, name, messages) | {"channel": channel}
+    except AblyError as error:
+        return {"channel": channel, "error": plain(error.info)}
+
+
+async def batch_presence(caller: Caller, request: Request) -> Response:
+    """`GET /presence?channels=a,b`: who is on several channels (RSC24)."""
+    names = [name for name in request.query_params.get("channels", "").split(",") if name]
+    if not names:
+        raise AblyError(40000, "channels is a list of names, with commas between")
+    results = [_batch_members(caller, request, name) for name in names]
+    failed = sum("error" in result for result in results)
+    return respond(
+        request, {"successCount": len(results) - failed, "failureCount": failed, "results": results}
+    )
+
+
+def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, Any]:
+    try:
+        name = ChannelName.parse(channel)
+        caller.identity.check("presence", name)
+    except AblyError as error:
+        return {"channel": channel, "error": plain(error.info)}
+    found = _channel(caller, name)
+    shown = _shown(request)
+    return {
+        "channel": channel,
+        "presence": [shown(member) for member in (found.members.values() if found else ())],
+    }
+
+
+def _channel(caller: Caller, name: ChannelName) -> Channel | None:
+    """The channel, if there is one: to look at it does not make it."""
+    return caller.identity.app.channels.get(name.identity)
+
+
+def filled(message: Message, frame: Any, index: int) -> Message:
+    """A message with what its frame says for all of its messages (TM2a, TM2c, TM2f)."""
+    return message.replace(
+        id=message.id or f"{frame.id}:{index}",
+        connection_id=message.connection_id or frame.connection_id,
+        timestamp=message.timestamp or frame.timestamp,
+    )
+
+
+def _page(request: Request, found: list[M], key_of: Callable[[M], str]) -> Response:
+    """Messages between two times, in the direction that is asked for, a page of them."""
+    direction = request.query_params.get("direction", "backwards")
+    if direction not in DIRECTIONS:
+        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
+    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
+    if start > end:
+        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+    within = [message for message in found if start <= (message.timestamp or 0) <= end]
+    return respond_page(request, within if direction == "forwards" else within[::-1], key_of, _shown(request))
+
+
+def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:
+    """How a message or member is shown to who asks: binary in or out of base64."""
+    format = format_for(request)
+    return lambda message: plain(in_format(message, format))
+
+
+ROUTES: dict[tuple[str, str], Any] = {
+    ("GET", "/channels"): channels,
+    ("POST", "/channels/{channel:path}/messages"): publish,
+    ("GET", "/channels/{channel:path}/messages"): history,
+    ("GET", "/channels/{channel:path}/presence/history"): presence_history,
+    ("GET", "/channels/{channel:path}/presence"): members,
+    ("GET", "/channels/{channel:path}/history"): history,
+    ("GET", "/channels/{channel:path}"): status,
+    ("POST", "/messages"): batch_publish,
+    ("GET", "/presence"): batch_presence,
+}
+"""By method and path what answers; each is given who asks, and the request. A channel's name may have
+slashes in it, so the longer addresses come first."""

@@ -1,0 +1,95 @@
+"""Token requests, JWTs, and what two capabilities have in common."""
+
+import jwt as pyjwt
+import pytest
+
+from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName
+from ablykit.protocol.tokens import TokenRequest, jwt, jwt_claims, jwt_key_name, mac_of, token_request
+
+KEY = ApiKey("app", "id", "a secret that is long enough for HS256")
+
+
+def test_the_mac_is_over_each_member_on_a_line():
+    """Against a value worked out by hand: HMAC-SHA256 of six lines, three of them empty."""
+    import base64
+    import hashlib
+    import hmac
+
+    request = TokenRequest(key_name="app.id", timestamp=1_700_000_000_000, nonce="abc")
+    by_hand = hmac.new(KEY.secret.encode(), b"app.id\n\n\n\n1700000000000\nabc\n", hashlib.sha256).digest()
+    assert mac_of(request, KEY.secret) == base64.b64encode(by_hand).decode()
+
+
+def test_a_request_is_signed_and_says_what_is_asked():
+    request = token_request(
+        KEY, ttl=5, capability={"b": ["subscribe", "publish"], "a": ["*"]}, client_id="me"
+    )
+    assert request.capability == '{"a":["*"],"b":["publish","subscribe"]}'
+    assert (request.ttl, request.client_id, len(request.nonce) >= 16) == (5, "me", True)
+    assert request.mac == mac_of(request, KEY.secret)
+    assert token_request(KEY).nonce != token_request(KEY).nonce
+
+
+def test_a_jwt_names_its_key_and_is_checked_with_its_secret():
+    token = jwt(KEY, ttl=60_000, capability={"c": ["publish"]}, client_id="me", revocation_key="r")
+    assert jwt_key_name(token) == "app.id"
+    claims = jwt_claims(token, KEY)
+    assert claims["exp"] - claims["iat"] == 60
+    assert claims["x-ably-capability"] == '{"c":["publish"]}'
+    assert (claims["x-ably-clientId"], claims["x-ably-revocation-key"]) == ("me", "r")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        jwt(ApiKey("app", "id", "another secret that is long enough")),
+        pyjwt.encode({"iat": 1}, KEY.secret, headers={"kid": "app.id"}),
+        pyjwt.encode({"iat": "x", "exp": "y"}, KEY.secret, headers={"kid": "app.id"}),
+        pyjwt.encode({"iat": 1, "exp": 2}, "", algorithm="none", headers={"kid": "app.id"}),
+        "a.b.c",
+    ],
+)
+def test_a_jwt_that_is_not_right_is_refused(token):
+    with pytest.raises(AblyError) as refused:
+        jwt_claims(token, KEY)
+    assert refused.value.code == 40144
+
+
+def test_a_jwt_without_a_kid_is_refused_and_other_text_is_none():
+    with pytest.raises(AblyError) as refused:
+        jwt_key_name(pyjwt.encode({"iat": 1, "exp": 2}, KEY.secret))
+    assert refused.value.code == 40144
+    assert jwt_key_name("app.opaque") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "both"),
+    [
+        ({"*": ["*"]}, {"*": ["*"]}, {"*": ["*"]}),
+        ({"*": ["*"]}, {"c": ["publish", "subscribe"]}, {"c": ["publish", "subscribe"]}),
+        ({"c": ["publish"]}, {"*": ["*"]}, {"c": ["publish"]}),
+        ({"c": ["publish", "presence"]}, {"c": ["publish", "history"]}, {"c": ["publish"]}),
+        ({"ns:a": ["*"]}, {"ns:*": ["publish"]}, {"ns:a": ["publish"]}),
+        ({"ns:*": ["publish"]}, {"ns:a": ["*"], "ns:b": ["history"]}, {"ns:a": ["publish"]}),
+        ({"ns:*:x": ["publish"]}, {"ns:*": ["publish"]}, {"ns:*:x": ["publish"]}),
+        ({"a": ["publish"]}, {"b": ["publish"]}, {}),
+        ({"[meta]*": ["subscribe"]}, {"*": ["*"]}, {}),
+        ({"[meta]*": ["subscribe"]}, {"[*]*": ["*"]}, {"[meta]*": ["subscribe"]}),
+        ({"a": ["publish"]}, {"a": ["subscribe"]}, {}),
+        ({"a:b:c": ["*"]}, {"a:b": ["*"]}, {}),
+    ],
+)
+def test_what_two_capabilities_have_in_common(asked, held, both):
+    found = Capability.parse(asked).within(Capability.parse(held))
+    assert {resource: sorted(ops) for resource, ops in found.grants.items()} == both
+
+
+@pytest.mark.parametrize("name", ["c", "ns:a", "ns:a:x", "other", "[meta]c"])
+@pytest.mark.parametrize("asked", [{"*": ["*"]}, {"ns:*": ["publish"], "c": ["*"]}, {"[*]*": ["subscribe"]}])
+@pytest.mark.parametrize(
+    "held", [{"*": ["publish"]}, {"c": ["*"], "ns:*:x": ["publish"]}, {"[meta]*": ["*"], "c": ["history"]}]
+)
+def test_what_is_in_common_allows_what_both_allow(asked, held, name):
+    channel = ChannelName.parse(name)
+    one, two = Capability.parse(asked), Capability.parse(held)
+    assert one.within(two).operations(channel) == one.operations(channel) & two.operations(channel)

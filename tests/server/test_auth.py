@@ -1,0 +1,236 @@
+"""Who is there: keys, tokens, JWTs; what they may do, and for how long."""
+
+import pytest
+
+from ablykit.protocol import AblyError
+from ablykit.protocol.tokens import TokenRequest, jwt, token_request
+from ablykit.server.auth import Identity, by_header, give_token, revocation
+
+
+def only(frames):
+    (frame,) = frames
+    return frame
+
+
+def token_of(world, **asked):
+    return give_token(world.service, world.key.name, token_request(world.key, **asked), None).token
+
+
+def by_token(world, token, query="v=5", **options):
+    return world.client(f"accessToken={token}&{query}", key=False, **options)
+
+
+def connected(client):
+    frame = only(client.heard())
+    assert frame["action"] == 4, frame
+    return frame["connectionDetails"]
+
+
+def refused(client):
+    frame = only(client.heard())
+    assert frame["action"] == 9
+    assert client.closed
+    return frame["error"]["code"]
+
+
+@pytest.fixture(params=["Ably token", "JWT"])
+def make_token(world, request):
+    def make(**options):
+        return token_of(world, **options) if request.param == "Ably token" else jwt(world.key, **options)
+
+    return make
+
+
+def test_a_token_connects_also_without_tls(world, make_token):
+    connected(by_token(world, make_token(), secure=False))
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "told"),
+    [
+        ("me", None, "me"),
+        ("me", "me", "me"),
+        ("*", None, "*"),
+        ("*", "me", "me"),
+        (None, None, None),
+    ],
+)
+def test_a_tokens_client_id_is_the_connections(world, make_token, held, asked, told):
+    query = f"v=5&clientId={asked}" if asked else "v=5"
+    assert connected(by_token(world, make_token(client_id=held), query)).get("clientId") == told
+
+
+@pytest.mark.parametrize("held", ["me", None])
+def test_another_client_id_than_the_tokens_is_refused(world, make_token, held):
+    assert refused(by_token(world, make_token(client_id=held), "clientId=you")) == 40102
+
+
+def test_who_is_nobody_may_not_publish_as_somebody(world, make_token):
+    nobody = by_token(world, make_token())
+    nobody.heard()
+    assert only(nobody.publish("c", 0, {"data": "x", "clientId": "me"}))["error"]["code"] == 40012
+    assert nobody.publish("c", 1, {"data": "x"})[-1]["action"] == 1
+
+
+def test_a_token_may_do_what_it_and_its_key_may(world, make_token):
+    client = by_token(world, make_token(capability={"a": ["subscribe"], "b": ["*"]}))
+    client.heard()
+    assert only(client.attach("c"))["error"]["code"] == 40160
+    assert only(client.attach("a"))["flags"] == 786432
+    assert only(client.publish("a", 0, {"data": "x"}))["error"]["code"] == 40160
+    assert only(client.publish("b", 1, {"data": "x"}))["action"] == 1
+
+
+def test_a_token_is_asked_to_be_renewed_and_ends(world, make_token):
+    client = by_token(world, make_token(ttl=60_000))
+    client.heard()
+    end = client.session.identity.deadline
+    for now, actions in ((end - 30_001, []), (end - 29_999, [17]), (end - 1, []), (end, [6])):
+        client.session.on_time(now)
+        heard = client.heard()
+        assert [frame["action"] for frame in heard] == actions
+    assert heard[0]["error"]["code"] == 40142
+    assert client.closed
+
+
+def test_a_token_that_is_over_is_refused(world):
+    token = token_of(world, ttl=1_000)
+    world.now += 1_000
+    assert refused(by_token(world, token)) == 40142
+    world.later(60 * 60_000)
+    assert refused(by_token(world, token)) == 40143
+
+
+def test_a_jwt_that_is_over_is_refused(world):
+    assert refused(by_token(world, jwt(world.key, ttl=-5_000))) == 40142
+
+
+def test_a_connection_goes_on_with_another_token(world, make_token):
+    client = by_token(world, make_token(client_id="me", ttl=60_000))
+    client.heard()
+    client.attach("a")
+    client.attach("b")
+    heard = client.say(
+        {"action": 17, "auth": {"accessToken": make_token(client_id="me", capability={"a": ["*"]})}}
+    )
+    assert [(frame["action"], frame.get("channel")) for frame in heard] == [(4, None), (9, "b")]
+    assert heard[1]["error"]["code"] == 40160
+    assert client.session.deadline > world.now + 60_000
+    assert set(client.session.channels) == {"a"}
+    assert client.closed is None
+
+
+def test_a_new_token_for_somebody_else_ends_the_connection(world, make_token):
+    client = by_token(world, make_token(client_id="me"))
+    client.heard()
+    assert (
+        only(client.say({"action": 17, "auth": {"accessToken": make_token(client_id="you")}}))["error"][
+            "code"
+        ]
+        == 40102
+    )
+    assert client.closed
+
+
+def test_an_auth_without_a_token_is_no_auth(world):
+    client = world.client()
+    client.heard()
+    assert only(client.say({"action": 17}))["error"]["code"] == 40000
+    assert client.closed is None
+
+
+@pytest.mark.parametrize("target", ["clientId:me", "revocationKey:r", "channel:c"])
+def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
+    token = jwt(world.key, client_id="me", revocation_key="r", capability={"c": ["*"]})
+    other = jwt(world.key, client_id="you", revocation_key="s", capability={"d": ["*"]})
+    mine, theirs = by_token(world, token), by_token(world, other)
+    for client in (mine, theirs):
+        connected(client)
+    world.service.revoke(world.app, revocation(target, world.service.clock.wall() + 1))
+    assert only(mine.heard())["error"]["code"] == 40141
+    assert mine.closed
+    assert theirs.closed is None
+    assert refused(by_token(world, token)) == 40141
+    connected(by_token(world, other))
+
+
+@pytest.mark.parametrize("target", ["", "clientId:", "nonsense:x", None, 5])
+def test_a_target_that_is_none_is_refused(target):
+    with pytest.raises(AblyError, match="A target is clientId"):
+        revocation(target, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"mac": "wrong"}, 40101),
+        ({"mac": None}, 40101),
+        ({"nonce": None}, 40101),
+        ({"ttl": 5}, 40101),
+        ({"key_name": "other.key"}, 40101),
+    ],
+)
+def test_a_request_that_was_not_signed_so_is_refused(world, change, code):
+    request = token_request(world.key).replace(**change)
+    with pytest.raises(AblyError) as refusal:
+        give_token(world.service, world.key.name, request, None)
+    assert refusal.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"ttl": 0}, 40003),
+        ({"ttl": 86_400_001}, 40003),
+        ({"client_id": ""}, 40012),
+        ({"capability": {"d": ["subscribe"]}}, 40160),
+        ({"timestamp": 1_000}, 40104),
+    ],
+)
+def test_what_can_not_be_given_is_not(world, asked, code):
+    key = world.service.add_key(world.app, {"c": ["*"]}).api_key
+    with pytest.raises(AblyError) as refusal:
+        give_token(world.service, key.name, token_request(key, **asked), None)
+    assert refusal.value.code == code
+
+
+def test_a_request_is_good_for_one_token(world):
+    request = token_request(world.key)
+    given = give_token(world.service, world.key.name, request, None)
+    assert (given.expires - given.issued, given.capability) == (3_600_000, '{"*":["*"]}')
+    with pytest.raises(AblyError) as refusal:
+        give_token(world.service, world.key.name, request, None)
+    assert refusal.value.code == 40105
+
+
+def test_who_holds_the_key_need_not_sign(world):
+    holder = Identity(world.app, world.app.keys[world.key.key_id])
+    given = give_token(world.service, world.key.name, TokenRequest(client_id="me"), holder)
+    assert given.client_id == "me"
+
+
+@pytest.mark.parametrize(("name", "code"), [("no.key", 40400), ("nokey", 40400)])
+def test_a_key_that_is_not_there_gives_no_token(world, name, code):
+    with pytest.raises(AblyError) as refusal:
+        give_token(world.service, name, TokenRequest(), None)
+    assert refusal.value.code == code
+    with pytest.raises(AblyError) as refusal:
+        give_token(world.service, f"{world.app.id}.nokey", TokenRequest(), None)
+    assert refusal.value.code == 40101
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [("", 40101), ("Basic", 40005), ("Basic !!!", 40101), ("Digest x", 40101), ("Basic /w==", 40101)],
+)
+def test_a_header_that_is_none_is_refused(world, header, code):
+    with pytest.raises(AblyError) as refusal:
+        by_header(world.service, header, secure=True)
+    assert refusal.value.code == code
+
+
+def test_what_is_forgotten_in_time(world):
+    token_of(world)
+    world.later(3 * 60 * 60_000)
+    assert not world.service.tokens
+    assert not world.service._nonces
