@@ -82,7 +82,7 @@ def cut(ably: LocalAbly, conn: wire.Connection) -> None:
     )
     for sock in list(ably._open_sockets):
         if sock._session.connection.id == connection_id:
-            ably._call(sock.abort)
+            ably.call(sock.abort)
     conn.wait_closed()
 
 

@@ -13,6 +13,7 @@ from ablykit.protocol import (
     ProtocolMessage,
     error_info,
 )
+from ablykit.server import occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.log import Entry, Log
 
@@ -30,7 +31,7 @@ MODE_FOR = {
 }
 """Which modes each operation of a capability allows."""
 
-PARAMS = ("rewind",)
+PARAMS = ("rewind", "occupancy")
 """The channel params understood here; ATTACHED repeats these only."""
 
 MAX_REWIND = 100
@@ -53,6 +54,8 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     channel = session.service.channel(session.app, parsed)
     asked = parsed.params | (frame.params or {})
     params = {param: asked[param] for param in PARAMS if param in asked}
+    if "occupancy" in params:
+        occupancy.check(params["occupancy"])
     backlog, flags, error = _backlog(channel.log, frame.channel_serial, params, now)
     point = channel.log.serial
     channel.attach(Attachment(session, name, modes, params))

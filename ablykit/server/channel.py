@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import AblyError, Action, Flag, PresenceMessage, ProtocolMessage
+from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery
 from ablykit.server.log import Entry, Log
 
@@ -23,6 +24,8 @@ class Attachment:
     name: str
     modes: Flag
     params: dict[str, str]
+    told: dict[str, int] | None = None
+    """The occupancy it was told last."""
 
     def deliver(self, delivery: Delivery) -> None:
         """Send it on, unless it is an echo the connection did not want."""
@@ -38,6 +41,7 @@ class Channel:
         self.log = log
         self._attachments: dict[int, Attachment] = {}
         self._subscribers: dict[int, list[Attachment]] = {}
+        self._curious: list[Attachment] = []
         self.members: dict[tuple[str, str], PresenceMessage] = {}
         """Who is present, by connectionId and clientId."""
         self.rate = Rate()
@@ -52,6 +56,7 @@ class Channel:
         """Remove a session's attachment, if it has one."""
         if self._attachments.pop(id(session), None):
             self._choose_subscribers()
+            self.tell_occupancy()
 
     def attachment_of(self, session: "Session") -> Attachment | None:
         """The attachment of a session, if it has one."""
@@ -72,12 +77,20 @@ class Channel:
             action: [a for a in self._attachments.values() if a.modes & mode]
             for action, mode in MODE_TO_HEAR.items()
         }
+        self._curious = [a for a in self._attachments.values() if "occupancy" in a.params]
+
+    def tell_occupancy(self) -> None:
+        """Tell those who asked how many take part, where that has changed."""
+        for attachment in self._curious:
+            occupancy.tell(self, attachment)
 
     def _deliver(self, entry: Entry) -> None:
         action = entry.frame.action
         delivery = Delivery(entry.frame, entry.frame.connection_id if action == Action.MESSAGE else None)
         for attachment in self._subscribers.get(action, ()):
             attachment.deliver(delivery)
+        if action == Action.PRESENCE:
+            self.tell_occupancy()
 
 
 def channel_of(frame: ProtocolMessage) -> str:

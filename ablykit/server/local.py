@@ -18,6 +18,7 @@ from ablykit import runtime
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
+from ablykit.server.local_app import LocalApp
 from ablykit.server.rest import rest_app
 from ablykit.server.service import App, Service
 from ablykit.server.websocket import WebSocket
@@ -129,13 +130,70 @@ class LocalAbly:
         host = EVERYWHERE.get(self.host, self.host)
         return f"[{host}]" if ":" in host else host
 
-    def new_key(self, capability: object = None) -> ApiKey:
+    @property
+    def address(self) -> str:
+        """The host to connect to: an address of this machine."""
+        return self._address
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether keys are taken without TLS, and apps made by anyone."""
+        return self._service.sandbox
+
+    def new_key(self, capability: object = None, *, revocable_tokens: bool = False) -> ApiKey:
         """Another API key of the same app, with this capability (a dict or JSON text)."""
-        key = self._call(lambda: self._service.add_key(self._app, capability)).api_key
-        remember(key)
+        return self.add_key(self._app, capability, revocable_tokens=revocable_tokens)
+
+    def add_key(self, app: App, capability: object = None, *, revocable_tokens: bool = False) -> ApiKey:
+        """Another API key of an app."""
+        made = self.call(lambda: self._service.add_key(app, capability, revocable_tokens=revocable_tokens))
+        remember(made.api_key)
         runtime.withdraw(self._notice)
         self._announce()
-        return key
+        return made.api_key
+
+    def new_app(self) -> LocalApp:
+        """Another app on the same server, with a key; nothing is shared between apps."""
+        app = self.call(self._service.add_app)
+        return LocalApp(self, app, self.add_key(app))
+
+    # -- for tests: what to connect with, and what went on inside
+
+    @property
+    def own(self) -> LocalApp:
+        """The server's first app, whose key is `key`."""
+        return LocalApp(self, self._app, self.key)
+
+    def options(self, sdk: str) -> dict[str, Any]:
+        """The client options an official SDK needs; see `LocalApp.options`."""
+        return self.own.options(sdk)
+
+    def published(self, channel: str) -> list[dict[str, Any]]:
+        """The messages published on a channel; see `LocalApp.published`."""
+        return self.own.published(channel)
+
+    def nack_next(self, code: int, message: str = "Refused, as the test asked", count: int = 1) -> None:
+        """Refuse the next publishes; see `LocalApp.nack_next`."""
+        self.own.nack_next(code, message, count)
+
+    def disconnect(self, client_id: str | None = None) -> int:
+        """Cut the sockets of a clientId, or all; see `LocalApp.disconnect`."""
+        return self.own.disconnect(client_id)
+
+    def cut(self, app: App, client_id: str | None) -> int:
+        """Cut the sockets of an app, of one clientId or all; tells how many."""
+
+        def cut() -> int:
+            found = [sock for sock in self._open_sockets if sock.belongs_to(app, client_id)]
+            for sock in found:
+                sock.abort()
+            return len(found)
+
+        return self.call(cut)
+
+    def monotonic(self) -> float:
+        """The service's running time, in ms."""
+        return self._service.monotonic()
 
     @property
     def transcript(self) -> Transcript:
@@ -151,7 +209,7 @@ class LocalAbly:
 
     def disconnect_all(self) -> None:
         """Cut every socket without a word, as a dead network does."""
-        self._call(lambda: [sock.abort() for sock in list(self._open_sockets)])
+        self.call(lambda: [sock.abort() for sock in list(self._open_sockets)])
 
     # -- its life
 
@@ -275,7 +333,7 @@ class LocalAbly:
         while self._open_sockets:
             await asyncio.sleep(0)
 
-    def _call(self, what: Callable[[], T]) -> T:
+    def call(self, what: Callable[[], T]) -> T:
         """Run something on the server's thread and wait for it."""
 
         async def call() -> T:

@@ -6,11 +6,12 @@ from typing import Any, TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ablykit.protocol import AblyError, ChannelName, Flag, Message, NotAFrame, PresenceMessage
+from ablykit.protocol import AblyError, ChannelName, Message, NotAFrame, PresenceMessage
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.encoding import in_format
 from ablykit.server.channel import Channel
 from ablykit.server.http import Caller, format_for, list_of, number_param, respond, respond_page, value_of
+from ablykit.server.occupancy import metrics
 from ablykit.server.publishing import accept
 
 M = TypeVar("M", Message, PresenceMessage)
@@ -116,26 +117,8 @@ async def channels(caller: Caller, request: Request) -> Response:
 
 def details(name: str, channel: Channel | None) -> dict[str, Any]:
     """A channel's status, with its occupancy."""
-    metrics = occupancy(channel)
     active = bool(channel and channel.attachments)
-    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics}}}
-
-
-def occupancy(channel: Channel | None) -> dict[str, int]:
-    """How many take part in a channel, in which way (CHM2)."""
-    attached = channel.attachments if channel else []
-
-    def count(mode: Flag) -> int:
-        return sum(bool(attachment.modes & mode) for attachment in attached)
-
-    return {
-        "connections": len(attached),
-        "publishers": count(Flag.PUBLISH),
-        "subscribers": count(Flag.SUBSCRIBE),
-        "presenceConnections": count(Flag.PRESENCE),
-        "presenceMembers": len(channel.members) if channel else 0,
-        "presenceSubscribers": count(Flag.PRESENCE_SUBSCRIBE),
-    }
+    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics(channel)}}}
 
 
 async def batch_publish(caller: Caller, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """The service: its apps with their keys and limits, and the connections it remembers."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ class App:
     limits: Limits = TODAY
     limits_2021: Limits = IN_2021
     revocations: list[Revocation] = field(default_factory=list[Revocation])
+    refusals: deque[AblyError] = field(default_factory=deque[AblyError])
+    """What the next publishes are refused with, for tests that want to see that."""
 
     def revoked(self, identity: Identity) -> bool:
         """Whether an identity's token has been revoked."""

@@ -291,6 +291,7 @@ class Session:
                 self.send(delivery, attached.channel)
         if (attached.flags or 0) & Flag.HAS_PRESENCE and (attached.flags or 0) & Flag.PRESENCE_SUBSCRIBE:
             self._sync(channel_of(frame))
+        self.channels[channel_of(frame)].tell_occupancy()
 
     def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
         name = channel_of(frame)
@@ -378,6 +379,8 @@ class Session:
         try:
             if self.service.enforce_rates:
                 self._check_publish_rate(now)
+            if self.app.refusals:
+                raise self.app.refusals.popleft()
             res = publish(self, frame, now)
         except AblyError as error:
             answer = ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)

@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from ablykit.protocol import AblyError, Format
 from ablykit.protocol.credentials import quiet_logger
 from ablykit.server.delivery import Delivery, Variant
-from ablykit.server.service import Service
+from ablykit.server.service import App, Service
 from ablykit.server.session import Session
 from ablykit.transcript import Direction, Kind
 
@@ -120,6 +120,11 @@ class WebSocket(asyncio.Protocol):
         if self._session and not self._session.ended:
             self._session.disconnect(error.info, 1001)
         self._transport.close()
+
+    def belongs_to(self, app: App, client_id: str | None) -> bool:
+        """Whether this is a connection of an app; with `client_id`, of that one."""
+        connection = getattr(self._session, "connection", None)
+        return connection is not None and connection.app is app and client_id in (None, connection.client_id)
 
     def abort(self) -> None:
         """Cut the connection without another word."""

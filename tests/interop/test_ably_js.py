@@ -110,3 +110,105 @@ def test_it_resumes_after_a_cut_and_asks_for_the_time(local, node):
     said = node(RESUME, key=ably.key.reveal(), port=ably.port, binary=False)
     assert (said["same"], said["heard"]) == (True, ["1", "2", "3"])
     assert before - 1 <= said["time"] <= time.time() * 1000, "the time is told over HTTP"
+
+
+ALL = """
+main(async () => {
+  const rest = new Ably.Rest({ key: given.key, endpoint: '127.0.0.1', port: given.port, tls: false, useBinaryProtocol: given.binary, logLevel: 1 });
+  let asked = 0;
+  const authCallback = async (params, done) => {
+    asked += 1;
+    rest.auth.createTokenRequest({ ...params, clientId: 'ada', ttl: 60000 }).then((request) => done(null, request), (error) => done(error, null));
+  };
+  const one = client({ key: undefined, authCallback, clientId: 'ada' });
+  await one.connection.once('connected');
+  const room = one.channels.get('a/b room'), heard = [];
+  await room.presence.subscribe((m) => heard.push([m.clientId, m.action, m.data]));
+  await room.presence.enter('here');
+  await room.presence.update({ seat: 1 });
+  const now = (await room.presence.get()).map((m) => [m.clientId, m.data]);
+  const asRest = rest.channels.get('a/b room');
+  const same = (await asRest.presence.get()).items.map((m) => [m.clientId, m.data]);
+  await room.publish('n', 'one');
+  await asRest.publish('n', { two: 2 });
+  const page = await asRest.history({ limit: 1, direction: 'forwards' }), next = await page.next();
+  const history = [...page.items, ...next.items].map((m) => m.data);
+  const metrics = (await asRest.status()).status.occupancy.metrics;
+  await one.auth.authorize();
+  const afterwards = one.connection.state;
+  await room.presence.leave();
+  await one.connection.ping();
+  const past = (await room.presence.history()).items.map((m) => m.action);
+  const many = client(), crowd = many.channels.get('crowd');
+  await crowd.attach();
+  await Promise.all([...Array(250).keys()].map((n) => crowd.presence.enterClient('c' + n, String(n))));
+  const members = (await one.channels.get('crowd').presence.get()).length;
+  const batch = await rest.batchPublish({ channels: ['a', ':b'], messages: [{ data: 'x' }] });
+  const there = await rest.batchPresence(['crowd', 'none']);
+  return { heard, now, same, history, metrics, afterwards, asked, past, members,
+    batch: [batch.successCount, batch.failureCount, batch.results[1].error.code],
+    there: there.results.map((r) => [r.channel, r.presence.length]) };
+});
+"""
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
+def test_it_takes_tokens_enters_looks_back_and_asks_over_http(local, node, binary):
+    ably = local(sandbox=True)
+    transcript = ably.transcript
+    said = node(ALL, key=ably.key.reveal(), port=ably.port, binary=binary)
+    seat = {"seat": 1}
+    assert said["heard"] == [["ada", "enter", "here"], ["ada", "update", seat], ["ada", "leave", seat]]
+    assert said["now"] == said["same"] == [["ada", seat]]
+    assert said["history"] == ["one", {"two": 2}]
+    assert (said["metrics"]["connections"], said["metrics"]["presenceMembers"]) == (1, 1)
+    assert (said["afterwards"], said["asked"]) == ("connected", 2)
+    assert said["past"] == ["leave", "update", "enter"]
+    assert said["members"] == 250
+    assert said["batch"] == [1, 1, 40010]
+    assert said["there"] == [["crowd", 250], ["none", 0]]
+    assert not [str(finding) for finding in lint(transcript) if finding.rule.side == "service"]
+
+
+LISTEN = """
+main(async () => {
+  const one = client(), channel = one.channels.get('both');
+  const heard = [], all = new Promise((done) => channel.subscribe((m) => { heard.push(m.data); if (heard.length === 2) done(); }));
+  await channel.attach();
+  console.error('attached');
+  await channel.publish('n', { from: 'js' });
+  await all;
+  one.close();
+  return heard;
+});
+"""
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
+def test_it_talks_to_the_sdk_of_another_language(local, node, binary):
+    import asyncio
+    import threading
+
+    from ably import AblyRealtime
+
+    ably = local(sandbox=True)
+
+    async def talk():
+        other = AblyRealtime(key=ably.key.reveal(), realtime_host=f"127.0.0.1:{ably.port}", tls=False)
+        heard = asyncio.Queue()
+        channel = other.channels.get("both")
+        await channel.subscribe(lambda message: heard.put_nowait(message.data))
+        said = []
+        thread = threading.Thread(
+            target=lambda: said.append(node(LISTEN, key=ably.key.reveal(), port=ably.port, binary=binary))
+        )
+        thread.start()
+        first = await asyncio.wait_for(heard.get(), 60)
+        await channel.publish("n", b"\x01")
+        await asyncio.to_thread(thread.join)
+        await other.close()
+        return first, said[0]
+
+    first, said = asyncio.run(talk())
+    assert first == {"from": "js"}
+    assert said == [{"from": "js"}, {"type": "Buffer", "data": [1]}]

@@ -1,0 +1,43 @@
+"""Fixtures for anyone's test suite: `local_ably`, an embedded Ably with a fresh app for each test.
+
+    def test_it(local_ably):
+        client = my_app(**local_ably.options("ably-python"))
+        ...
+        assert local_ably.published("orders")[0]["data"] == "one"
+
+The server is shared by a test run's whole process and started when the first test wants it.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ablykit.server import LocalAbly
+    from ablykit.server.local_app import LocalApp
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the plugin's options in pytest's ini file."""
+    parser.addini("ablykit_heartbeat_interval", "silence before a HEARTBEAT, in ms", default="15000")
+
+
+@pytest.fixture(scope="session")
+def local_ably_server(pytestconfig: pytest.Config) -> "Iterator[LocalAbly]":
+    """The server that `local_ably` makes its apps on; keys are taken without TLS too."""
+    from ablykit.server import LocalAbly  # not before a test wants it
+
+    interval = int(str(pytestconfig.getini("ablykit_heartbeat_interval")))
+    with LocalAbly(sandbox=True, heartbeat_interval=interval) as ably:
+        yield ably
+
+
+@pytest.fixture
+def local_ably(local_ably_server: "LocalAbly", monkeypatch: pytest.MonkeyPatch) -> "Iterator[LocalApp]":
+    """An app of its own, that nobody has used; its certificate is trusted by what reads SSL_CERT_FILE."""
+    monkeypatch.setenv("SSL_CERT_FILE", local_ably_server.ca_file)
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", local_ably_server.ca_file)
+    app = local_ably_server.new_app()
+    yield app
+    app.disconnect()

@@ -1,0 +1,219 @@
+"""Ably's own Python SDK, as published, on the embedded Ably: read by the linter as the server sees it."""
+
+import asyncio
+
+import pytest
+from ably import AblyRealtime, AblyRest
+from ably.types.options import Options
+from ably.util.exceptions import AblyException
+
+from ablykit.analysis import lint
+from ablykit.protocol.tokens import jwt
+
+pytestmark = pytest.mark.timeout(120)
+
+assert Options
+
+
+@pytest.fixture(params=[False, True], ids=["json", "msgpack"])
+def sdk(local, request, monkeypatch):
+    """Makes clients of a server, and ends both."""
+    ably = local(heartbeat_interval=5_000)
+    monkeypatch.setenv("SSL_CERT_FILE", ably.ca_file)
+    return Sdk(ably, request.param)
+
+
+class Sdk:
+    def __init__(self, ably, binary):
+        self.ably, self.binary, self.transcript = ably, binary, ably.transcript
+
+    def rest(self, **options):
+        auth = (
+            {}
+            if {"token", "token_details", "auth_callback"} & options.keys()
+            else {"key": self.ably.key.reveal()}
+        )
+        return AblyRest(
+            rest_host="127.0.0.1",
+            tls_port=self.ably.tls_port,
+            use_binary_protocol=self.binary,
+            **auth,
+            **options,
+        )
+
+    def realtime(self, **options):
+        auth = (
+            {}
+            if {"token", "token_details", "auth_callback"} & options.keys()
+            else {"key": self.ably.key.reveal()}
+        )
+        return AblyRealtime(
+            realtime_host=f"127.0.0.1:{self.ably.tls_port}",
+            use_binary_protocol=self.binary,
+            **auth,
+            **options,
+        )
+
+    def run(self, talk):
+        async def whole():
+            async with asyncio.timeout(60):
+                return await talk(self)
+
+        said = asyncio.run(whole())
+        assert not [str(finding) for finding in lint(self.transcript) if finding.rule.side == "service"]
+        return said
+
+
+async def connected(client):
+    if client.connection.state.value != "connected":
+        await client.connection.once_async("connected")
+    return client
+
+
+DATA = ["text", {"a": [1, None, "é"]}, [1, 2], b"\x00\xff", None]
+
+
+def test_every_kind_of_data_is_published_heard_and_told_by_history(sdk):
+    async def talk(sdk):
+        client, heard, all_heard = await connected(sdk.realtime()), [], asyncio.Event()
+        channel = client.channels.get("talk")
+
+        def hear(message):
+            heard.append(message.data)
+            if len(heard) == len(DATA):
+                all_heard.set()
+
+        await channel.subscribe(hear)
+        for data in DATA:
+            await channel.publish("n", data)
+        await all_heard.wait()
+        async with sdk.rest() as rest:
+            found = await rest.channels.get("talk").history(direction="forwards", limit=3)
+            more = await found.next()
+            told = [message.data for message in [*found.items, *more.items]]
+            assert (found.has_next(), more.has_next()) == (True, False)
+        assert await client.connection.ping() >= 0
+        await client.close()
+        return heard, told
+
+    heard, told = sdk.run(talk)
+    assert heard == told == DATA
+
+
+def test_rest_publishes_and_asks(sdk):
+    async def talk(sdk):
+        async with sdk.rest(client_id="me") as rest:
+            channel = rest.channels.get("a/b c")
+            await channel.publish("n", "x")
+            (message,) = (await channel.history()).items
+            status = await channel.status()
+            refused = None
+            try:
+                await rest.channels.get(":bad").publish("n", "x")
+            except AblyException as error:
+                refused = error.code
+            return (
+                message.client_id,
+                message.data,
+                status.is_active if hasattr(status, "is_active") else False,
+                refused,
+                await rest.time(),
+            )
+
+    client_id, data, _, refused, now = sdk.run(talk)
+    assert (client_id, data, refused) == ("me", "x", 40010)
+    assert now > 1_600_000_000_000
+
+
+def test_members_are_seen_over_the_socket_and_over_http(sdk):
+    async def talk(sdk):
+        async with sdk.rest() as rest:
+            token = await rest.auth.request_token({"client_id": "ada"})
+            client = await connected(sdk.realtime(token_details=token))
+            channel, heard = client.channels.get("room"), []
+            await channel.presence.subscribe(
+                lambda member: heard.append((member.client_id, int(member.action), member.data))
+            )
+            await channel.presence.enter("here")
+            await channel.presence.update({"seat": 1})
+            now = [(m.client_id, m.data) for m in await channel.presence.get()]
+            same = [(m.client_id, m.data) for m in (await rest.channels.get("room").presence.get()).items]
+            await channel.presence.leave()
+            await client.connection.ping()
+            past = [int(m.action) for m in (await rest.channels.get("room").presence.history()).items]
+            await client.close()
+            return heard, now, same, past
+
+    heard, now, same, past = sdk.run(talk)
+    assert heard == [("ada", 2, "here"), ("ada", 4, {"seat": 1}), ("ada", 3, {"seat": 1})]
+    assert now == same == [("ada", {"seat": 1})]
+    assert past == [3, 4, 2]
+
+
+def test_a_token_is_renewed_through_a_callback(sdk):
+    """The first token is over in a moment: the service ends the connection, the SDK asks for another."""
+
+    async def talk(sdk):
+        given = []
+
+        async def callback(params):
+            given.append(jwt(sdk.ably.key, ttl=2_000 if not given else 3_600_000, client_id="ada"))
+            return given[-1]
+
+        client = await connected(sdk.realtime(auth_callback=callback))
+        await client.connection.once_async("disconnected")
+        await client.connection.once_async("connected")
+        channel = client.channels.get("c")
+        await channel.publish("n", "still here")
+        await client.close()
+        return len(given)
+
+    assert sdk.run(talk) == 2
+    assert 40142 in [((entry.frame or {}).get("error") or {}).get("code") for entry in sdk.transcript]
+
+
+def test_a_revoked_token_is_told_so(local, sdk):
+    async def talk(sdk):
+        key = sdk.ably.call(lambda: sdk.ably._service.add_key(sdk.ably._app, revocable_tokens=True)).api_key
+        token = jwt(key, client_id="ada")
+        client = await connected(sdk.realtime(token=token))
+        async with AblyRest(key=key.reveal(), rest_host="127.0.0.1", tls_port=sdk.ably.tls_port) as rest:
+            answer = await rest.request(
+                "POST", f"/keys/{key.name}/revokeTokens", "3", body={"targets": ["clientId:ada"]}
+            )
+        change = await client.connection.once_async()
+        await client.close()
+        return answer.status_code, change.reason.code if change.reason else None
+
+    status, code = sdk.run(talk)
+    assert status == 201
+    assert code in (40141, 40171)
+
+
+def test_nothing_is_lost_over_a_cut(sdk):
+    async def talk(sdk):
+        client, heard, last = await connected(sdk.realtime()), [], asyncio.Event()
+        channel = client.channels.get("c")
+
+        def hear(message):
+            heard.append(message.data)
+            if message.data == "after":
+                last.set()
+
+        await channel.subscribe(hear)
+        await channel.publish("n", "before")
+        before = client.connection.connection_details.connection_key
+        dropped = asyncio.ensure_future(client.connection.once_async("disconnected"))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(sdk.ably.disconnect_all)
+        async with sdk.rest() as rest:
+            await rest.channels.get("c").publish("n", "meanwhile")
+        await dropped
+        await connected(client)
+        await channel.publish("n", "after")
+        await last.wait()
+        await client.close()
+        return heard, before
+
+    heard, _ = sdk.run(talk)
+    assert heard == ["before", "meanwhile", "after"]
