@@ -225,7 +225,7 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
 def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """Only members that are there update or leave."""
     channel = watch.channel(frame)
-    if channel.sync_due:
+    if channel.sync_due or not channel.knows_members:
         return None
     for member in items(frame, "presence"):
         if member.get("action") in (3, 4) and member_key(member, frame) not in channel.members:
@@ -273,10 +273,15 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return f"{given} where {wanted} was asked for" if given != wanted else None
 
 
+def was_cut(entry: Entry) -> bool:
+    """Whether a connection did not end, but broke: what was on its way then nobody withheld."""
+    return str(entry.raw).startswith("1006")
+
+
 @rule("left-unanswered", "RTN7a", "service", on="end")
 def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """Every publish is answered before the connection ends."""
-    if not watch.pending:
+    if not watch.pending or was_cut(entry):
         return None
     return f"msgSerial {min(watch.pending)} never had an answer"
 
@@ -285,11 +290,11 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
 def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """Every ATTACH is answered before the connection ends."""
     waiting = [name for name, channel in watch.channels.items() if channel.attaching]
-    return f"{waiting[0]!r} never had an answer" if waiting else None
+    return f"{waiting[0]!r} never had an answer" if waiting and not was_cut(entry) else None
 
 
 @rule("sync-left-open", "RTP18", "service", on="end")
 def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """A promised SYNC comes, and comes to its end."""
     due = [name for name, channel in watch.channels.items() if channel.sync_due]
-    return f"the members of {due[0]!r} never came to an end" if due else None
+    return f"the members of {due[0]!r} never came to an end" if due and not was_cut(entry) else None

@@ -35,6 +35,8 @@ class Channel:
     members: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     entered: set[str] = field(default_factory=set[str])
     """The clientIds this connection itself entered."""
+    knows_members: bool = True
+    """Whether all members are known; not after a resume, until a SYNC has told them."""
     sync_due: Entry | None = None
     """The ATTACHED or SYNC that promised a SYNC still to come."""
 
@@ -141,6 +143,7 @@ class Watch:
             channel.modes = number(frame, "flags") & int(MODES)
             channel.serial = frame.get("channelSerial", channel.serial)
             channel.sync_due = entry if number(frame, "flags") & Flag.HAS_PRESENCE else None
+            channel.knows_members = not number(frame, "flags") & Flag.RESUMED
         elif action == Action.ERROR and frame.get("channel"):
             channel.attaching = channel.attached = False
         elif action == Action.DETACHED:
@@ -148,6 +151,7 @@ class Watch:
         elif action == Action.SYNC:
             open_still = str(frame.get("channelSerial", "")).partition(":")[2]
             channel.sync_due = entry if open_still else None
+            channel.knows_members = channel.knows_members or not open_still
             channel.members |= {member_key(m, frame) for m in items(frame, "presence")}
         elif action == Action.PRESENCE:
             for member in items(frame, "presence"):
