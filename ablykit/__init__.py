@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
-    from ablykit.panels import Composer, ConnectionPanel, FrameInspector, Replay, Sequence, SideBySide
+    from ablykit.panels import (
+        Composer,
+        ConnectionPanel,
+        FrameInspector,
+        Presence,
+        Replay,
+        Sequence,
+        SideBySide,
+    )
     from ablykit.protocol.explain import explain
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly
@@ -28,6 +36,7 @@ __all__ = [
     "ConnectionPanel",
     "FrameInspector",
     "LocalAbly",
+    "Presence",
     "Relay",
     "RemoteAbly",
     "Replay",
@@ -47,6 +56,7 @@ _HOME = {
     "ConnectionPanel": "panels",
     "FrameInspector": "panels",
     "LocalAbly": "server",
+    "Presence": "panels",
     "Relay": "relay",
     "RemoteAbly": "backend",
     "Replay": "panels",

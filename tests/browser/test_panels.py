@@ -29,6 +29,7 @@ ALL = (
     "ablykit.ConnectionPanel(conn)",
     "ablykit.Composer(conn)",
     "ablykit.Replay(conn, to=ably)",
+    "ablykit.Presence(conn)",
 )
 FRAMES = ["WebSocket open", "CONNECTED", "ATTACH", "ATTACHED", "MESSAGE", "MESSAGE", "ACK", "ATTACH", "ERROR"]
 
@@ -314,6 +315,7 @@ for data in (name, "x" * 200_000, {"a": name}):
     t.record("<b>who</b>", "out", json.dumps({"action": 15, "channel": name, "msgSerial": 0, "messages": [{"data": data}]}))
 t.record("<b>who</b>", "in", '{"action":15,"channel":"deep","messages":[{"data":' + deep + '}]}')
 t.record("<b>who</b>", "in", json.dumps({"action": 9, "error": {"code": "<i>", "message": name}}))
+t.record("<b>who</b>", "in", json.dumps({"action": 14, "channel": name, "presence": [{"action": 2, "clientId": name, "data": name}]}))
 t.record("<b>who</b>", "in", name)
 t.record("<b>who</b>", "in", "1000 " + name, "close");
 class conn: transcript, name = t, "<b>who</b>"
@@ -321,9 +323,9 @@ class conn: transcript, name = t, "<b>who</b>"
 
 
 def test_hostile_content_stays_content(run):
-    page = run(HOSTILE, *ALL[:3], "ablykit.Replay(t).step(99)")
+    page = run(HOSTILE, *ALL[:3], "ablykit.Replay(t).step(99)", ALL[5])
     inspector = page.locator(".ablykit-inspector")
-    for index in range(8):
+    for index in range(9):
         inspector.locator(".ak-row").nth(index).click()
         page.wait_for_function(
             f"document.querySelectorAll('.ablykit-inspector .ak-row')[{index}].getAttribute('aria-selected') === 'true'"
@@ -379,3 +381,32 @@ def test_the_sequence_is_spaced_as_time_passed_when_asked(run):
     page.wait_for_function(f"{height} >= {even + 55}")
     button.click()
     page.wait_for_function(f"{height} === {even}")
+
+
+MEMBERS = """
+for n, name in enumerate(("ada", "bob")):
+    conn.send({"action": 14, "channel": "chat", "msgSerial": n + 1, "presence": [{"action": 2, "clientId": name, "data": f"seat {n}"}]})
+    conn.recv("ACK")
+"""
+LEAVE = """
+conn.send({"action": 14, "channel": "chat", "msgSerial": 3, "presence": [{"action": 3, "clientId": "bob"}]})
+conn.recv("ACK");
+"""
+
+
+def test_who_is_present_is_seen_as_they_come_and_go(run):
+    page = run(TALK, ALL[0], ALL[5], MEMBERS)
+    panel = page.locator(".ablykit-presence")
+    panel.get_by_text("2 members").wait_for()
+    ada = panel.get_by_role("button", name=re.compile("ada"))
+    assert "seat 0" in ada.inner_text()
+    assert re.search(r"chat · since \d\d:\d\d:\d\d", ada.inner_text())
+    ada.click()
+    page.locator(".ablykit-inspector .ak-detail strong", has_text="PRESENCE").wait_for()
+    assert ada.get_attribute("aria-pressed") == "true"
+    page.locator(".jp-CodeCell .cm-content").last.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(LEAVE)
+    page.keyboard.press("Shift+Enter")
+    panel.get_by_text("1 member", exact=True).wait_for()
+    panel.get_by_text("Left lately: bob").wait_for()

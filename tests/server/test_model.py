@@ -53,7 +53,9 @@ class Peer:
         frames = self.say({"action": 10, "channel": "c", **({"channelSerial": offered} if offered else {})})
         attached = next(frame for frame in frames if frame["action"] == 11)
         if not attached["flags"] & Flag.RESUMED:
-            assert offered is None or self.machine.forgot_since(self), "continuity is lost only with what was kept"
+            assert offered is None or self.machine.forgot_since(self), (
+                "continuity is lost only with what was kept"
+            )
             self.start, self.heard = len(self.machine.log), []
         for serial, frame in list(self.pending.items()):
             self.say({**frame, "msgSerial": serial})
@@ -83,10 +85,16 @@ class Peer:
         frames = self.client.heard()
         for frame in frames:
             self.machine.transcript.record(self.wire, "in", json.dumps(frame, separators=(",", ":")))
-            self.serial = frame.get("channelSerial", self.serial) if frame["action"] in (11, 14, 15) else self.serial
-            {1: self.on_ack, 11: self.on_attached, 14: self.on_presence, 15: self.on_message, 16: self.on_sync}.get(
-                frame["action"], lambda frame: None
-            )(frame)
+            self.serial = (
+                frame.get("channelSerial", self.serial) if frame["action"] in (11, 14, 15) else self.serial
+            )
+            {
+                1: self.on_ack,
+                11: self.on_attached,
+                14: self.on_presence,
+                15: self.on_message,
+                16: self.on_sync,
+            }.get(frame["action"], lambda frame: None)(frame)
         return frames
 
     def cut(self):
@@ -184,7 +192,14 @@ class Talk(RuleBasedStateMachine):
     def repeats_a_publish_that_was_answered(self, which):
         peer = self.peers[which]
         if peer.cut_at is None and peer.next:
-            peer.say({"action": 15, "channel": "c", "msgSerial": peer.next - 1, "messages": [{"data": "never heard"}]})
+            peer.say(
+                {
+                    "action": 15,
+                    "channel": "c",
+                    "msgSerial": peer.next - 1,
+                    "messages": [{"data": "never heard"}],
+                }
+            )
 
     @rule(which=CLIENTS)
     def enters_or_updates(self, which):
@@ -246,7 +261,10 @@ class Talk(RuleBasedStateMachine):
             for data in peer.present.values()
             if peer.cut_at is None or self.now - peer.cut_at < REMAIN
         }
-        server = {key: member.data for key, member in self.world.service.channel(self.world.app, NAME).members.items()}
+        server = {
+            key: member.data
+            for key, member in self.world.service.channel(self.world.app, NAME).members.items()
+        }
         assert server == there
         for peer in self.peers:
             if peer.cut_at is None:

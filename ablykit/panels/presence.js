@@ -1,0 +1,80 @@
+// The presence panel's page: a card for each member, and who left last.
+
+import { make, select } from "./panel.js";
+
+/**
+ * @typedef {{number: number, clientId: string, channel: string, connectionId: string, data: string,
+ *   since: string, age: number}} Member
+ */
+
+/** How long, in words. @param {number} ms */
+export function howLong(ms) {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** A colour of its own for a name; the name stands beside it. @param {string} name */
+export function hueOf(name) {
+  let hash = 0;
+  for (const char of name) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 360;
+  return hash;
+}
+
+/** @param {{model: any, el: HTMLElement}} context */
+function render({ model, el }) {
+  const root = make("section", "ablykit ablykit-presence", "", { "aria-label": "Who is present" });
+  const bar = make("div", "ak-bar");
+  const count = make("span", "ak-count", "", { role: "status" });
+  const list = make("ul", "ak-members", "", { "aria-label": "Members" });
+  const gone = make("p", "ak-said");
+  bar.append(make("strong", "", model.get("title")), count);
+  root.append(bar, list, gone);
+  el.append(root);
+
+  /** @param {Member} member */
+  const card = (member) => {
+    const item = make("li", "");
+    const face = make("button", "ak-member", "", { type: "button", "data-number": String(member.number) });
+    const mark = make("span", "ak-face", [...member.clientId][0]?.toUpperCase() ?? "?", { "aria-hidden": "true" });
+    mark.style.setProperty("--ak-hue", String(hueOf(member.clientId)));
+    const text = make("span", "ak-who-is");
+    text.append(
+      make("strong", "", member.clientId),
+      make("span", "ak-data", member.data),
+      make("small", "", `${member.channel} · since ${member.since} (${howLong(member.age)}) · ${member.connectionId}`),
+    );
+    face.append(mark, text);
+    face.addEventListener("click", () => select(model, member.number));
+    item.append(face);
+    return item;
+  };
+
+  const light = () => {
+    for (const face of /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".ak-member"))) {
+      face.setAttribute("aria-pressed", String(face.dataset.number === String(model.get("selected"))));
+    }
+  };
+  const update = () => {
+    /** @type {Member[]} */
+    const members = model.get("members");
+    count.textContent = members.length === 1 ? "1 member" : `${members.length} members`;
+    list.replaceChildren(...members.map(card));
+    const left = model.get("left").map((/** @type {Member} */ member) => member.clientId);
+    gone.textContent = left.length ? `Left lately: ${left.join(", ")}` : members.length ? "" : "Nobody is present.";
+    light();
+  };
+
+  model.on("change:members", update);
+  model.on("change:left", update);
+  model.on("change:selected", light);
+  update();
+  return () => {
+    model.off("change:members", update);
+    model.off("change:left", update);
+    model.off("change:selected", light);
+  };
+}
+
+export default { render };

@@ -1,0 +1,116 @@
+"""The presence panel: who is here, since when, with what data, on which connection."""
+
+import json
+import time
+from html import escape
+from typing import Any
+
+import traitlets
+
+from ablykit.analysis.members import Member, Members
+from ablykit.panels.panel import HasTranscript, Panel, script, style
+from ablykit.protocol.anatomy import clock
+from ablykit.protocol.explain import visible
+from ablykit.transcript import Transcript
+
+LONGEST = 200
+"""How many characters of a member's data are shown."""
+
+
+class Presence(Panel):
+    """The members of a connection's channels, as it is told of them; and who left last.
+
+        Presence(conn)
+        Presence(relay, "client 1", channel="chat:lobby")
+
+    A click on a member selects the frame that told of it last, in every linked panel.
+    """
+
+    _esm = script("presence.js")
+    _css = style("presence.css")
+    members = traitlets.List(traitlets.Dict()).tag(sync=True)
+    left = traitlets.List(traitlets.Dict()).tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self, source: HasTranscript | Transcript, connection: str | None = None, *, channel: str | None = None
+    ) -> None:
+        self._name = connection or getattr(source, "name", None)
+        self._channel = channel
+        super().__init__(source)
+        self.title = f"Present on {visible(channel)}" if channel else "Present"
+        self._begin()
+        self.refresh()
+
+    def _begin(self) -> None:
+        first = next(iter(self.transcript), None)
+        self._known = Members(self._name or (first.connection if first else ""))
+        self._read = 0
+
+    def restart(self) -> None:
+        """Forget who was there: the transcript was cleared."""
+        super().restart()
+        self._begin()
+
+    def refresh(self) -> None:
+        """Learn who came, changed and left."""
+        if not self._known.connection:
+            self._begin()
+        for entry in self.transcript.since(self._read):
+            self._known.take(entry)
+            self._read = entry.number + 1
+        self.members = [_shown(member) for member in self._here(self._known.all)]
+        self.left = [_shown(member) for member in self._here(self._known.left)]
+
+    def html(self) -> str:
+        """The members as a table."""
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+            for cells in self._cells()
+        )
+        head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+        return f"<div><b>{escape(self._heading)}</b><table><tr>{head}</tr>{rows}</table></div>"
+
+    def __str__(self) -> str:
+        return "\n".join([self._heading, *("  " + "  ".join(cells).rstrip() for cells in self._cells())])
+
+    @property
+    def _heading(self) -> str:
+        count = len(self._here(self._known.all))
+        return f"{self._channel or 'all channels'}: {count} {'member' if count == 1 else 'members'}"
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        self.refresh()
+        return [
+            (visible(m.client_id), visible(m.channel), _data(m), visible(m.connection_id), clock(m.since))
+            for m in self._here(self._known.all)
+        ]
+
+    def _here(self, members: list[Member]) -> list[Member]:
+        return [member for member in members if self._channel in (None, member.channel)]
+
+
+_COLUMNS = ("clientId", "channel", "data", "connectionId", "since")
+
+
+def _data(member: Member) -> str:
+    if member.data is None:
+        return ""
+    text = (
+        member.data
+        if isinstance(member.data, str)
+        else json.dumps(member.data, default=repr, ensure_ascii=False)
+    )
+    return visible(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+
+
+def _shown(member: Member) -> dict[str, Any]:
+    return {
+        "number": member.number,
+        "clientId": visible(member.client_id),
+        "channel": visible(member.channel),
+        "connectionId": visible(member.connection_id),
+        "data": _data(member),
+        "since": clock(member.since)[11:19],
+        "age": max(time.time() * 1000 - member.since, 0),
+    }
