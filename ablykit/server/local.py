@@ -50,7 +50,8 @@ class LocalAbly:
     `APPID.KEYID:SECRET`; without any, one is made. `heartbeat_interval` is in ms, at least 10.
     `limits` changes single limits of `ablykit.server.service.Limits`. `sandbox` accepts keys
     without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
-    makes ids, keys, serials and timestamps the same on every run.
+    makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
+    (what stands before a channel name's first colon) whose messages can be updated and deleted.
 
     Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key.
     """
@@ -69,6 +70,7 @@ class LocalAbly:
         limits: Mapping[str, int] | None = None,
         sandbox: bool = False,
         enforce_rates: bool = False,
+        mutable: Iterable[str] = (),
     ) -> None:
         if heartbeat_interval < 10:
             raise ValueError(f"heartbeat_interval is in ms, at least 10, not {heartbeat_interval}")
@@ -79,6 +81,7 @@ class LocalAbly:
             sandbox=sandbox,
             enforce_rates=enforce_rates,
         )
+        self._mutable = tuple(mutable)
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
         self._max_frame_size = self._app.limits.max_frame_size
@@ -95,12 +98,15 @@ class LocalAbly:
 
     def _make_app(self, keys: Iterable[str], limits: Mapping[str, int] | None) -> tuple[App, ApiKey]:
         given = [ApiKey.parse(text) for text in keys]
-        apps = [self._service.add_app(id, limits=limits) for id in dict.fromkeys(k.app_id for k in given)]
+        apps = [
+            self._service.add_app(id, limits=limits, mutable=self._mutable)
+            for id in dict.fromkeys(k.app_id for k in given)
+        ]
         for key in given:
             self._service.add_key(self._service.apps[key.app_id], key=key)
         if given:
             return apps[0], given[0]
-        app = self._service.add_app(limits=limits)
+        app = self._service.add_app(limits=limits, mutable=self._mutable)
         return app, self._service.add_key(app).api_key
 
     # -- what one needs to connect
@@ -154,7 +160,7 @@ class LocalAbly:
 
     def new_app(self) -> LocalApp:
         """Another app on the same server, with a key; nothing is shared between apps."""
-        app = self.call(self._service.add_app)
+        app = self.call(lambda: self._service.add_app(mutable=self._mutable))
         return LocalApp(self, app, self.add_key(app))
 
     # -- for tests: what to connect with, and what went on inside

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ablykit.protocol import MessageVersion, ProtocolMessage
+from ablykit.protocol import Message, MessageVersion, ProtocolMessage
 from ablykit.protocol.encoding import size_of
 
 
@@ -123,15 +123,7 @@ class Log:
     def _entry(self, frame: ProtocolMessage, now: float) -> Entry:
         serial = self.serial
         messages = [
-            message.replace(
-                serial=f"{serial}:{index:03d}",
-                action=message.action or 0,
-                version=MessageVersion(
-                    serial=f"{serial}:{index:03d}",
-                    timestamp=frame.timestamp,
-                    client_id=message.client_id,
-                ),
-            )
+            _placed(message, f"{serial}:{index:03d}", frame.timestamp)
             for index, message in enumerate(frame.messages or ())
         ]
         size = sum(map(size_of, [*messages, *(frame.presence or ())]))
@@ -143,3 +135,12 @@ class Log:
         first = (entry.frame.messages or [None])[0]
         if first is not None and first.id:
             self._by_id[first.id] = entry
+
+
+def _placed(message: Message, place: str, timestamp: int | None) -> Message:
+    """A message with its place: a new one is named by it, a revision gets it as its version."""
+    if message.action:
+        version = (message.version or MessageVersion()).replace(serial=place, timestamp=timestamp)
+        return message.replace(version=version)
+    version = MessageVersion(serial=place, timestamp=timestamp, client_id=message.client_id)
+    return message.replace(serial=place, action=0, version=version)

@@ -19,7 +19,8 @@ from ablykit.server.publishing import check_size
 
 if TYPE_CHECKING:
     from ablykit.server.channel import Channel
-    from ablykit.server.session import Connection, Session
+    from ablykit.server.connection import Connection
+    from ablykit.server.session import Session
 
 PAGE = 100
 """How many members one SYNC tells at most."""

@@ -91,7 +91,7 @@ def check_size(messages: "list[Message] | list[PresenceMessage]", limit: int) ->
 def _checked(publisher: Publisher, message: Message) -> Message:
     check(message)
     if message.action not in (None, MessageAction.CREATE):
-        raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
+        raise AblyError(40000, "A revision is published alone, and only an update, a delete or an append")
     client_id = publisher.name_for(message.client_id)
     return message if client_id == message.client_id else message.replace(client_id=client_id)
 

@@ -1,7 +1,7 @@
 """The HTTP side of a service, on the same port as the WebSocket."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ablykit.protocol import AblyError
 from ablykit.server import rest_channels, rest_keys
-from ablykit.server.http import CORS, Caller, caller, object_of, respond, respond_error
+from ablykit.server.http import CORS, Caller, caller, list_of, object_of, respond, respond_error
 from ablykit.server.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -62,7 +62,7 @@ def provision(service: Service, wanted: dict[str, Any], request: Request) -> dic
     keys = wanted.get("keys", [{}])
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):  # type: ignore[reportUnknownVariableType]
         raise AblyError(40001, "keys is a list of objects, each with its capability or empty")
-    app = service.add_app()
+    app = service.add_app(mutable=_mutable(wanted.get("namespaces")))
     added = [
         service.add_key(app, key.get("capability"), revocable_tokens=key.get("revocableTokens") is True)  # type: ignore[reportUnknownMemberType]
         for key in keys  # type: ignore[reportUnknownVariableType]
@@ -86,6 +86,12 @@ def provision(service: Service, wanted: dict[str, Any], request: Request) -> dic
         "port": request.url.port,
         "tls": request.url.scheme == "https",
     }
+
+
+def _mutable(namespaces: Any) -> list[str]:
+    """The names of the namespaces whose messages can be revised."""
+    listed = [cast("dict[str, Any]", each) for each in list_of(namespaces) if isinstance(each, dict)]
+    return [str(each.get("id")) for each in listed if each.get("mutableMessages") is True]
 
 
 def _http_error(error: Exception) -> AblyError:

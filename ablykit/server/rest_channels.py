@@ -10,9 +10,19 @@ from ablykit.protocol import AblyError, ChannelName, Message, NotAFrame, Presenc
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.encoding import in_format
 from ablykit.server.channel import Channel
-from ablykit.server.http import Caller, format_for, list_of, number_param, respond, respond_page, value_of
+from ablykit.server.http import (
+    Caller,
+    format_for,
+    list_of,
+    number_param,
+    object_of,
+    respond,
+    respond_page,
+    value_of,
+)
 from ablykit.server.occupancy import metrics
 from ablykit.server.publishing import accept
+from ablykit.server.revising import RIGHTS, revise, revised, versions
 
 M = TypeVar("M", Message, PresenceMessage)
 
@@ -53,15 +63,51 @@ def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dic
 async def history(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/messages`: what was published (RSL2)."""
     channel = _channel(caller, caller.channel(request, "history"))
-    found = [
-        filled(message, entry.frame, index)
-        for entry in (channel.log.all(caller.service.monotonic()) if channel else ())
-        for index, message in enumerate(entry.frame.messages or ())
-    ]
+    entries = channel.log.all(caller.service.monotonic()) if channel else []
+    latest: dict[str, Message] = {}
+    for entry in entries:
+        for index, message in enumerate(entry.frame.messages or ()):
+            serial, whole = message.serial or "", filled(message, entry.frame, index)
+            latest[serial] = revised(latest[serial], whole) if serial in latest else whole
+    found = list(latest.values())
     until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
     if until is not None:
         found = [message for message in found if (message.serial or "") <= f"{until}:~"]
     return _page(request, found, lambda message: message.serial or "")
+
+
+async def message(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S`: a message as it is now (RSL11)."""
+    return respond(request, _shown(request)(_versions(caller, request)[-1]))
+
+
+async def message_versions(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S/versions`: a message as it was, version by version (RSL14)."""
+    found = _versions(caller, request)
+    return respond_page(request, found, lambda m: (m.version and m.version.serial) or "", _shown(request))
+
+
+def _versions(caller: Caller, request: Request) -> list[Message]:
+    channel = _channel(caller, caller.channel(request, "history"))
+    serial = request.path_params["serial"]
+    found = versions(channel.log.all(caller.service.monotonic()), serial) if channel else []
+    if not found:
+        raise AblyError(40400, f"No message {serial[:60]!r} is kept on this channel")
+    return found
+
+
+async def revise_message(caller: Caller, request: Request) -> Response:
+    """`PATCH /channels/C/messages/S`: update, delete or append to a message (RSL15)."""
+    name = ChannelName.parse(request.path_params["channel"])
+    (change,) = messages_of(await object_of(request))
+    if change.serial not in (None, request.path_params["serial"]):
+        raise AblyError(40003, "The serial in the body is another one than in the address")
+    change = change.replace(serial=request.path_params["serial"])
+    if change.action not in RIGHTS:
+        raise AblyError(40003, "The action is 1 (update), 2 (delete) or 5 (append)")
+    frame_id = caller.service.ids.new("message", 10)
+    version = revise(caller.publisher, name, change, frame_id, caller.service.monotonic())
+    return respond(request, {"versionSerial": version})
 
 
 async def presence_history(caller: Caller, request: Request) -> Response:
@@ -212,6 +258,9 @@ def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:
 ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/channels"): channels,
     ("POST", "/channels/{channel:path}/messages"): publish,
+    ("GET", "/channels/{channel:path}/messages/{serial}/versions"): message_versions,
+    ("GET", "/channels/{channel:path}/messages/{serial}"): message,
+    ("PATCH", "/channels/{channel:path}/messages/{serial}"): revise_message,
     ("GET", "/channels/{channel:path}/messages"): history,
     ("GET", "/channels/{channel:path}/presence/history"): presence_history,
     ("GET", "/channels/{channel:path}/presence"): members,

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ablykit.server.sources import Clock, Ids
 from ablykit.transcript import Transcript
 
 if TYPE_CHECKING:
-    from ablykit.server.session import Connection
+    from ablykit.server.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,14 @@ class Key:
         return self.capability.operations(channel)
 
 
+@dataclass(frozen=True)
+class Namespace:
+    """What is different on the channels of a namespace."""
+
+    mutable_messages: bool = False
+    """Whether messages can be updated, deleted and appended to."""
+
+
 @dataclass
 class App:
     """An app: its keys by id, its channels by name, its limits in both looks."""
@@ -60,6 +68,12 @@ class App:
     channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
     limits: Limits = TODAY
     limits_2021: Limits = IN_2021
+    namespaces: dict[str, Namespace] = field(default_factory=dict[str, Namespace])
+
+    def namespace_of(self, channel: ChannelName) -> Namespace:
+        """The rules of the namespace a channel is in: what stands before its first colon."""
+        return self.namespaces.get(channel.base.partition(":")[0], Namespace())
+
     revocations: list[Revocation] = field(default_factory=list[Revocation])
     refusals: deque[AblyError] = field(default_factory=deque[AblyError])
     """What the next publishes are refused with, for tests that want to see that."""
@@ -113,13 +127,16 @@ class Service:
         app_id: str | None = None,
         *,
         limits: Mapping[str, int] | None = None,
+        mutable: Iterable[str] = (),
     ) -> App:
-        """A new app without keys. `limits` overrides single limits, in both looks."""
+        """A new app without keys. `limits` overrides single limits, in both looks; `mutable` names the
+        namespaces whose messages can be revised."""
         changed = dict(limits or {})
         app = App(
             app_id or self.ids.new("app", 6),
             limits=Limits(**changed),
             limits_2021=Limits(**(vars(IN_2021) | changed)),
+            namespaces={name: Namespace(mutable_messages=True) for name in mutable},
         )
         self.apps[app.id] = app
         return app

@@ -1,9 +1,6 @@
 """One connection: a frame in, frames out. No socket and no clock in here: both are arguments."""
 
-import json
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from ablykit.protocol import (
@@ -15,25 +12,25 @@ from ablykit.protocol import (
     ErrorInfo,
     Flag,
     Format,
+    Message,
     NotAFrame,
     NotUTF8,
     ProtocolMessage,
+    PublishResult,
     error_info,
     parse_query,
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.server import attaching, presence, publishing
+from ablykit.server import attaching, presence, publishing, revising
 from ablykit.server.auth import by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
+from ablykit.server.connection import Connection, recovery_key
 from ablykit.server.delivery import Delivery, Variant
-from ablykit.server.service import App, Limits, Service
+from ablykit.server.service import Limits, Service
 
 PROMPT = 30_000
 """How long before a token's end a new one is asked for, in ms (RTN22)."""
-
-REMEMBERED_ANSWERS = 1_000
-"""How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
 
 
 class Transport(Protocol):
@@ -46,33 +43,6 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Close the WebSocket, after all that was written."""
         ...
-
-
-@dataclass
-class Connection:
-    """What outlives a socket, so that another one can resume it."""
-
-    service: Service
-    id: str
-    key: str
-    app: App
-    client_id: str | None
-    session: "Session | None" = None
-    expires: float | None = None
-    """When it is forgotten, ms of running time; None while a socket is open."""
-    leave_at: float | None = None
-    """When its members leave, ms of running time; None while a socket is open."""
-    present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
-    """The members it entered: on which channel, by which clientId."""
-    last_serial: int = -1
-    answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
-
-    def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
-        """Remember an ACK or NACK, and give it back."""
-        self.answers[frame.msg_serial or 0] = frame
-        if len(self.answers) > REMEMBERED_ANSWERS:
-            self.answers.popitem(last=False)
-        return frame
 
 
 class Session:
@@ -203,7 +173,7 @@ class Session:
 
     def _begin_or_resume(self, now: float) -> ErrorInfo | None:
         """Take up the connection that is asked for, or a new one; tells what was lost (RTN15)."""
-        wanted = self.params.resume or _recovery_key(self.params.recover)
+        wanted = self.params.resume or recovery_key(self.params.recover)
         earlier = self.service.connections.get(wanted) if wanted else None
         if earlier and self._may_resume(earlier, now):
             self._resume(earlier)
@@ -304,7 +274,8 @@ class Session:
     def _on_message(self, frame: ProtocolMessage, now: float) -> None:
         if frame.msg_serial is None:
             raise AblyError(40000, "A MESSAGE needs a msgSerial, to be acknowledged by")
-        self._in_turn(frame, now, publishing.publish)
+        change = revising.revision_in(frame)
+        self._in_turn(frame, now, _revising(change) if change else publishing.publish)
 
     def _on_presence(self, frame: ProtocolMessage, now: float) -> None:
         if frame.msg_serial is None:
@@ -440,6 +411,14 @@ class Session:
 Publish = Callable[[Session, ProtocolMessage, float], Any]
 
 
+def _revising(change: Message) -> Publish:
+    def publish(session: Session, frame: ProtocolMessage, now: float) -> PublishResult:
+        name, frame_id = ChannelName.parse(channel_of(frame)), f"{session.connection.id}:{frame.msg_serial}"
+        return PublishResult(serials=[revising.revise(session.publisher, name, change, frame_id, now)])
+
+    return publish
+
+
 def _refusing(error: AblyError) -> Publish:
     def publish(session: Session, frame: ProtocolMessage, now: float) -> Any:
         raise error
@@ -451,14 +430,3 @@ def _not_for_clients(action: int) -> str:
     if action in Action.__members__.values():
         return f"{name_of(action)} (action {action}) is not for clients to send"
     return f"Unknown action {action}"
-
-
-def _recovery_key(recover: str | None) -> str | None:
-    """The connectionKey in a recovery key (RTN16g), which is JSON; in 2021 it began with the key."""
-    if recover is None:
-        return None
-    try:
-        value = json.loads(recover)
-        return str(value["connectionKey"])
-    except (ValueError, TypeError, KeyError):
-        return recover.partition(":")[0]

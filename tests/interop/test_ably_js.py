@@ -212,3 +212,33 @@ def test_it_talks_to_the_sdk_of_another_language(local, node, binary):
     first, said = asyncio.run(talk())
     assert first == {"from": "js"}
     assert said == [{"from": "js"}, {"type": "Buffer", "data": [1]}]
+
+
+REVISE = """
+main(async () => {
+  const one = client({ clientId: 'ada' }), channel = one.channels.get('doc:a'), heard = [];
+  await channel.subscribe((m) => heard.push([m.action, m.data]));
+  await channel.publish('n', 'one');
+  while (heard.length < 1) await new Promise((next) => setTimeout(next, 5));
+  const [created] = (await channel.history()).items;
+  const { versionSerial } = await channel.updateMessage({ ...created, data: 'two' }, { description: 'better' });
+  const now = await channel.getMessage(created.serial);
+  await channel.deleteMessage({ serial: created.serial }, {});
+  const versions = (await channel.getMessageVersions(created.serial)).items;
+  await one.connection.ping();
+  return { heard, now: [now.data, now.version.serial === versionSerial, now.version.description],
+    versions: versions.map((m) => m.action), history: (await channel.history()).items.map((m) => m.action) };
+});
+"""
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
+def test_it_updates_and_deletes_messages(local, node, binary):
+    ably = local(sandbox=True, mutable=["doc"])
+    said = node(REVISE, key=ably.key.reveal(), port=ably.port, binary=binary)
+    assert said["heard"] == [["message.create", "one"], ["message.update", "two"], ["message.delete", None]] or said["heard"][:2] == [
+        ["message.create", "one"], ["message.update", "two"]
+    ]  # fmt: skip
+    assert said["now"] == ["two", True, "better"]
+    assert said["versions"] == ["message.create", "message.update", "message.delete"]
+    assert said["history"] == ["message.delete"]

@@ -1,0 +1,54 @@
+"""What outlives a socket: a connection, so that another socket can resume it."""
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ablykit.protocol import ProtocolMessage
+from ablykit.server.channel import Channel
+
+if TYPE_CHECKING:
+    from ablykit.server.service import App, Service
+    from ablykit.server.session import Session
+
+REMEMBERED_ANSWERS = 1_000
+"""How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
+
+
+@dataclass
+class Connection:
+    """What outlives a socket, so that another one can resume it."""
+
+    service: "Service"
+    id: str
+    key: str
+    app: "App"
+    client_id: str | None
+    session: "Session | None" = None
+    expires: float | None = None
+    """When it is forgotten, ms of running time; None while a socket is open."""
+    leave_at: float | None = None
+    """When its members leave, ms of running time; None while a socket is open."""
+    present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
+    """The members it entered: on which channel, by which clientId."""
+    last_serial: int = -1
+    answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
+
+    def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
+        """Remember an ACK or NACK, and give it back."""
+        self.answers[frame.msg_serial or 0] = frame
+        if len(self.answers) > REMEMBERED_ANSWERS:
+            self.answers.popitem(last=False)
+        return frame
+
+
+def recovery_key(recover: str | None) -> str | None:
+    """The connectionKey in a recovery key (RTN16g), which is JSON; in 2021 it began with the key."""
+    if recover is None:
+        return None
+    try:
+        value = json.loads(recover)
+        return str(value["connectionKey"])
+    except (ValueError, TypeError, KeyError):
+        return recover.partition(":")[0]

@@ -1,0 +1,126 @@
+"""Updating, deleting and appending to messages that were published (RSL11, RSL12, RSL15).
+
+A message keeps its serial for good; each revision is one more publish in the log, with a version of its own.
+What a message is now is its revisions, one after the other.
+"""
+
+from collections.abc import Iterable
+
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ChannelName,
+    Message,
+    MessageAction,
+    MessageVersion,
+    ProtocolMessage,
+)
+from ablykit.protocol.encoding import check
+from ablykit.server.log import Entry
+from ablykit.server.publishing import Publisher, check_size
+
+RIGHTS = {
+    MessageAction.UPDATE: "message-update",
+    MessageAction.DELETE: "message-delete",
+    MessageAction.APPEND: "message-update",
+}
+"""For each way to revise, the operation it needs, with `-own` or `-any` after it."""
+
+
+def revision_in(frame: ProtocolMessage) -> Message | None:
+    """The one revision that a MESSAGE carries, if it carries that and nothing else."""
+    messages = frame.messages or []
+    return messages[0] if len(messages) == 1 and messages[0].action in RIGHTS else None
+
+
+def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: str, now: float) -> str:
+    """Give a revision to the log; tells its version's serial.
+
+    Raises `AblyError`: 93002 where messages can't be revised, 40003 without a serial, 40400 for a message
+    that is not kept, 40160 and 40166 where it is not allowed, 40009, 40012, 40013.
+    """
+    if not publisher.identity.app.namespace_of(name).mutable_messages:
+        raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
+    if not message.serial:
+        raise AblyError(40003, "A revision names the message by its serial")
+    action = MessageAction(message.action or 0)
+    channel = publisher.service.channel(publisher.identity.app, name)
+    so_far = versions(channel.log.all(now), message.serial)
+    if not so_far:
+        raise AblyError(40400, f"No message {message.serial[:60]!r} is kept on this channel")
+    _check_right(publisher, name, RIGHTS[action], so_far[0])
+    check(message)
+    check_size([message], publisher.limits.max_message_size)
+    revised(so_far[-1], message)  # an append that does not fit is refused before it is in the log
+    asked = message.version or MessageVersion()
+    draft = ProtocolMessage(
+        action=Action.MESSAGE,
+        id=frame_id,
+        connection_id=publisher.connection_id,
+        channel=name.identity,
+        timestamp=publisher.service.clock.now(),
+        messages=[
+            message.replace(
+                id=None,
+                client_id=so_far[0].client_id,
+                version=asked.replace(client_id=publisher.name_for(asked.client_id)),
+            )
+        ],
+    )
+    entry = channel.log.append(draft, now)
+    given = (entry.frame.messages or [message])[0].version
+    return (given and given.serial) or ""
+
+
+def _check_right(publisher: Publisher, name: ChannelName, right: str, original: Message) -> None:
+    allowed = publisher.identity.operations(name)
+    if f"{right}-any" in allowed:
+        return
+    if f"{right}-own" not in allowed:
+        raise AblyError(40160, f"Neither {right}-own nor {right}-any is allowed on {name.identity!r}")
+    if publisher.client_id is None:
+        raise AblyError(40166, "One's own messages are known by their clientId: connect with one")
+    if publisher.client_id != original.client_id:
+        raise AblyError(40160, f"{right}-own is for one's own messages only")
+
+
+def versions(entries: Iterable[Entry], serial: str) -> list[Message]:
+    """What a message was, version by version, each whole; empty for one that is not there."""
+    found: list[Message] = []
+    for entry in entries:
+        for index, message in enumerate(entry.frame.messages or ()):
+            if message.serial == serial:
+                whole = message.replace(
+                    id=message.id or f"{entry.frame.id}:{index}",
+                    connection_id=message.connection_id or entry.frame.connection_id,
+                    timestamp=message.timestamp or entry.frame.timestamp,
+                )
+                found.append(revised(found[-1], whole) if found else whole)
+    return found
+
+
+def revised(before: Message, change: Message) -> Message:
+    """A message after a revision: what the change does not name stays; an append goes to the data's end."""
+    data, encoding = (before.data, before.encoding) if change.data is None else (change.data, change.encoding)
+    action = change.action
+    if change.action == MessageAction.APPEND:
+        data, encoding = _appended(before.data, change.data), before.encoding
+        action = int(MessageAction.UPDATE)
+    return before.replace(
+        action=action,
+        name=before.name if change.name is None else change.name,
+        data=data,
+        encoding=encoding,
+        extras=before.extras if change.extras is None else change.extras,
+        version=change.version,
+    )
+
+
+def _appended(before: object, more: object) -> object:
+    if more is None:
+        return before
+    if isinstance(before, str) and isinstance(more, str):
+        return before + more
+    if isinstance(before, bytes) and isinstance(more, bytes):
+        return before + more
+    raise AblyError(40013, "Only text can be appended to text, and binary to binary")

@@ -1,0 +1,189 @@
+"""Messages are updated, deleted and appended to, where a namespace allows it."""
+
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from ablykit.protocol import Message
+from ablykit.server.rest import rest_app
+from ablykit.server.revising import revised
+from tests.server.conftest import World
+from tests.server.test_rest import Http, b64
+
+
+def only(frames):
+    (frame,) = frames
+    return frame
+
+
+@pytest.fixture
+def world():
+    made = World()
+    made.app = made.service.add_app(mutable=["doc"])
+    made.key = made.service.add_key(made.app).api_key
+    return made
+
+
+@pytest.fixture
+def author(world):
+    client = world.client("v=5&clientId=ada&echo=false")
+    client.heard()
+    return client
+
+
+@pytest.fixture
+def reader(world):
+    client = world.client("v=5")
+    client.attach("doc:a")
+    client.heard()
+    return client
+
+
+def publish(client, count, /, **message):
+    answer = only(client.publish("doc:a", count, message))
+    return answer["res"][0]["serials"][0] if answer["action"] == 1 else answer["error"]["code"]
+
+
+def test_a_message_keeps_its_serial_and_gets_versions(world, author, reader):
+    serial = publish(author, 0, name="n", data="one", extras={"headers": {"a": 1}})
+    version = publish(
+        author,
+        1,
+        serial=serial,
+        action=1,
+        data="two",
+        version={"description": "better", "metadata": {"k": "v"}},
+    )
+    last = publish(author, 2, serial=serial, action=2)
+    assert serial < version < last
+    created, updated, deleted = (frame["messages"][0] for frame in reader.heard())
+    assert [m["action"] for m in (created, updated, deleted)] == [0, 1, 2]
+    assert {m["serial"] for m in (created, updated, deleted)} == {serial}
+    assert updated["version"] == {
+        "serial": version, "timestamp": updated["version"]["timestamp"], "clientId": "ada",
+        "description": "better", "metadata": {"k": "v"},
+    }  # fmt: skip
+    assert created["version"]["serial"] == serial
+
+
+def test_over_http_a_message_is_told_as_it_is_and_as_it_was(world, author):
+    serial = publish(author, 0, name="n", data="one")
+    http = Http(world)
+    path = f"/channels/doc:a/messages/{serial}"
+    said = http("PATCH", path, {"action": 1, "data": "two"})
+    assert said["versionSerial"] > serial
+    now = http("GET", path)
+    assert (now["data"], now["name"], now["action"], now["version"]["serial"]) == (
+        "two",
+        "n",
+        1,
+        said["versionSerial"],
+    )
+    assert [m["data"] for m in http("GET", f"{path}/versions")] == ["one", "two"]
+    assert [(m["data"], m["serial"]) for m in http("GET", "/channels/doc:a/messages")] == [("two", serial)]
+    assert len(http("GET", f"{path}/versions", limit=1)) == 1
+    assert [m["data"] for m in http("GET", f"{path}/{http.links['next'].removeprefix('./')}")] == ["two"]
+
+
+def test_an_append_is_told_as_its_part_and_kept_as_the_whole(world, author, reader):
+    serial = publish(author, 0, data="Hel")
+    publish(author, 1, serial=serial, action=5, data="lo")
+    assert [frame["messages"][0]["data"] for frame in reader.heard()] == ["Hel", "lo"]
+    whole = Http(world)("GET", f"/channels/doc:a/messages/{serial}")
+    assert (whole["data"], whole["action"]) == ("Hello", 1)
+    assert publish(author, 2, serial=serial, action=5, data={"a": 1}) == 40013
+
+
+@pytest.mark.parametrize(
+    ("before", "more", "after"), [("a", "b", "ab"), (b"a", b"b", b"ab"), ("a", None, "a"), (None, None, None)]
+)
+def test_what_is_appended_goes_to_the_end(before, more, after):
+    assert revised(Message(data=before), Message(action=5, data=more)).data == after
+
+
+def test_what_a_revision_does_not_name_stays():
+    before = Message(name="n", data="d", encoding="e", extras={"a": 1}, action=0)
+    assert revised(before, Message(action=2)).replace(action=0) == before
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"action": 1, "data": "x"}, 40003),
+        ({"action": 1, "serial": "nonsense", "data": "x"}, 40400),
+        ({"action": 3, "serial": "x"}, 40000),
+        ({"action": 1, "serial": "SERIAL", "data": 5}, 40013),
+        ({"action": 1, "serial": "SERIAL", "data": "x" * 70_000}, 40009),
+        ({"action": 1, "serial": "SERIAL", "version": {"clientId": "bob"}}, 40012),
+    ],
+)
+def test_what_is_no_revision_is_refused(author, message, code):
+    serial = publish(author, 0, data="one")
+    message = {**message, "serial": serial} if message.get("serial") == "SERIAL" else message
+    assert publish(author, 1, **message) == code
+
+
+def test_two_revisions_at_once_are_refused(author):
+    serial = publish(author, 0, data="one")
+    answer = only(
+        author.publish("doc:a", 1, {"action": 1, "serial": serial}, {"action": 1, "serial": serial})
+    )
+    assert answer["error"]["code"] == 40000
+
+
+def test_elsewhere_messages_stay_as_they_are(world, author):
+    serial = only(author.publish("other", 0, {"data": "x"}))["res"][0]["serials"][0]
+    assert (
+        only(author.publish("other", 1, {"action": 1, "serial": serial, "data": "y"}))["error"]["code"]
+        == 93002
+    )
+
+
+@pytest.mark.parametrize(
+    ("rights", "client_id", "action", "code"),
+    [
+        (["message-update-any"], "bob", 1, None),
+        (["message-update-own"], "ada", 1, None),
+        (["message-update-own"], "bob", 1, 40160),
+        (["message-update-own"], None, 1, 40166),
+        (["message-update-any"], "ada", 2, 40160),
+        (["message-delete-own"], "ada", 2, None),
+        (["message-update-own"], "ada", 5, None),
+        (["publish"], "ada", 1, 40160),
+    ],
+)
+def test_each_way_to_revise_needs_its_right(world, author, rights, client_id, action, code):
+    serial = publish(author, 0, data="one")
+    key = world.service.add_key(world.app, {"doc:*": rights}).api_key
+    other = world.client(f"v=5{f'&clientId={client_id}' if client_id else ''}", key=key)
+    other.heard()
+    said = publish(other, 0, serial=serial, action=action, data="more")
+    assert (said if isinstance(said, int) else None) == code
+
+
+def test_http_refuses_what_does_not_fit(world, author):
+    serial, http = publish(author, 0, data="one"), Http(world)
+    path = f"/channels/doc:a/messages/{serial}"
+    assert http.refused("PATCH", path, {"action": 0, "data": "x"}, status=400) == 40003
+    assert http.refused("PATCH", path, {"action": 1, "serial": "another"}, status=400) == 40003
+    assert http.refused("PATCH", path, [], status=400) == 40001
+    for address in (f"{path}x", f"{path}x/versions", f"/channels/none/messages/{serial}"):
+        assert http.refused("GET", address, status=404) == 40400
+
+
+def test_a_sandbox_says_which_namespaces_are_so():
+    world = World(sandbox=True)
+    client = TestClient(rest_app(world.service), base_url="https://ably.test")
+    app = client.post(
+        "/apps", json={"keys": [{}], "namespaces": [{"id": "doc", "mutableMessages": True}, {"id": "x"}, 5]}
+    ).json()
+    auth = {"Authorization": f"Basic {b64(app['keys'][0]['keyStr'])}"}
+    for channel, status in (("doc:a", 200), ("x:a", 400)):
+        serial = client.post(f"/channels/{channel}/messages", json={"data": "x"}, headers=auth).json()[
+            "serials"
+        ][0]
+        answer = client.patch(
+            f"/channels/{channel}/messages/{serial}", json={"action": 1, "data": "y"}, headers=auth
+        )
+        assert answer.status_code == status, json.dumps(answer.json())
