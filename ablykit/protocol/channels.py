@@ -1,5 +1,7 @@
 """Channel names: what they may look like, and what stands in the brackets before them."""
 
+import base64
+import binascii
 import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -16,6 +18,8 @@ class ChannelName:
     base: str
     qualifier: str = ""
     params: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+    filter: str = ""
+    """The expression in `[filter=BASE64]`: only messages it finds are wanted; empty for all."""
 
     @classmethod
     def parse(cls, name: str) -> "ChannelName":
@@ -34,12 +38,22 @@ class ChannelName:
             raise _invalid(name, "'*' stands for all channels and names none")
         if "\n" in name or "\r" in name:
             raise _invalid(name, "it contains a line break")
-        return cls(base, qualifier, dict(parse_qsl(params, keep_blank_values=True)))
+        given = dict(parse_qsl(params, keep_blank_values=True))
+        if qualifier.startswith("filter="):
+            return cls(base, "", given, _filter(name, qualifier.removeprefix("filter=")))
+        return cls(base, qualifier, given)
 
     @property
     def identity(self) -> str:
         """The name of the channel itself: params are a client's own business."""
         return f"[{self.qualifier}]{self.base}" if self.qualifier else self.base
+
+
+def _filter(name: str, text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise _invalid(name, "its filter is no text in base64") from None
 
 
 def _invalid(name: str, why: str) -> AblyError:

@@ -1,6 +1,10 @@
 """What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
 
 from ablykit.protocol import (
     DEFAULT_MODES,
@@ -10,6 +14,7 @@ from ablykit.protocol import (
     ChannelName,
     ErrorInfo,
     Flag,
+    Message,
     ProtocolMessage,
     error_info,
 )
@@ -58,7 +63,7 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
         occupancy.check(params["occupancy"])
     backlog, flags, error = _backlog(channel.log, frame.channel_serial, params, now)
     point = channel.log.serial
-    channel.attach(Attachment(session, name, modes, params))
+    channel.attach(Attachment(session, name, modes, params, wanted_by(parsed.filter)))
     session.channels[name] = channel
     attached = ProtocolMessage(
         action=Action.ATTACHED,
@@ -70,6 +75,34 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     )
     hears = {int(action) for action, mode in MODE_TO_HEAR.items() if modes & mode}
     return attached, [entry for entry in backlog if entry.frame.action in hears]
+
+
+def wanted_by(expression: str) -> Callable[[Message], bool] | None:
+    """The question that a `[filter=…]` asks of each message: a JMESPath expression on its name, clientId,
+    headers and extras. Raises `AblyError` 40010 for one that is none."""
+    if not expression:
+        return None
+    try:
+        compiled: Any = jmespath.compile(expression)
+    except JMESPathError as error:
+        raise AblyError(
+            40010, f"Invalid filter {expression[:80]!r}: {' '.join(str(error).split())}"
+        ) from None
+
+    def wants(message: Message) -> bool:
+        extras = message.extras or {}
+        asked = {
+            "name": message.name,
+            "clientId": message.client_id,
+            "headers": extras.get("headers"),
+            "extras": extras,
+        }
+        try:
+            return compiled.search(asked) not in (None, False, "", [], {})
+        except JMESPathError:
+            return False
+
+    return wants
 
 
 def _modes(session: "Session", channel: ChannelName, frame: ProtocolMessage) -> Flag:

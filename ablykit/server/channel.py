@@ -1,9 +1,10 @@
 """One channel: its log, and who is attached to it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablykit.protocol import AblyError, Action, Flag, PresenceMessage, ProtocolMessage
+from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, ProtocolMessage
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery
 from ablykit.server.log import Entry, Log
@@ -24,13 +25,26 @@ class Attachment:
     name: str
     modes: Flag
     params: dict[str, str]
+    wants: Callable[[Message], bool] | None = None
+    """Which messages it wants to hear; None for all."""
     told: dict[str, int] | None = None
     """The occupancy it was told last."""
 
     def deliver(self, delivery: Delivery) -> None:
         """Send it on, unless it is an echo the connection did not want."""
-        if self.session.wants(delivery):
-            self.session.send(delivery, None if self.name == delivery.frame.channel else self.name)
+        found = self.filtered(delivery)
+        if found and self.session.wants(found):
+            self.session.send(found, None if self.name == found.frame.channel else self.name)
+
+    def filtered(self, delivery: Delivery) -> Delivery | None:
+        """What of a delivery is wanted; None for nothing of it."""
+        messages = delivery.frame.messages
+        if self.wants is None or not messages:
+            return delivery
+        wanted = [message for message in messages if self.wants(message)]
+        if len(wanted) == len(messages):
+            return delivery
+        return Delivery(delivery.frame.replace(messages=wanted), delivery.publisher) if wanted else None
 
 
 class Channel:

@@ -48,6 +48,8 @@ def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishRe
     name = ChannelName.parse(attached_as)
     if not frame.messages:
         raise AblyError(40000, "A MESSAGE needs messages: a list with at least one")
+    if name.filter:
+        raise AblyError(40010, f"{attached_as[:80]!r} is filtered, to listen to: publish on {name.base!r}")
     session.identity.check("publish", name)
     attachment = session.attachment(attached_as)
     if attachment and not attachment.modes & Flag.PUBLISH:

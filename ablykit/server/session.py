@@ -257,8 +257,10 @@ class Session:
         for entry in backlog:
             is_message = entry.frame.action == Action.MESSAGE
             delivery = Delivery(entry.frame, entry.frame.connection_id if is_message else None)
-            if self.wants(delivery):
-                self.send(delivery, attached.channel)
+            attachment = self.attachment(channel_of(frame))
+            found = attachment.filtered(delivery) if attachment else None
+            if found and self.wants(found):
+                self.send(found, attached.channel)
         if (attached.flags or 0) & Flag.HAS_PRESENCE and (attached.flags or 0) & Flag.PRESENCE_SUBSCRIBE:
             self._sync(channel_of(frame))
         self.channels[channel_of(frame)].tell_occupancy()

@@ -242,3 +242,23 @@ def test_it_updates_and_deletes_messages(local, node, binary):
     assert said["now"] == ["two", True, "better"]
     assert said["versions"] == ["message.create", "message.update", "message.delete"]
     assert said["history"] == ["message.delete"]
+
+
+DERIVED = """
+main(async () => {
+  const one = client(), plain = one.channels.get('news'), heard = [];
+  const some = one.channels.getDerived('news', { filter: "name == 'sport' && headers.rank == `1`" });
+  await some.subscribe((m) => heard.push(m.data));
+  await plain.publish({ name: 'sport', data: 'first', extras: { headers: { rank: 1 } } });
+  await plain.publish({ name: 'sport', data: 'second', extras: { headers: { rank: 2 } } });
+  await plain.publish('politics', 'other');
+  await one.connection.ping();
+  return heard;
+});
+"""
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
+def test_it_hears_what_its_filter_lets_through(local, node, binary):
+    ably = local(sandbox=True)
+    assert node(DERIVED, key=ably.key.reveal(), port=ably.port, binary=binary) == ["first"]

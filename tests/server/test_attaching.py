@@ -1,5 +1,7 @@
 """What an ATTACH is given."""
 
+import base64
+
 import pytest
 
 from ablykit.protocol import Flag
@@ -52,7 +54,9 @@ def test_without_any_mode_the_channel_is_refused(world, capability, flags):
     assert "c" not in world.app.channels
 
 
-@pytest.mark.parametrize("name", ["", ":x", "a\nb", "*", "[open", "[filter=abc]x"])
+@pytest.mark.parametrize(
+    "name", ["", ":x", "a\nb", "*", "[open", "[filter=abc]x", "[filter=Ww==]x", "[other]x"]
+)
 def test_a_bad_name_is_an_error_of_that_channel(world, name):
     frame = only(world.client().attach(name))
     assert (frame["channel"], frame["error"]["code"]) == (name, 40010)
@@ -163,3 +167,40 @@ def test_a_bad_rewind_is_an_error_of_that_channel(world, rewind):
 
 def test_who_may_not_subscribe_gets_no_backlog(world, talked):
     assert len(world.client().attach("c", params={"rewind": "5"}, flags=int(Flag.PUBLISH))) == 1
+
+
+def filtered(expression, channel="c", params=""):
+    return f"[filter={base64.b64encode(expression.encode()).decode()}{params}]{channel}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "heard"),
+    [
+        ("name == 'a'", ["1", "4"]),
+        ("headers.priority == `5`", ["2"]),
+        ("headers.kind == 'x' || name == 'b'", ["3"]),
+        ("clientId == 'ada'", ["3"]),
+        ("name", ["1", "3", "4"]),
+        ("length(name) > `1`", []),
+    ],
+)
+def test_a_filter_lets_through_what_it_finds(world, expression, heard):
+    name = filtered(expression)
+    listener = world.client("v=5")
+    attached = only(listener.attach(name))
+    assert attached["channel"] == name
+    world.client().publish(
+        "c", 0, {"data": "1", "name": "a"}, {"data": "2", "extras": {"headers": {"priority": 5}}}
+    )
+    world.client().publish("c", 0, {"data": "3", "name": "b", "clientId": "ada"})
+    world.client().publish("c", 0, {"data": "4", "name": "a"})
+    frames = listener.heard()
+    assert [message["data"] for frame in frames for message in frame["messages"]] == heard
+    assert {frame["channel"] for frame in frames} <= {name}
+
+
+def test_a_filter_holds_for_what_is_rewound_too_and_not_for_publishing(world, talked):
+    name = filtered("name == 'nobody said this'", params="?rewind=5")
+    client = world.client()
+    assert [frame["action"] for frame in client.attach(name)] == [11]
+    assert only(client.publish(name, 0, {"data": "x"}))["error"]["code"] == 40010
