@@ -44,7 +44,7 @@ function drawFacts(facts) {
 /** @param {Detail} detail @param {Record<string, string>} copies @param {any} acts */
 function drawActs(detail, copies, acts) {
   const line = make("p", "ak-acts");
-  line.append(button("Edit and send again", () => acts.compose(detail.number)));
+  if (copies.cell) line.append(button("Edit and send again", () => acts.compose(detail.number)));
   for (const [name, text] of Object.entries(copies)) {
     line.append(
       button(`Copy as ${name}`, async () => {

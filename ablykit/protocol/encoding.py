@@ -19,10 +19,14 @@ M = TypeVar("M", Message, PresenceMessage)
 
 def check(message: Message | PresenceMessage) -> None:
     """Raise `AblyError` 40013 unless the data is of a kind a message may carry."""
-    data = message.data
+    if isinstance(message.data, str) and _last(message.encoding) == "base64":
+        _from_base64(message.data)
+    check_data(message.data)
+
+
+def check_data(data: Any) -> None:
+    """Raise `AblyError` 40013 unless this is of a kind that data may be."""
     if data is None or isinstance(data, str):
-        if _last(message.encoding) == "base64":
-            _from_base64(data or "")
         return
     if isinstance(data, dict | list):
         _check_writable(data)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from ablykit.server.session import Session
 
 
-MODE_TO_HEAR = {Action.MESSAGE: Flag.SUBSCRIBE, Action.PRESENCE: Flag.PRESENCE_SUBSCRIBE}
+MODE_TO_HEAR = {
+    Action.MESSAGE: Flag.SUBSCRIBE,
+    Action.PRESENCE: Flag.PRESENCE_SUBSCRIBE,
+    Action.ANNOTATION: Flag.ANNOTATION_SUBSCRIBE,
+}
 """Which mode an attachment needs to be told of what is in the log."""
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ablykit.protocol import Message, MessageVersion, ProtocolMessage
+from ablykit.protocol import Message, MessageAction, MessageVersion, ProtocolMessage
 from ablykit.protocol.encoding import size_of
 
 
@@ -126,8 +126,17 @@ class Log:
             _placed(message, f"{serial}:{index:03d}", frame.timestamp)
             for index, message in enumerate(frame.messages or ())
         ]
+        annotations = [
+            annotation.replace(
+                serial=f"{serial}:{index:03d}", id=f"{frame.id}:{index}", timestamp=frame.timestamp
+            )
+            for index, annotation in enumerate(frame.annotations or ())
+        ]
         size = sum(map(size_of, [*messages, *(frame.presence or ())]))
-        return Entry(serial, frame.replace(channel_serial=serial, messages=messages or None), now, size)
+        placed = frame.replace(
+            channel_serial=serial, messages=messages or None, annotations=annotations or None
+        )
+        return Entry(serial, placed, now, size)
 
     def _keep(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -139,6 +148,8 @@ class Log:
 
 def _placed(message: Message, place: str, timestamp: int | None) -> Message:
     """A message with its place: a new one is named by it, a revision gets it as its version."""
+    if message.action == MessageAction.SUMMARY:
+        return message  # it is about a message, no revision of it
     if message.action:
         version = (message.version or MessageVersion()).replace(serial=place, timestamp=timestamp)
         return message.replace(version=version)

@@ -6,9 +6,10 @@ from typing import Any, TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ablykit.protocol import AblyError, ChannelName, Message, NotAFrame, PresenceMessage
+from ablykit.protocol import AblyError, Annotation, ChannelName, Message, NotAFrame, PresenceMessage
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.encoding import in_format
+from ablykit.server.annotating import annotate, of_message
 from ablykit.server.channel import Channel
 from ablykit.server.http import (
     Caller,
@@ -108,6 +109,33 @@ async def revise_message(caller: Caller, request: Request) -> Response:
     frame_id = caller.service.ids.new("message", 10)
     version = revise(caller.publisher, name, change, frame_id, caller.service.monotonic())
     return respond(request, {"versionSerial": version})
+
+
+async def annotations(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S/annotations`: the annotations of a message (RSAN3)."""
+    channel = _channel(caller, caller.channel(request, "history"))
+    entries = channel.log.all(caller.service.monotonic()) if channel else []
+    found = of_message(entries, request.path_params["serial"])
+    return respond_page(request, found, lambda annotation: annotation.serial or "", plain)
+
+
+async def annotate_message(caller: Caller, request: Request) -> Response:
+    """`POST /channels/C/messages/S/annotations`: put annotations on a message, or take them off (RSAN1)."""
+    name, serial = ChannelName.parse(request.path_params["channel"]), request.path_params["serial"]
+    body = await value_of(request)
+    listed = list_of(body) if isinstance(body, list) else [body]
+    try:
+        given = [
+            convert(item, Annotation) if isinstance(item, dict) else _no_message(item) for item in listed
+        ]
+    except NotAFrame as error:
+        raise AblyError(40000, error.message) from error
+    wanted = [a.replace(message_serial=serial) for a in given if isinstance(a, Annotation)]
+    if not wanted:
+        raise AblyError(40000, "There is no annotation in the body")
+    frame_id = caller.service.ids.new("annotation", 10)
+    serials = annotate(caller.publisher, name, wanted, frame_id, caller.service.monotonic())
+    return respond(request, {"serials": serials}, 201)
 
 
 async def presence_history(caller: Caller, request: Request) -> Response:
@@ -259,6 +287,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/channels"): channels,
     ("POST", "/channels/{channel:path}/messages"): publish,
     ("GET", "/channels/{channel:path}/messages/{serial}/versions"): message_versions,
+    ("GET", "/channels/{channel:path}/messages/{serial}/annotations"): annotations,
+    ("POST", "/channels/{channel:path}/messages/{serial}/annotations"): annotate_message,
     ("GET", "/channels/{channel:path}/messages/{serial}"): message,
     ("PATCH", "/channels/{channel:path}/messages/{serial}"): revise_message,
     ("GET", "/channels/{channel:path}/messages"): history,

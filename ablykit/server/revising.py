@@ -85,7 +85,10 @@ def _check_right(publisher: Publisher, name: ChannelName, right: str, original: 
 
 
 def versions(entries: Iterable[Entry], serial: str) -> list[Message]:
-    """What a message was, version by version, each whole; empty for one that is not there."""
+    """What a message was, version by version, each whole; empty for one that is not there.
+
+    A summary of its annotations is no version: it goes with the last one.
+    """
     found: list[Message] = []
     for entry in entries:
         for index, message in enumerate(entry.frame.messages or ()):
@@ -95,12 +98,17 @@ def versions(entries: Iterable[Entry], serial: str) -> list[Message]:
                     connection_id=message.connection_id or entry.frame.connection_id,
                     timestamp=message.timestamp or entry.frame.timestamp,
                 )
-                found.append(revised(found[-1], whole) if found else whole)
+                if found and message.action == MessageAction.SUMMARY:
+                    found[-1] = revised(found[-1], whole)
+                else:
+                    found.append(revised(found[-1], whole) if found else whole)
     return found
 
 
 def revised(before: Message, change: Message) -> Message:
     """A message after a revision: what the change does not name stays; an append goes to the data's end."""
+    if change.action == MessageAction.SUMMARY:
+        return before.replace(annotations=change.annotations)
     data, encoding = (before.data, before.encoding) if change.data is None else (change.data, change.encoding)
     action = change.action
     if change.action == MessageAction.APPEND:

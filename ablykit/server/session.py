@@ -22,7 +22,7 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.server import attaching, presence, publishing, revising
+from ablykit.server import annotating, attaching, presence, publishing, revising
 from ablykit.server.auth import by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
@@ -332,6 +332,11 @@ class Session:
         self.channels.pop(name).detach(self)
         self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
 
+    def _on_annotation(self, frame: ProtocolMessage, now: float) -> None:
+        if frame.msg_serial is None:
+            raise AblyError(40000, "An ANNOTATION needs a msgSerial, to be acknowledged by")
+        self._in_turn(frame, now, _annotate)
+
     def _on_not_served(self, frame: ProtocolMessage, now: float) -> None:
         error = AblyError(40000, f"{name_of(frame.action)} is not served here yet")
         if frame.msg_serial is None:
@@ -406,11 +411,23 @@ class Session:
         Action.SYNC: _on_sync,
         Action.AUTH: _on_auth,
         Action.OBJECT: _on_not_served,
-        Action.ANNOTATION: _on_not_served,
+        Action.ANNOTATION: _on_annotation,
     }
 
 
 Publish = Callable[[Session, ProtocolMessage, float], Any]
+
+
+def _annotate(session: Session, frame: ProtocolMessage, now: float) -> PublishResult:
+    attached_as = channel_of(frame)
+    if not frame.annotations:
+        raise AblyError(40000, "An ANNOTATION needs annotations: a list with at least one")
+    attachment = session.attachment(attached_as)
+    if attachment and not attachment.modes & Flag.ANNOTATION_PUBLISH:
+        raise AblyError(40165, f"{attached_as!r} was attached without the mode ANNOTATION_PUBLISH")
+    name, frame_id = ChannelName.parse(attached_as), f"{session.connection.id}:{frame.msg_serial}"
+    serials = annotating.annotate(session.publisher, name, frame.annotations, frame_id, now)
+    return PublishResult(serials=serials)
 
 
 def _revising(change: Message) -> Publish:

@@ -262,3 +262,35 @@ main(async () => {
 def test_it_hears_what_its_filter_lets_through(local, node, binary):
     ably = local(sandbox=True)
     assert node(DERIVED, key=ably.key.reveal(), port=ably.port, binary=binary) == ["first"]
+
+
+ANNOTATE = """
+main(async () => {
+  const modes = ['PUBLISH', 'SUBSCRIBE', 'ANNOTATION_PUBLISH', 'ANNOTATION_SUBSCRIBE'];
+  const one = client({ clientId: 'ada' }), channel = one.channels.get('doc:a', { modes });
+  const heard = [], summaries = [];
+  let created;
+  const first = new Promise((done) => channel.subscribe((m) => { if (m.action === 'message.create') done(created = m); else summaries.push(m.annotations.summary); }));
+  await channel.annotations.subscribe((a) => heard.push([a.action, a.type, a.name, a.clientId]));
+  await channel.publish('n', 'one');
+  await first;
+  await channel.annotations.publish(created, { type: 'emoji:distinct.v1', name: 'wave' });
+  await channel.annotations.delete(created, { type: 'emoji:distinct.v1', name: 'wave' });
+  await one.connection.ping();
+  const listed = (await channel.annotations.get(created, {})).items.map((a) => a.action);
+  return { heard, summaries, listed };
+});
+"""
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
+def test_it_annotates_messages(local, node, binary):
+    ably = local(sandbox=True, mutable=["doc"])
+    said = node(ANNOTATE, key=ably.key.reveal(), port=ably.port, binary=binary)
+    assert said["heard"] == [
+        [f"annotation.{what}", "emoji:distinct.v1", "wave", "ada"] for what in ("create", "delete")
+    ]
+    first, second = said["summaries"]
+    assert first["emoji:distinct.v1"]["wave"]["total"] == 1
+    assert second["emoji:distinct.v1"] == {}
+    assert said["listed"] == ["annotation.create", "annotation.delete"]

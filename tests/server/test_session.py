@@ -127,7 +127,7 @@ def test_broken_utf8_ends_the_connection(world):
     assert client.closed[0] == 1007
 
 
-@pytest.mark.parametrize("action", [19, 21])
+@pytest.mark.parametrize("action", [19])
 def test_what_is_not_served_yet_says_so_about_its_channel_only(world, action):
     client = world.client()
     frame = only(client.say({"action": action, "channel": "c", "msgSerial": 0}))

@@ -1,0 +1,169 @@
+"""Messages are annotated, and what that comes to is told."""
+
+import pytest
+
+from ablykit.protocol import Annotation
+from ablykit.server.annotating import summary
+from tests.server.conftest import World
+from tests.server.test_rest import Http
+
+MODES = 983040 | 1 << 21 | 1 << 22
+
+
+def only(frames):
+    (frame,) = frames
+    return frame
+
+
+@pytest.fixture
+def world():
+    made = World()
+    made.app = made.service.add_app(mutable=["doc"])
+    made.key = made.service.add_key(made.app).api_key
+    return made
+
+
+@pytest.fixture
+def serial(world):
+    author = world.client("v=5")
+    author.heard()
+    return only(author.publish("doc:a", 0, {"data": "one"}))["res"][0]["serials"][0]
+
+
+def client(world, name="ada", flags=MODES):
+    made = world.client(f"v=5&clientId={name}")
+    made.attach("doc:a", flags=flags)
+    made.heard()
+    return made
+
+
+def annotate(who, count, /, **annotation):
+    return who.say({"action": 21, "channel": "doc:a", "msgSerial": count, "annotations": [annotation]})
+
+
+def test_an_annotation_is_told_with_the_new_summary(world, serial):
+    ada, reader = client(world), client(world, "reader", 1 << 18)
+    told, summed, ack = annotate(ada, 0, messageSerial=serial, type="likes:flag.v1")
+    assert (told["action"], summed["action"], ack["action"]) == (21, 15, 1)
+    annotation = told["annotations"][0]
+    assert (annotation["clientId"], annotation["action"], annotation["messageSerial"]) == ("ada", 0, serial)
+    assert ack["res"][0]["serials"] == [annotation["serial"]]
+    message = only(reader.heard())["messages"][0]
+    assert (message["action"], message["serial"]) == (4, serial)
+    assert message["annotations"]["summary"] == {"likes:flag.v1": {"total": 1, "clientIds": ["ada"]}}
+    annotate(ada, 1, messageSerial=serial, type="likes:flag.v1", action=1)
+    assert only(reader.heard())["messages"][0]["annotations"]["summary"] == {
+        "likes:flag.v1": {"total": 0, "clientIds": []}
+    }
+
+
+def test_over_http_annotations_are_put_on_and_told(world, serial):
+    http = Http(world)
+    path = f"/channels/doc:a/messages/{serial}"
+    said = http(
+        "POST", f"{path}/annotations", [{"type": "stars:multiple.v1", "name": "5", "count": 3}], status=201
+    )
+    assert [a["serial"] for a in http("GET", f"{path}/annotations")] == said["serials"]
+    message = http("GET", path)
+    assert message["annotations"]["summary"]["stars:multiple.v1"] == {
+        "5": {"total": 3, "clientIds": {}, "totalUnidentified": 3}
+    }
+    assert (message["data"], message["action"]) == ("one", 0), "to be annotated is not to be changed"
+    assert len(http("GET", f"{path}/versions")) == 1
+    assert http("GET", "/channels/doc:a/messages")[0]["annotations"] == message["annotations"]
+    for body, code in (
+        ([], 40000),
+        (5, 40000),
+        ({"type": 5}, 40000),
+        ({"name": "x"}, 40003),
+        ({"type": "x:flag.v1"}, 40000),
+    ):
+        assert http.refused("POST", f"{path}/annotations", body, status=400) == code
+    assert http.refused("POST", f"{path}x/annotations", {"type": "x:total.v1"}, status=404) == 40400
+
+
+def given(way, *annotations):
+    listed = [
+        Annotation(type=f"t:{way}", action=a, client_id=c, name=n, count=k) for a, c, n, k in annotations
+    ]
+    return summary(listed).get(f"t:{way}")
+
+
+@pytest.mark.parametrize(
+    ("way", "annotations", "comes_to"),
+    [
+        ("total.v1", [(0, None, None, None), (0, "a", None, None), (1, "a", None, None)], {"total": 1}),
+        (
+            "flag.v1",
+            [(0, "a", None, None), (0, "a", None, None), (0, "b", None, None)],
+            {"total": 2, "clientIds": ["a", "b"]},
+        ),
+        (
+            "distinct.v1",
+            [(0, "a", "x", None), (0, "a", "y", None), (0, "b", "x", None), (1, "a", "y", None)],
+            {"x": {"total": 2, "clientIds": ["a", "b"]}},
+        ),
+        (
+            "unique.v1",
+            [(0, "a", "x", None), (0, "a", "y", None), (1, "b", "x", None)],
+            {"y": {"total": 1, "clientIds": ["a"]}},
+        ),
+        ("unique.v1", [(0, "a", "x", None), (1, "a", "y", None)], {"x": {"total": 1, "clientIds": ["a"]}}),
+        (
+            "multiple.v1",
+            [
+                (0, "a", "x", 2),
+                (0, "a", "x", None),
+                (0, None, "x", 4),
+                (0, "b", "y", None),
+                (1, "b", "y", None),
+            ],
+            {"x": {"total": 7, "clientIds": {"a": 3}, "totalUnidentified": 4}},
+        ),
+        ("unknown.v9", [(0, "a", "x", None)], None),
+    ],
+)
+def test_each_way_sums_up_as_its_name_says(way, annotations, comes_to):
+    assert given(way, *annotations) == comes_to
+
+
+@pytest.mark.parametrize(
+    ("annotation", "code"),
+    [
+        ({}, 40003),
+        ({"type": "x:total.v1"}, 40003),
+        ({"type": "x:total.v1", "messageSerial": "nonsense"}, 40400),
+        ({"type": "x:total.v1", "messageSerial": "SERIAL", "action": 7}, 40000),
+        ({"type": "x:total.v1", "messageSerial": "SERIAL", "clientId": "bob"}, 40012),
+        ({"type": "x:total.v1", "messageSerial": "SERIAL", "data": 5}, 40013),
+    ],
+)
+def test_what_is_no_annotation_is_refused(world, serial, annotation, code):
+    annotation = (
+        {**annotation, "messageSerial": serial} if annotation.get("messageSerial") == "SERIAL" else annotation
+    )
+    assert only(annotate(client(world), 0, **annotation))["error"]["code"] == code
+
+
+def test_who_may_not_annotate_is_told_so(world, serial):
+    plain = client(world, flags=983040)
+    assert only(annotate(plain, 0, messageSerial=serial, type="x:total.v1"))["error"]["code"] == 40165
+    key = world.service.add_key(world.app, {"*": ["publish", "subscribe"]}).api_key
+    other = world.client("v=5", key=key)
+    other.heard()
+    assert only(annotate(other, 0, messageSerial=serial, type="x:total.v1"))["error"]["code"] == 40160
+    assert only(plain.say({"action": 21, "channel": "doc:a", "msgSerial": 1}))["error"]["code"] == 40000
+    assert only(plain.say({"action": 21, "channel": "doc:a"}))["action"] == 9
+
+
+def test_elsewhere_messages_are_not_annotated(world):
+    author = world.client("v=5&clientId=ada")
+    author.heard()
+    serial = only(author.publish("other", 0, {"data": "x"}))["res"][0]["serials"][0]
+    frame = {
+        "action": 21,
+        "channel": "other",
+        "msgSerial": 1,
+        "annotations": [{"type": "x:total.v1", "messageSerial": serial}],
+    }
+    assert only(author.say(frame))["error"]["code"] == 93002
