@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ablykit.analysis.watch import items, member_key, number
-from ablykit.protocol import Action, Flag
+from ablykit.protocol import Action, Flag, PresenceAction
 from ablykit.transcript import Entry
+
+PRESENT = int(PresenceAction.PRESENT)
 
 
 @dataclass(frozen=True)
 class Member:
-    """One who is present on a channel. Times are in ms since 1970; `number` is the entry that told last."""
+    """One who is present on a channel. Times are in ms since 1970: when that was told, or for who was there
+    before, when the service says it was. `number` is the entry that told last."""
 
     channel: str
     client_id: str
@@ -80,7 +83,7 @@ class Members:
 def _member(
     entry: Entry, channel: str, key: tuple[str, str], item: dict[str, Any], before: Member | None
 ) -> Member:
-    stamp = item.get("timestamp")
+    stamp: Any = item.get("timestamp", entry.at) if item.get("action") == PRESENT else entry.at
     at = float(stamp) if isinstance(stamp, int | float) else entry.at
     since = before.since if before else at
     return Member(channel, key[1], key[0], item.get("data"), since, at, entry.number)
