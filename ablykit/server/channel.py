@@ -8,6 +8,7 @@ from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, 
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery
 from ablykit.server.log import Entry, Log
+from ablykit.server.stats import Stats
 
 if TYPE_CHECKING:
     from ablykit.server.session import Session
@@ -19,6 +20,10 @@ MODE_TO_HEAR = {
     Action.ANNOTATION: Flag.ANNOTATION_SUBSCRIBE,
 }
 """Which mode an attachment needs to be told of what is in the log."""
+
+
+KINDS: dict[int, str] = {Action.MESSAGE: "messages", Action.PRESENCE: "presence"}
+"""What is counted, by what the statistics call it."""
 
 
 @dataclass(slots=True)
@@ -34,11 +39,13 @@ class Attachment:
     told: dict[str, int] | None = None
     """The occupancy it was told last."""
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Send it on, unless it is an echo the connection did not want."""
+    def deliver(self, delivery: Delivery) -> bool:
+        """Send it on, unless it is an echo the connection did not want; tells whether it went."""
         found = self.filtered(delivery)
         if found and self.session.wants(found):
             self.session.send(found, None if self.name == found.frame.channel else self.name)
+            return True
+        return False
 
     def filtered(self, delivery: Delivery) -> Delivery | None:
         """What of a delivery is wanted; None for nothing of it."""
@@ -54,9 +61,10 @@ class Attachment:
 class Channel:
     """A channel: who is attached, and the log that everything goes through."""
 
-    def __init__(self, name: str, log: Log) -> None:
+    def __init__(self, name: str, log: Log, stats: Stats) -> None:
         self.name = name
         self.log = log
+        self._stats = stats
         self._attachments: dict[int, Attachment] = {}
         self._subscribers: dict[int, list[Attachment]] = {}
         self._curious: list[Attachment] = []
@@ -105,8 +113,10 @@ class Channel:
     def _deliver(self, entry: Entry) -> None:
         action = entry.frame.action
         delivery = Delivery(entry.frame, entry.frame.connection_id if action == Action.MESSAGE else None)
-        for attachment in self._subscribers.get(action, ()):
-            attachment.deliver(delivery)
+        told = sum(attachment.deliver(delivery) for attachment in self._subscribers.get(action, ()))
+        if told and (kind := KINDS.get(action)):
+            count = len(entry.frame.messages or entry.frame.presence or ())
+            self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
         if action == Action.PRESENCE:
             self.tell_occupancy()
 

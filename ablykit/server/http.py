@@ -26,6 +26,9 @@ _ENCODE: dict[Format, Callable[[Any], bytes]] = {
     Format.MSGPACK: msgspec.msgpack.encode,
 }
 
+FOREVER = 10**15
+"""A time in ms that is after all others."""
+
 DEFAULT_PAGE, LONGEST_PAGE = 100, 1_000
 """How many items a page has without saying, and at most (RSL2b3)."""
 

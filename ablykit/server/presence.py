@@ -13,7 +13,7 @@ from ablykit.protocol import (
     PresenceMessage,
     ProtocolMessage,
 )
-from ablykit.protocol.encoding import check
+from ablykit.protocol.encoding import check, size_of
 from ablykit.server.channel import channel_of
 from ablykit.server.publishing import check_size
 
@@ -51,6 +51,8 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     _check_room(channel, session.connection.id, items, session.limits.max_members)
     told = [item for item in items if item is not None]
     if told:
+        size = sum(map(size_of, told))
+        session.app.stats.message("inbound", "realtime", "presence", len(told), size)
         append(channel, session.connection, told, f"{session.connection.id}:{frame.msg_serial}", now)
 
 

@@ -79,6 +79,9 @@ def accept(
         timestamp=service.clock.now(),
         messages=named,
     )
+    transport = "realtime" if publisher.connection_id else "rest"
+    size = sum(map(size_of, named))
+    publisher.identity.app.stats.message("inbound", transport, "messages", len(named), size)
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
     return PublishResult(serials=channel.log.append(draft, now, keep=not ephemeral).serials)
 

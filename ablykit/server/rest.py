@@ -34,7 +34,14 @@ def rest_app(service: Service) -> Starlette:
 
     def known(answer: Callable[[Caller, Request], Awaitable[Response]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            return await answer(caller(service, request), request)
+            who = caller(service, request)
+            try:
+                answered = await answer(who, request)
+            except AblyError:
+                who.identity.app.stats.count("apiRequests.all.failed")
+                raise
+            who.identity.app.stats.count("apiRequests.all.succeeded")
+            return answered
 
         return endpoint
 

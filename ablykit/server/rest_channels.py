@@ -12,6 +12,7 @@ from ablykit.protocol.encoding import in_format
 from ablykit.server.annotating import annotate, of_message
 from ablykit.server.channel import Channel
 from ablykit.server.http import (
+    FOREVER,
     Caller,
     format_for,
     list_of,
@@ -28,7 +29,6 @@ from ablykit.server.revising import RIGHTS, revise, revised, versions
 M = TypeVar("M", Message, PresenceMessage)
 
 DIRECTIONS = ("backwards", "forwards")
-FOREVER = 10**15
 
 
 async def publish(caller: Caller, request: Request) -> Response:

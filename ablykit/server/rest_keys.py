@@ -1,15 +1,25 @@
-"""HTTP endpoints about keys: tokens given, tokens revoked."""
+"""HTTP endpoints about keys and the app: tokens given and revoked, statistics."""
 
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ablykit.protocol import AblyError, NotAFrame
+from ablykit.protocol import AblyError, ChannelName, NotAFrame
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.tokens import TokenRequest
 from ablykit.server.auth import Identity, give_token, revocation
-from ablykit.server.http import Caller, caller, list_of, object_of, respond
+from ablykit.server.http import (
+    FOREVER,
+    Caller,
+    caller,
+    list_of,
+    number_param,
+    object_of,
+    respond,
+    respond_page,
+    value_of,
+)
 from ablykit.server.service import Service
 
 
@@ -59,5 +69,43 @@ async def revoke(caller: Caller, request: Request) -> Response:
     )
 
 
-ROUTES: dict[tuple[str, str], Any] = {("POST", "/keys/{key}/revokeTokens"): revoke}
+async def stats(caller: Caller, request: Request) -> Response:
+    """`GET /stats`: what happened in the app, interval by interval (RSC6)."""
+    _check_stats(caller)
+    query = request.query_params
+    direction = query.get("direction", "backwards")
+    if direction not in ("backwards", "forwards"):
+        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
+    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
+    if start > end:
+        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+    app = caller.identity.app
+    found = [{**each, "appId": app.id} for each in app.stats.told(query.get("unit", "minute"), start, end)]
+    ordered = found if direction == "forwards" else found[::-1]
+    return respond_page(request, ordered, lambda each: str(each["intervalId"]), lambda each: each)
+
+
+async def add_stats(caller: Caller, request: Request) -> Response:
+    """`POST /stats` in a sandbox: counts that are said to have happened."""
+    if not caller.service.sandbox:
+        raise AblyError(40400, "Statistics can be made up only in a sandbox: start with --sandbox")
+    _check_stats(caller)
+    body = await value_of(request)
+    for fixture in list_of(body) if isinstance(body, list) else [body]:
+        if not isinstance(fixture, dict):
+            raise AblyError(40000, "A fixture is an object with an intervalId and counts")
+        caller.identity.app.stats.add(cast("dict[str, Any]", fixture))
+    return respond(request, {}, 201)
+
+
+def _check_stats(caller: Caller) -> None:
+    if "stats" not in caller.identity.operations(ChannelName("*")):
+        raise AblyError(40160, "Statistics need the operation stats on *")
+
+
+ROUTES: dict[tuple[str, str], Any] = {
+    ("POST", "/keys/{key}/revokeTokens"): revoke,
+    ("GET", "/stats"): stats,
+    ("POST", "/stats"): add_stats,
+}
 """By method and path what answers; each is given who asks, and the request."""

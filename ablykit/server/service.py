@@ -12,6 +12,7 @@ from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
 from ablykit.server.log import Log
 from ablykit.server.sources import Clock, Ids
+from ablykit.server.stats import Stats
 from ablykit.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class App:
         """The rules of the namespace a channel is in: what stands before its first colon."""
         return self.namespaces.get(channel.base.partition(":")[0], Namespace())
 
+    stats: Stats = field(default_factory=lambda: Stats(Clock.wall))
     revocations: list[Revocation] = field(default_factory=list[Revocation])
     refusals: deque[AblyError] = field(default_factory=deque[AblyError])
     """What the next publishes are refused with, for tests that want to see that."""
@@ -186,7 +188,7 @@ class Service:
         channel = app.channels.get(name.identity)
         if channel is None:
             log = Log(self.ids.new("log", 10), self.clock.now(), app.limits.retention)
-            channel = app.channels[name.identity] = Channel(name.identity, log)
+            channel = app.channels[name.identity] = Channel(name.identity, log, app.stats)
         return channel
 
     def next_due(self) -> float | None:

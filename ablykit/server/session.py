@@ -83,6 +83,7 @@ class Session:
             return
         self.limits: Limits = self.app.limits_for(self.params)
         error = self._begin_or_resume(now)
+        self.app.stats.count("connections.all.opened")
         self._set_deadline(now)
         self.reply(self._connected(error))
 

@@ -217,3 +217,14 @@ def test_nothing_is_lost_over_a_cut(sdk):
 
     heard, _ = sdk.run(talk)
     assert heard == ["before", "meanwhile", "after"]
+
+
+def test_statistics_tell_what_happened(sdk):
+    async def talk(sdk):
+        async with sdk.rest() as rest:
+            await rest.channels.get("c").publish("n", "12345")
+            (minute, *_) = (await rest.stats()).items
+            return minute.entries, minute.unit
+
+    entries, unit = sdk.run(talk)
+    assert (entries["messages.inbound.rest.messages.count"], unit) == (1, "minute")
