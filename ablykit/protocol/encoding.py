@@ -50,29 +50,27 @@ def in_format(message: M, format: Format) -> M:
 
 def size_of(message: Message | PresenceMessage) -> int:
     """Bytes of a message as limits count them: name, clientId, data and extras (TM6)."""
-    return sum(weights(message).values())
+    name = message.name if isinstance(message, Message) else None
+    counted = (name, message.client_id, message.data, message.extras, *message.unknown.items())
+    return sum(_bytes_of(value) for value in counted if value is not None)
 
 
 def weights(message: Message | PresenceMessage) -> dict[str, int]:
-    """The bytes of each member that counts, for those that are there (TM6)."""
+    """The bytes of each member that counts, for those that are there; together they are `size_of`."""
     counted = {
         "name": message.name if isinstance(message, Message) else None,
         "clientId": message.client_id,
         "data": message.data,
         "extras": message.extras,
-        **message.unknown,
+        **{name: (name, value) for name, value in message.unknown.items()},  # with its name
     }
-    return {name: _weight(name, value, message) for name, value in counted.items() if value is not None}
+    return {name: _bytes_of(value) for name, value in counted.items() if value is not None}
 
 
-def _weight(name: str, value: Any, message: Message | PresenceMessage) -> int:
-    if name in message.unknown:
-        value = (name, value)  # what is not known counts with its name
-    if isinstance(value, bytes):
-        return len(value)
-    return len(
-        value.encode("utf-8", "surrogatepass") if isinstance(value, str) else msgspec.json.encode(value)
-    )
+def _bytes_of(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    return len(value) if isinstance(value, bytes) else len(msgspec.json.encode(value))
 
 
 def _last(encoding: str | None) -> str:

@@ -41,11 +41,11 @@ class Attachment:
 
     def deliver(self, delivery: Delivery) -> bool:
         """Send it on, unless it is an echo the connection did not want; tells whether it went."""
-        found = self.filtered(delivery)
-        if found and self.session.wants(found):
-            self.session.send(found, None if self.name == found.frame.channel else self.name)
-            return True
-        return False
+        found = delivery if self.wants is None else self.filtered(delivery)
+        if found is None or not self.session.wants(found):
+            return False
+        self.session.send(found, None if self.name == found.frame.channel else self.name)
+        return True
 
     def filtered(self, delivery: Delivery) -> Delivery | None:
         """What of a delivery is wanted; None for nothing of it."""
@@ -113,7 +113,9 @@ class Channel:
     def _deliver(self, entry: Entry) -> None:
         action = entry.frame.action
         delivery = Delivery(entry.frame, entry.frame.connection_id if action == Action.MESSAGE else None)
-        told = sum(attachment.deliver(delivery) for attachment in self._subscribers.get(action, ()))
+        told = 0
+        for attachment in self._subscribers.get(action, ()):
+            told += attachment.deliver(delivery)
         if told and (kind := KINDS.get(action)):
             count = len(entry.frame.messages or entry.frame.presence or ())
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)

@@ -100,3 +100,17 @@ def test_an_explanation_shows_the_parts_and_the_size():
     assert "connectionId" in text
     assert "2 of 64 = 3.1%" in text
     assert "2 bytes: 00 01" in text
+
+
+def test_the_weights_of_its_members_are_the_size_of_a_message():
+    from ablykit.protocol import Message
+    from ablykit.protocol.codec import convert
+    from ablykit.protocol.encoding import size_of, weights
+
+    for value in (
+        {},
+        {"name": "é", "data": {"a": 1}},
+        {"data": b"\x00", "own": [1], "clientId": "me", "extras": {}},
+    ):
+        message = convert(value, Message)
+        assert sum(weights(message).values()) == size_of(message)
