@@ -27,6 +27,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Host = Annotated[str, typer.Option(help="Where to listen.")]
+Port = Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")]
+TlsPort = Annotated[int, typer.Option(help="Port for wss://.")]
+
 FIRST_NOTEBOOK = "00_start_here.ipynb"
 HERE = Path(__file__).parent
 
@@ -145,9 +149,9 @@ def explain(
 @app.command()
 def relay(
     to: Annotated[str, typer.Option(metavar="URL", help="Where frames go on to, ws:// or wss://.")],
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")] = 0,
-    tls_port: Annotated[int, typer.Option(help="Port for wss://.")] = 0,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    tls_port: TlsPort = 0,
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all that passes into a recording.")
     ] = None,
@@ -163,9 +167,9 @@ def record(
         str | None,
         typer.Option(metavar="URL", help="Where frames go on to; without it, an embedded Ably is started."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")] = 0,
-    tls_port: Annotated[int, typer.Option(help="Port for wss://.")] = 0,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    tls_port: TlsPort = 0,
 ) -> None:
     """Record what any client says to any Ably, and is answered, until Ctrl+C; nothing is shown."""
     from ablykit.server import LocalAbly

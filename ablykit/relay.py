@@ -58,7 +58,7 @@ class Relay:
         self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
         self._pings: set[asyncio.Future[None]] = set()
-        self._passing: set[asyncio.Future[None]] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._ca = LocalCA()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -143,14 +143,15 @@ class Relay:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One socket: what it first says tells whether it is a WebSocket or HTTP."""
-        task = asyncio.ensure_future(self._sort(reader, writer))
+        task = asyncio.current_task()
+        assert task is not None
         self._passing.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await asyncio.wait([task])
-        self._passing.discard(task)
-        if not task.cancelled():
-            task.exception()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await self._sort(reader, writer)
+        finally:
+            self._passing.discard(task)
+            writer.close()
 
     async def _sort(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

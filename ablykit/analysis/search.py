@@ -1,11 +1,8 @@
 """Frames found by a JMESPath expression: `error.code`, ``messages[?name=='greeting']``."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
+from ablykit.protocol.expression import Expression
 from ablykit.transcript import Entry
 
 
@@ -17,24 +14,12 @@ class Search:
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
-        try:
-            self._compiled: Any = jmespath.compile(expression)
-        except JMESPathError as error:
-            raise ValueError(" ".join(str(error).split())) from None
+        self._expression = Expression(expression)
 
     def finds(self, entry: Entry) -> bool:
-        """Whether the frame has what is asked for: a value that is not false, null or empty.
-
-        A number counts, 0 too. What the expression can't be asked of is not found.
-        """
+        """Whether the frame has what is asked for; see `Expression.finds`."""
         frame = entry.frame
-        if not frame:
-            return False
-        try:
-            value = self._compiled.search(frame)
-        except JMESPathError:
-            return False
-        return value is not None and value is not False and value not in ("", [], {})
+        return bool(frame) and self._expression.finds(frame)
 
 
 def search(entries: Iterable[Entry], expression: str) -> Iterator[Entry]:

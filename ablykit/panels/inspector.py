@@ -235,8 +235,6 @@ class Notes:
     def __init__(self) -> None:
         self._pairing, self._linter = Pairing(), Linter()
         self._read = 0
-        self.times: dict[int, float] = {}
-        """For the number of an answer, how many ms it took."""
         self.partners: dict[int, tuple[int, float]] = {}
         """For the number of a question or an answer, the other one's, and the ms between."""
         self.broken: dict[int, list[str]] = {}
@@ -253,12 +251,12 @@ class Notes:
                 continue
             self._read = entry.number + 1
             for pair in self._pairing.take(entry):
-                ms = self.times[entry.number] = pair.ms or 0.0
+                ms = pair.ms or 0.0
                 self.partners[pair.ask.number] = (entry.number, ms)
                 self.partners[entry.number] = (pair.ask.number, ms)
             if found := self._linter.take(entry):
                 self.broken[entry.number] = [visible(_in_words(finding)) for finding in found]
-        for notes in (self.times, self.partners, self.broken):
+        for notes in (self.partners, self.broken):
             for number in list(takewhile(lambda n: n < lost, notes)):
                 del notes[number]
 
@@ -266,6 +264,11 @@ class Notes:
     def waiting(self) -> list[int]:
         """The numbers of what has been asked and not answered."""
         return [entry.number for entry in self._pairing.open]
+
+    def took(self, number: int) -> float | None:
+        """How many ms an answer took; None for what is no answer."""
+        other, ms = self.partners.get(number, (number, 0.0))
+        return ms if other < number else None
 
     def pair(self, number: int) -> dict[str, Any] | None:
         """The other half of a question or an answer, and what to say of it."""
@@ -313,7 +316,7 @@ def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
         "size": entry.size if entry.kind == "frame" else None,
         "connection": entry.connection,
         "code": error.get("code") if isinstance(error, dict) else None,  # type: ignore[reportUnknownMemberType]
-        "ms": notes.times.get(entry.number),
+        "ms": notes.took(entry.number),
         "broken": notes.broken.get(entry.number, []),
     }
 

@@ -45,13 +45,13 @@ def annotate(
         annotations=whole,
     )
     entry = channel.log.append(draft, now)
+    kept = channel.log.all(now)
     for serial in dict.fromkeys(annotation.message_serial or "" for annotation in whole):
-        told = versions(channel.log.all(now), serial)[-1]
         summed = Message(
             serial=serial,
             action=int(MessageAction.SUMMARY),
-            annotations=MessageAnnotations(summary=summary(of_message(channel.log.all(now), serial))),
-            version=told.version,
+            annotations=MessageAnnotations(summary=summary(of_message(kept, serial))),
+            version=versions(kept, serial)[-1].version,
         )
         told_frame = draft.replace(
             action=Action.MESSAGE,

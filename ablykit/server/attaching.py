@@ -1,10 +1,7 @@
 """What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import jmespath
-from jmespath.exceptions import JMESPathError
+from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
     DEFAULT_MODES,
@@ -18,6 +15,7 @@ from ablykit.protocol import (
     ProtocolMessage,
     error_info,
 )
+from ablykit.protocol.expression import Expression
 from ablykit.server import occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.log import Entry, Log
@@ -83,24 +81,20 @@ def wanted_by(expression: str) -> Callable[[Message], bool] | None:
     if not expression:
         return None
     try:
-        compiled: Any = jmespath.compile(expression)
-    except JMESPathError as error:
-        raise AblyError(
-            40010, f"Invalid filter {expression[:80]!r}: {' '.join(str(error).split())}"
-        ) from None
+        asked = Expression(expression)
+    except ValueError as error:
+        raise AblyError(40010, f"Invalid filter {expression[:80]!r}: {error}") from None
 
     def wants(message: Message) -> bool:
         extras = message.extras or {}
-        asked = {
-            "name": message.name,
-            "clientId": message.client_id,
-            "headers": extras.get("headers"),
-            "extras": extras,
-        }
-        try:
-            return compiled.search(asked) not in (None, False, "", [], {})
-        except JMESPathError:
-            return False
+        return asked.finds(
+            {
+                "name": message.name,
+                "clientId": message.client_id,
+                "headers": extras.get("headers"),
+                "extras": extras,
+            }
+        )
 
     return wants
 

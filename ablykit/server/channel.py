@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, ProtocolMessage
 from ablykit.server import occupancy
-from ablykit.server.delivery import Delivery
+from ablykit.server.delivery import Delivery, delivery_of
 from ablykit.server.log import Entry, Log
 from ablykit.server.stats import Stats
 
@@ -112,7 +112,7 @@ class Channel:
 
     def _deliver(self, entry: Entry) -> None:
         action = entry.frame.action
-        delivery = Delivery(entry.frame, entry.frame.connection_id if action == Action.MESSAGE else None)
+        delivery = delivery_of(entry.frame)
         told = 0
         for attachment in self._subscribers.get(action, ()):
             told += attachment.deliver(delivery)

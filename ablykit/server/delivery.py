@@ -53,6 +53,11 @@ class Delivery:
         return found
 
 
+def delivery_of(frame: ProtocolMessage) -> Delivery:
+    """What is in the log, on its way: only a message can be an echo (RTN2b)."""
+    return Delivery(frame, frame.connection_id if frame.action == Action.MESSAGE else None)
+
+
 def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
     """The frame as a connection of this variant is shown it."""
     messages = frame.messages and [in_format(message, variant.format) for message in frame.messages]

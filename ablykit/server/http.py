@@ -26,6 +26,7 @@ _ENCODE: dict[Format, Callable[[Any], bytes]] = {
     Format.MSGPACK: msgspec.msgpack.encode,
 }
 
+DIRECTIONS = ("backwards", "forwards")
 FOREVER = 10**15
 """A time in ms that is after all others."""
 
@@ -111,6 +112,17 @@ def list_of(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
+def one_or_more(value: Any) -> list[Any]:
+    """A list as it is; anything else as the one thing in a list."""
+    return list_of(value) if isinstance(value, list) else [value]
+
+
+def batch(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """What several operations came to, each with its result or its error (BPR, BGR, TRS)."""
+    failed = sum("error" in result for result in results)
+    return {"successCount": len(results) - failed, "failureCount": failed, "results": results}
+
+
 def format_for(request: Request) -> Format:
     """The format that the client accepts."""
     accepted = request.headers.get("accept", "")
@@ -161,6 +173,20 @@ def number_param(
     if int(text) < least or (most is not None and int(text) > most):
         raise AblyError(40003, f"{name} is {least} to {most}, not {text}")
     return int(text)
+
+
+def stretch(request: Request) -> tuple[int, int, bool]:
+    """From when to when is asked for (ms since 1970), and whether the oldest comes first (RSL2b).
+
+    Raises `AblyError` 40003 for what is no stretch of time or no direction.
+    """
+    direction = request.query_params.get("direction", "backwards")
+    if direction not in DIRECTIONS:
+        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
+    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
+    if start > end:
+        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+    return start, end, direction == "forwards"
 
 
 def respond_page(

@@ -114,12 +114,12 @@ class LocalAbly:
     @property
     def url(self) -> str:
         """Where to connect without TLS: `ws://HOST:PORT`."""
-        return f"ws://{self._address}:{self.port}"
+        return f"ws://{self.address}:{self.port}"
 
     @property
     def tls_url(self) -> str:
         """Where to connect with TLS: `wss://HOST:PORT`."""
-        return f"wss://{self._address}:{self.tls_port}"
+        return f"wss://{self.address}:{self.tls_port}"
 
     @property
     def ca_pem(self) -> str:
@@ -132,14 +132,10 @@ class LocalAbly:
         return self._ca.file
 
     @property
-    def _address(self) -> str:
-        host = EVERYWHERE.get(self.host, self.host)
-        return f"[{host}]" if ":" in host else host
-
-    @property
     def address(self) -> str:
         """The host to connect to: an address of this machine."""
-        return self._address
+        host = EVERYWHERE.get(self.host, self.host)
+        return f"[{host}]" if ":" in host else host
 
     @property
     def sandbox(self) -> bool:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.codec import plain
-from ablykit.server.rest_channels import filled
 
 if TYPE_CHECKING:
     from ablykit.server.local import LocalAbly
@@ -68,9 +67,9 @@ class LocalApp:
         def read() -> list[dict[str, Any]]:
             found = self.app.channels.get(name)
             return [
-                plain(filled(message, entry.frame, index))
+                plain(message)
                 for entry in (found.log.all(self.ably.monotonic()) if found else ())
-                for index, message in enumerate(entry.frame.messages or ())
+                for message in entry.messages
             ]
 
         return self.ably.call(read)

@@ -23,6 +23,19 @@ class Entry:
     size: int
 
     @property
+    def messages(self) -> list[Message]:
+        """Its messages, each with what the frame says for all of them (TM2a, TM2c, TM2f)."""
+        frame = self.frame
+        return [
+            message.replace(
+                id=message.id or f"{frame.id}:{index}",
+                connection_id=message.connection_id or frame.connection_id,
+                timestamp=message.timestamp or frame.timestamp,
+            )
+            for index, message in enumerate(frame.messages or ())
+        ]
+
+    @property
     def serials(self) -> list[str | None]:
         """The serial of each message in it."""
         return [message.serial for message in self.frame.messages or ()]

@@ -79,11 +79,11 @@ def accept(
         timestamp=service.clock.now(),
         messages=named,
     )
-    transport = "realtime" if publisher.connection_id else "rest"
-    size = sum(map(size_of, named))
-    publisher.identity.app.stats.message("inbound", transport, "messages", len(named), size)
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
-    return PublishResult(serials=channel.log.append(draft, now, keep=not ephemeral).serials)
+    entry = channel.log.append(draft, now, keep=not ephemeral)
+    transport = "realtime" if publisher.connection_id else "rest"
+    publisher.identity.app.stats.message("inbound", transport, "messages", len(named), entry.size)
+    return PublishResult(serials=entry.serials)
 
 
 def check_size(messages: "list[Message] | list[PresenceMessage]", limit: int) -> None:

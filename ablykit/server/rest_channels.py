@@ -12,14 +12,15 @@ from ablykit.protocol.encoding import in_format
 from ablykit.server.annotating import annotate, of_message
 from ablykit.server.channel import Channel
 from ablykit.server.http import (
-    FOREVER,
     Caller,
+    batch,
     format_for,
     list_of,
-    number_param,
     object_of,
+    one_or_more,
     respond,
     respond_page,
+    stretch,
     value_of,
 )
 from ablykit.server.occupancy import metrics
@@ -27,30 +28,29 @@ from ablykit.server.publishing import accept
 from ablykit.server.revising import RIGHTS, revise, revised, versions
 
 M = TypeVar("M", Message, PresenceMessage)
-
-DIRECTIONS = ("backwards", "forwards")
+W = TypeVar("W", Annotation, Message)
 
 
 async def publish(caller: Caller, request: Request) -> Response:
     """`POST /channels/C/messages`: one Message or a list of them (RSL1)."""
     name = caller.channel(request, "publish")
-    messages = messages_of(await value_of(request))
+    messages = listed_as(Message, await value_of(request))
     return respond(request, published(caller, name, messages), 201)
 
 
-def messages_of(value: Any) -> list[Message]:
-    """The messages of a body. Raises `AblyError` 40000 when there are none, or one is none."""
-    listed = list_of(value) if isinstance(value, list) else [value]
+def listed_as(kind: type[W], value: Any) -> list[W]:
+    """One thing or a list of them, as a body has it. Raises `AblyError` 40000 when there is none, or one is
+    no such thing."""
+    listed, what = one_or_more(value), kind.__name__
     if not listed:
-        raise AblyError(40000, "There is no message in the body")
+        raise AblyError(40000, f"There is no {what} in the body")
+    for item in listed:
+        if not isinstance(item, dict):
+            raise AblyError(40000, f"A body has one {what} or a list of them, not {type(item).__name__}")
     try:
-        return [convert(item, Message) if isinstance(item, dict) else _no_message(item) for item in listed]
+        return [convert(item, kind) for item in listed]
     except NotAFrame as error:
         raise AblyError(40000, error.message) from error
-
-
-def _no_message(item: object) -> Message:
-    raise AblyError(40000, f"A message is an object, not {type(item).__name__}")
 
 
 def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
@@ -67,8 +67,8 @@ async def history(caller: Caller, request: Request) -> Response:
     entries = channel.log.all(caller.service.monotonic()) if channel else []
     latest: dict[str, Message] = {}
     for entry in entries:
-        for index, message in enumerate(entry.frame.messages or ()):
-            serial, whole = message.serial or "", filled(message, entry.frame, index)
+        for whole in entry.messages:
+            serial = whole.serial or ""
             latest[serial] = revised(latest[serial], whole) if serial in latest else whole
     found = list(latest.values())
     until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
@@ -100,7 +100,7 @@ def _versions(caller: Caller, request: Request) -> list[Message]:
 async def revise_message(caller: Caller, request: Request) -> Response:
     """`PATCH /channels/C/messages/S`: update, delete or append to a message (RSL15)."""
     name = ChannelName.parse(request.path_params["channel"])
-    (change,) = messages_of(await object_of(request))
+    (change,) = listed_as(Message, await object_of(request))
     if change.serial not in (None, request.path_params["serial"]):
         raise AblyError(40003, "The serial in the body is another one than in the address")
     change = change.replace(serial=request.path_params["serial"])
@@ -122,17 +122,7 @@ async def annotations(caller: Caller, request: Request) -> Response:
 async def annotate_message(caller: Caller, request: Request) -> Response:
     """`POST /channels/C/messages/S/annotations`: put annotations on a message, or take them off (RSAN1)."""
     name, serial = ChannelName.parse(request.path_params["channel"]), request.path_params["serial"]
-    body = await value_of(request)
-    listed = list_of(body) if isinstance(body, list) else [body]
-    try:
-        given = [
-            convert(item, Annotation) if isinstance(item, dict) else _no_message(item) for item in listed
-        ]
-    except NotAFrame as error:
-        raise AblyError(40000, error.message) from error
-    wanted = [a.replace(message_serial=serial) for a in given if isinstance(a, Annotation)]
-    if not wanted:
-        raise AblyError(40000, "There is no annotation in the body")
+    wanted = [a.replace(message_serial=serial) for a in listed_as(Annotation, await value_of(request))]
     frame_id = caller.service.ids.new("annotation", 10)
     serials = annotate(caller.publisher, name, wanted, frame_id, caller.service.monotonic())
     return respond(request, {"serials": serials}, 201)
@@ -198,8 +188,7 @@ def details(name: str, channel: Channel | None) -> dict[str, Any]:
 async def batch_publish(caller: Caller, request: Request) -> Response:
     """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
-    specs = list_of(body) if isinstance(body, list) else [body]
-    results = [_batch(caller, spec) for spec in specs]
+    results = [_batch(caller, spec) for spec in one_or_more(body)]
     return respond(request, results if isinstance(body, list) else results[0], 201)
 
 
@@ -210,10 +199,8 @@ def _batch(caller: Caller, spec: Any) -> dict[str, Any]:
     names = [given["channels"]] if isinstance(given.get("channels"), str) else list_of(given.get("channels"))
     if not names or not all(isinstance(name, str) for name in names):
         raise AblyError(40000, "channels is a list with at least one name")
-    messages = messages_of(given.get("messages", []))
-    results = [_batch_one(caller, name, messages) for name in names]
-    failed = sum("error" in result for result in results)
-    return {"successCount": len(results) - failed, "failureCount": failed, "results": results}
+    messages = listed_as(Message, given.get("messages", []))
+    return batch([_batch_one(caller, name, messages) for name in names])
 
 
 def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
@@ -230,11 +217,7 @@ async def batch_presence(caller: Caller, request: Request) -> Response:
     names = [name for name in request.query_params.get("channels", "").split(",") if name]
     if not names:
         raise AblyError(40000, "channels is a list of names, with commas between")
-    results = [_batch_members(caller, request, name) for name in names]
-    failed = sum("error" in result for result in results)
-    return respond(
-        request, {"successCount": len(results) - failed, "failureCount": failed, "results": results}
-    )
+    return respond(request, batch([_batch_members(caller, request, name) for name in names]))
 
 
 def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, Any]:
@@ -256,25 +239,11 @@ def _channel(caller: Caller, name: ChannelName) -> Channel | None:
     return caller.identity.app.channels.get(name.identity)
 
 
-def filled(message: Message, frame: Any, index: int) -> Message:
-    """A message with what its frame says for all of its messages (TM2a, TM2c, TM2f)."""
-    return message.replace(
-        id=message.id or f"{frame.id}:{index}",
-        connection_id=message.connection_id or frame.connection_id,
-        timestamp=message.timestamp or frame.timestamp,
-    )
-
-
 def _page(request: Request, found: list[M], key_of: Callable[[M], str]) -> Response:
     """Messages between two times, in the direction that is asked for, a page of them."""
-    direction = request.query_params.get("direction", "backwards")
-    if direction not in DIRECTIONS:
-        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
-    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
-    if start > end:
-        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+    start, end, forwards = stretch(request)
     within = [message for message in found if start <= (message.timestamp or 0) <= end]
-    return respond_page(request, within if direction == "forwards" else within[::-1], key_of, _shown(request))
+    return respond_page(request, within if forwards else within[::-1], key_of, _shown(request))
 
 
 def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:

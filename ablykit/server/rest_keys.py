@@ -10,14 +10,15 @@ from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.tokens import TokenRequest
 from ablykit.server.auth import Identity, give_token, revocation
 from ablykit.server.http import (
-    FOREVER,
     Caller,
+    batch,
     caller,
     list_of,
-    number_param,
     object_of,
+    one_or_more,
     respond,
     respond_page,
+    stretch,
     value_of,
 )
 from ablykit.server.service import Service
@@ -63,25 +64,17 @@ async def revoke(caller: Caller, request: Request) -> Response:
             results.append({"target": target, "appliesAt": now, "issuedBefore": before})
         except AblyError as error:
             results.append({"target": target, "error": plain(error.info)})
-    failed = sum("error" in result for result in results)
-    return respond(
-        request, {"successCount": len(results) - failed, "failureCount": failed, "results": results}, 201
-    )
+    return respond(request, batch(results), 201)
 
 
 async def stats(caller: Caller, request: Request) -> Response:
     """`GET /stats`: what happened in the app, interval by interval (RSC6)."""
     _check_stats(caller)
-    query = request.query_params
-    direction = query.get("direction", "backwards")
-    if direction not in ("backwards", "forwards"):
-        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
-    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
-    if start > end:
-        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+    start, end, forwards = stretch(request)
+    unit = request.query_params.get("unit", "minute")
     app = caller.identity.app
-    found = [{**each, "appId": app.id} for each in app.stats.told(query.get("unit", "minute"), start, end)]
-    ordered = found if direction == "forwards" else found[::-1]
+    found = [{**each, "appId": app.id} for each in app.stats.told(unit, start, end)]
+    ordered = found if forwards else found[::-1]
     return respond_page(request, ordered, lambda each: str(each["intervalId"]), lambda each: each)
 
 
@@ -90,8 +83,7 @@ async def add_stats(caller: Caller, request: Request) -> Response:
     if not caller.service.sandbox:
         raise AblyError(40400, "Statistics can be made up only in a sandbox: start with --sandbox")
     _check_stats(caller)
-    body = await value_of(request)
-    for fixture in list_of(body) if isinstance(body, list) else [body]:
+    for fixture in one_or_more(await value_of(request)):
         if not isinstance(fixture, dict):
             raise AblyError(40000, "A fixture is an object with an intervalId and counts")
         caller.identity.app.stats.add(cast("dict[str, Any]", fixture))

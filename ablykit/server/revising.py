@@ -91,17 +91,11 @@ def versions(entries: Iterable[Entry], serial: str) -> list[Message]:
     """
     found: list[Message] = []
     for entry in entries:
-        for index, message in enumerate(entry.frame.messages or ()):
-            if message.serial == serial:
-                whole = message.replace(
-                    id=message.id or f"{entry.frame.id}:{index}",
-                    connection_id=message.connection_id or entry.frame.connection_id,
-                    timestamp=message.timestamp or entry.frame.timestamp,
-                )
-                if found and message.action == MessageAction.SUMMARY:
-                    found[-1] = revised(found[-1], whole)
-                else:
-                    found.append(revised(found[-1], whole) if found else whole)
+        for whole in (message for message in entry.messages if message.serial == serial):
+            if found and whole.action == MessageAction.SUMMARY:
+                found[-1] = revised(found[-1], whole)
+            else:
+                found.append(revised(found[-1], whole) if found else whole)
     return found
 
 

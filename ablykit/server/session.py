@@ -26,7 +26,7 @@ from ablykit.server import annotating, attaching, presence, publishing, revising
 from ablykit.server.auth import by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
-from ablykit.server.delivery import Delivery, Variant
+from ablykit.server.delivery import Delivery, Variant, delivery_of
 from ablykit.server.service import Limits, Service
 
 PROMPT = 30_000
@@ -255,13 +255,9 @@ class Session:
     def _on_attach(self, frame: ProtocolMessage, now: float) -> None:
         attached, backlog = attaching.attach(self, frame, now)
         self.reply(attached)
-        for entry in backlog:
-            is_message = entry.frame.action == Action.MESSAGE
-            delivery = Delivery(entry.frame, entry.frame.connection_id if is_message else None)
-            attachment = self.attachment(channel_of(frame))
-            found = attachment.filtered(delivery) if attachment else None
-            if found and self.wants(found):
-                self.send(found, attached.channel)
+        if attachment := self.attachment(channel_of(frame)):
+            for entry in backlog:
+                attachment.deliver(delivery_of(entry.frame))
         if (attached.flags or 0) & Flag.HAS_PRESENCE and (attached.flags or 0) & Flag.PRESENCE_SUBSCRIBE:
             self._sync(channel_of(frame))
         self.channels[channel_of(frame)].tell_occupancy()
@@ -275,14 +271,10 @@ class Session:
         self.reply(ProtocolMessage(action=Action.DETACHED, channel=name))
 
     def _on_message(self, frame: ProtocolMessage, now: float) -> None:
-        if frame.msg_serial is None:
-            raise AblyError(40000, "A MESSAGE needs a msgSerial, to be acknowledged by")
         change = revising.revision_in(frame)
         self._in_turn(frame, now, _revising(change) if change else publishing.publish)
 
     def _on_presence(self, frame: ProtocolMessage, now: float) -> None:
-        if frame.msg_serial is None:
-            raise AblyError(40000, "A PRESENCE needs a msgSerial, to be acknowledged by")
         self._in_turn(frame, now, presence.change)
 
     def _on_sync(self, frame: ProtocolMessage, now: float) -> None:
@@ -334,8 +326,6 @@ class Session:
         self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
 
     def _on_annotation(self, frame: ProtocolMessage, now: float) -> None:
-        if frame.msg_serial is None:
-            raise AblyError(40000, "An ANNOTATION needs a msgSerial, to be acknowledged by")
         self._in_turn(frame, now, _annotate)
 
     def _on_not_served(self, frame: ProtocolMessage, now: float) -> None:
@@ -349,7 +339,11 @@ class Session:
 
         After a resume its answer is repeated (RTN19a2); else there is none.
         """
-        serial = frame.msg_serial or 0
+        serial = frame.msg_serial
+        if serial is None:
+            name = name_of(frame.action)
+            article = "An" if name[0] in "AEIOU" else "A"
+            raise AblyError(40000, f"{article} {name} needs a msgSerial, to be acknowledged by")
         if serial <= self.connection.last_serial:
             if self.resumed and (answer := self.connection.answers.get(serial)):
                 self.reply(answer)
