@@ -60,7 +60,6 @@ def test_a_page_made_by_nbconvert_shows_every_panel_without_an_error(chromium, t
         shown.append(page.locator("body").inner_text())
     for words in ("ATTACHED", "greeting: hello", "40010", "maxMessageSize", "entries played", "Composer"):
         assert words in shown[0]
-    assert page.context.pages
     assert [error for error in errors if "ERR_FAILED" not in error] == [], (
         "what the network would bring aside"
     )

@@ -76,9 +76,9 @@ class World:
 
     def __init__(self, **options):
         self.now = 1_000.0
-        limits = options.pop("limits", None)
+        limits, mutable = options.pop("limits", None), options.pop("mutable", ())
         self.service = Service(lambda: self.now, seed=1, **options)
-        self.app = self.service.add_app(limits=limits)
+        self.app = self.service.add_app(limits=limits, mutable=mutable)
         self.key = self.service.add_key(self.app).api_key
 
     def client(self, query="", **options):

@@ -4,7 +4,6 @@ import pytest
 
 from ablykit.protocol import Annotation
 from ablykit.server.annotating import summary
-from tests.server.conftest import World
 from tests.server.test_rest import Http
 
 MODES = 983040 | 1 << 21 | 1 << 22
@@ -16,11 +15,8 @@ def only(frames):
 
 
 @pytest.fixture
-def world():
-    made = World()
-    made.app = made.service.add_app(mutable=["doc"])
-    made.key = made.service.add_key(made.app).api_key
-    return made
+def world(make_world):
+    return make_world(mutable=["doc"])
 
 
 @pytest.fixture

@@ -182,6 +182,7 @@ def filtered(expression, channel="c", params=""):
         ("clientId == 'ada'", ["3"]),
         ("name", ["1", "3", "4"]),
         ("length(name) > `1`", []),
+        ("name == 'a' && `0`", ["1", "4"]),
     ],
 )
 def test_a_filter_lets_through_what_it_finds(world, expression, heard):

@@ -237,8 +237,9 @@ def test_tokens_are_revoked_by_a_key_made_for_it(world, http):
         http.refused("POST", path, {"targets": ["clientId:me"]}, key=False, headers=other, status=401)
         == 40162
     )
-    for body in ({}, {"targets": []}, {"targets": ["clientId:x"], "issuedBefore": 10**14}):
-        assert http.refused("POST", path, body, key=key, status=400) in (40000, 40003)
+    future = {"targets": ["clientId:x"], "issuedBefore": 10**14}
+    for body, code in (({}, 40000), ({"targets": []}, 40000), (future, 40003)):
+        assert http.refused("POST", path, body, key=key, status=400) == code
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,8 @@ def only(frames):
 
 
 @pytest.fixture
-def world():
-    made = World()
-    made.app = made.service.add_app(mutable=["doc"])
-    made.key = made.service.add_key(made.app).api_key
-    return made
+def world(make_world):
+    return make_world(mutable=["doc"])
 
 
 @pytest.fixture
