@@ -19,10 +19,30 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tests.conftest import needs
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
-HAS_KERNEL = """() => [...document.querySelectorAll('.jp-Toolbar-kernelName')]
-  .every((name) => name.textContent && name.textContent !== 'No Kernel')"""
-"""Before that the indicator says idle too, and what is run may be lost."""
-IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+APP = ("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
+"""The page then says what is going on in it; what it shows (an indicator, a number) comes and goes."""
+READY = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  let panel = null;
+  while (!(panel = app.shell.currentWidget)?.sessionContext) await new Promise(requestAnimationFrame);
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.revealed;
+  await panel.sessionContext.session.kernel.info;
+}"""
+RUN = """async () => {
+  const { commands } = window.jupyterapp;
+  await commands.execute('notebook:clear-all-cell-outputs');  // numbers stored with it would look like a run
+  await commands.execute('notebook:run-all-cells');
+}"""
+STATE = """() => {
+  const { content, sessionContext } = window.jupyterapp.shell.currentWidget;
+  const kernel = sessionContext.session?.kernel;
+  const code = content.model.sharedModel.cells.filter((cell) => cell.cell_type === 'code');
+  const cells = code.map((cell) => cell.execution_count);
+  return { cells, kernel: [kernel?.connectionStatus, kernel?.status], session: sessionContext.isReady };
+}"""
 
 
 @contextmanager
@@ -36,7 +56,7 @@ def lab(*arguments, command=(sys.executable, "-m", "ablykit", "lab"), env=None, 
         os.chmod(place, 0o777)
         fresh = {"JUPYTERLAB_SETTINGS_DIR": f"{place}/s", "JUPYTERLAB_WORKSPACES_DIR": f"{place}/w"}
         process = subprocess.Popen(
-            [*command, "--no-browser", "--port", port, f"--IdentityProvider.token={token}", *arguments],
+            [*command, "--no-browser", "--port", port, f"--IdentityProvider.token={token}", *APP, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             env={**(env or os.environ), **fresh}, **options,
         )  # fmt: skip
@@ -85,15 +105,14 @@ def at(url, notebook):
 
 
 def opened(chromium, url, *, dark=False):
-    """A page at `url`, loaded, its kernel idle; what went wrong in its console is in `errors`."""
+    """A page at `url`, loaded, its kernel there; what went wrong in its console is in `errors`."""
     context = chromium.new_context(viewport={"width": 1240, "height": 1150})
     page = context.new_page()
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(url)
     page.wait_for_selector(".jp-Notebook", timeout=60_000)
-    page.wait_for_selector(IDLE, timeout=60_000, state="attached")
-    page.wait_for_function(HAS_KERNEL, timeout=60_000)
+    page.evaluate(READY)
     if dark:
         choose(page, "Settings", "Theme", "JupyterLab Dark")
         page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
@@ -111,20 +130,11 @@ def choose(page, *path):
 
 
 def run_all(page):
-    """Run All Cells, and wait until all have run.
-
-    Outputs are cleared first: numbers stored with the notebook would look as if it had run already.
-    """
-    choose(page, "Edit", "Clear Outputs of All Cells")
-    choose(page, "Run", "Run All Cells")
-    page.wait_for_function(
-        """() => document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-             && ![...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                 .some(prompt => prompt.textContent.includes('*'))
-             && [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                 .every(prompt => /\\d/.test(prompt.textContent))""",
-        timeout=60_000,
-    )
+    """Run All Cells, and wait until all have run and what they show is on the page."""
+    page.evaluate(READY)
+    page.evaluate(RUN)
+    state = page.evaluate(STATE)
+    assert all(state["cells"]), f"Not every cell ran: {state}"
     errors = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
     if errors:
         raise AssertionError("\n".join(errors))
