@@ -269,6 +269,10 @@ def _operations(resource: str, value: object) -> tuple[str, ...]:
     operations = tuple(str(item) for item in value)  # type: ignore[reportUnknownVariableType]
     if unknown := set(operations) - OPERATIONS - {"*"}:
         raise AblyError(40000, f"Unknown operation {min(unknown)!r} for {resource!r}")
+    if not operations:
+        raise AblyError(40000, f"No operation for {resource!r}: leave the resource out instead")
+    if "*" in operations and len(operations) > 1:
+        raise AblyError(40000, f"The operations of {resource!r} are '*' alone, or are named one by one")
     return operations
 
 

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import hmac
+import json
 import secrets
 import time
-from typing import Any
+from typing import Any, cast
 
 import jwt as pyjwt
 
@@ -16,6 +17,12 @@ from ablykit.protocol.frames import Int, Wire
 DEFAULT_TTL = 3_600_000
 LONGEST_TTL = 86_400_000
 """How long a token lives without saying, and at most, in ms (TK2a)."""
+
+LONGEST_REVOCABLE_TTL = 3_600_000
+"""How long it lives at most where it can be revoked, in ms."""
+
+EMBEDDED = "x-ably-token"
+"""Where somebody else's JWT carries a token of Ably's: in its header, or in its claims."""
 
 
 class TokenRequest(Wire):
@@ -99,16 +106,41 @@ def jwt(
     return pyjwt.encode(claims, key.secret, algorithm="HS256", headers={"kid": key.name})
 
 
-def jwt_key_name(token: str) -> str | None:
-    """The `kid` of a JWT; None for text that is no JWT. Raises `AblyError` 40144 for a JWT without one."""
-    try:
-        header: dict[str, Any] = pyjwt.get_unverified_header(token)
-    except pyjwt.PyJWTError:
+def jwt_header(token: str) -> dict[str, Any] | None:
+    """The header of a JWT, signed or encrypted; None for text that is no JWT."""
+    parts = token.split(".")
+    if len(parts) not in (3, 5):
         return None
+    try:
+        header = json.loads(base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", header) if isinstance(header, dict) else None
+
+
+def jwt_key_name(header: dict[str, Any]) -> str:
+    """The `kid` of a JWT's header. Raises `AblyError` 40144 where there is none."""
     kid = header.get("kid")
     if not isinstance(kid, str):
         raise AblyError(40144, "The JWT's header has no kid: the name of the key it is signed with")
     return kid
+
+
+def jwt_embedded(token: str, header: dict[str, Any]) -> tuple[str, float | None] | None:
+    """The token of Ably's in somebody else's JWT, and when that JWT ends (s since 1970; None for one that
+    does not say so, or is encrypted); None where it carries none.
+
+    Such a JWT is not Ably's to check: its signature is made with a secret Ably does not have.
+    """
+    claims: dict[str, Any] = {}
+    if token.count(".") == 2:
+        try:
+            claims = pyjwt.decode(token, options={"verify_signature": False})
+        except pyjwt.PyJWTError:
+            claims = {}
+    inner = header.get(EMBEDDED, claims.get(EMBEDDED))
+    ends = claims.get("exp")
+    return (inner, ends if isinstance(ends, int | float) else None) if isinstance(inner, str) else None
 
 
 def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from ablykit.protocol import (
     error_info,
 )
 from ablykit.protocol.expression import Expression
-from ablykit.server import occupancy
+from ablykit.server import deltas, occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
+from ablykit.server.deltas import Deltas
 from ablykit.server.log import Entry, Log
+from ablykit.server.revising import as_they_are
 
 if TYPE_CHECKING:
     from ablykit.server.session import Session
@@ -34,8 +36,11 @@ MODE_FOR = {
 }
 """Which modes each operation of a capability allows."""
 
-PARAMS = ("rewind", "occupancy")
+PARAMS = ("rewind", "occupancy", "delta", "modes")
 """The channel params understood here; ATTACHED repeats these only."""
+
+_BY_NAME = {mode.name.lower(): mode for mode in MODES if mode.name}
+"""The modes by the names that the param `modes` has for them (RTL4k)."""
 
 MAX_REWIND = 100
 """The most messages that rewind brings back."""
@@ -52,16 +57,20 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     parsed = ChannelName.parse(name)
     if parsed.qualifier not in ("", "meta"):
         raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
-    modes = _modes(session, parsed, frame)
+    given = parsed.params | (frame.params or {})
+    params = {param: given[param] for param in PARAMS if param in given}
+    asked = _asked(frame, params)
+    modes = _granted(session, parsed, name, asked)
     _check_limit(session, name)
     channel = session.service.channel(session.app, parsed)
-    asked = parsed.params | (frame.params or {})
-    params = {param: asked[param] for param in PARAMS if param in asked}
     if "occupancy" in params:
         occupancy.check(params["occupancy"])
-    backlog, flags, error = _backlog(channel.log, frame.channel_serial, params, now)
+    if "delta" in params:
+        deltas.check(params["delta"])
+    backlog, flags, error = _backlog(channel.log, frame, params, now)
     point = channel.log.serial
-    channel.attach(Attachment(session, name, modes, params, wanted_by(parsed.filter)))
+    followed = Deltas() if "delta" in params else None
+    channel.attach(Attachment(session, name, asked, modes, params, wanted_by(parsed.filter), followed))
     session.channels[name] = channel
     attached = ProtocolMessage(
         action=Action.ATTACHED,
@@ -99,12 +108,27 @@ def wanted_by(expression: str) -> Callable[[Message], bool] | None:
     return wants
 
 
-def _modes(session: "Session", channel: ChannelName, frame: ProtocolMessage) -> Flag:
-    """The modes asked for, as far as key and token allow them (RTL4l)."""
-    modes = (Flag((frame.flags or 0) & MODES) or DEFAULT_MODES) & allowed(session, channel)
+def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
+    """The modes asked for: by the param `modes`, else by flags, else the usual ones (RTL4k, RTL4l).
+
+    Raises `AblyError` 40003 for a name that no mode has.
+    """
+    if "modes" not in params:
+        return Flag((frame.flags or 0) & MODES) or DEFAULT_MODES
+    asked = Flag(0)
+    for name in params["modes"].split(","):
+        if name.strip().lower() not in _BY_NAME:
+            raise AblyError(40003, f"modes are {', '.join(_BY_NAME)}; {name[:40]!r} is none")
+        asked |= _BY_NAME[name.strip().lower()]
+    return asked
+
+
+def _granted(session: "Session", channel: ChannelName, name: str, asked: Flag) -> Flag:
+    """The modes asked for, as far as key and token allow them."""
+    modes = asked & allowed(session, channel)
     if not modes:
         what = "token" if session.identity.is_token else "key"
-        raise AblyError(40160, f"The {what} may do nothing of what is asked on {frame.channel!r}")
+        raise AblyError(40160, f"The {what} may do nothing of what is asked on {name[:80]!r}")
     return modes
 
 
@@ -123,10 +147,13 @@ def _check_limit(session: "Session", name: str) -> None:
 
 
 def _backlog(
-    log: Log, serial: str | None, params: dict[str, str], now: float
+    log: Log, frame: ProtocolMessage, params: dict[str, str], now: float
 ) -> tuple[list[Entry], Flag, ErrorInfo | None]:
-    """What the client missed or asks to see again; and an error where that can't be told."""
-    if serial:
+    """What the client missed or asks to see again; and an error where that can't be told.
+
+    Who was attached before (ATTACH_RESUME, RTL4j) has seen what a rewind would bring.
+    """
+    if serial := frame.channel_serial:
         missed = log.since(serial, now)
         if missed is None:
             lost = error_info(90003, "Unable to continue: that channelSerial is no longer kept")
@@ -134,7 +161,8 @@ def _backlog(
         return missed, Flag.RESUMED | _has_backlog(missed), None
     if "rewind" in params:
         entries = rewind(log, params["rewind"], now)
-        return entries, _has_backlog(entries), None
+        if not (frame.flags or 0) & Flag.ATTACH_RESUME:
+            return entries, _has_backlog(entries), None
     return [], Flag(0), None
 
 
@@ -151,6 +179,5 @@ def rewind(log: Log, value: str, now: float) -> list[Entry]:
     if not (number.isascii() and number.isdigit() and len(number) < 9):
         wanted = "rewind is a number of messages, or a time such as 15s or 2m"
         raise AblyError(40003, f"{wanted}, not {value[:20]!r}")
-    if unit:
-        return log.last(now, count=MAX_REWIND, ms=int(number) * _UNITS[unit])
-    return log.last(now, count=min(int(number), MAX_REWIND))
+    count, ms = (MAX_REWIND, int(number) * _UNITS[unit]) if unit else (min(int(number), MAX_REWIND), None)
+    return as_they_are(log.last(now, count=count, ms=ms), log.all(now))

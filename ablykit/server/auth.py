@@ -3,16 +3,19 @@
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
 from ablykit.protocol.tokens import (
     DEFAULT_TTL,
+    LONGEST_REVOCABLE_TTL,
     LONGEST_TTL,
     TokenDetails,
     TokenRequest,
     jwt_claims,
+    jwt_embedded,
+    jwt_header,
     jwt_key_name,
     mac_of,
 )
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 CLOCK_TOLERANCE = 15 * 60_000
 """How far a token request's timestamp may be off, in ms."""
+
+SECOND = 1_000
+"""In ms: a JWT's times are whole seconds."""
 
 ANYONE = "*"
 """The clientId of who may be anyone."""
@@ -105,27 +111,51 @@ def by_key(service: "Service", text: str, *, secure: bool) -> Identity:
 
 
 def by_token(service: "Service", token: str) -> Identity:
-    """Who has a token: one that this service gave, or a JWT."""
-    kid = jwt_key_name(token) if token.count(".") == 2 else None
-    identity = service.tokens.get(token) if kid is None else _by_jwt(service, token, kid)
-    if identity is None:
-        raise AblyError(40143, "The token is not one that was given here, or its time is long over")
+    """Who has a token: one that this service gave, a JWT, or a JWT that carries one of these.
+
+    Raises `AblyError` 40003, 40141 to 40144, or 40400.
+    """
+    identity = _holder(service, token)
     if identity.deadline is not None and identity.deadline <= service.monotonic():
         raise AblyError(40142, "The token's time is over: get a new one")
-    if identity.app.revoked(identity):
+    if identity.app.revoked(identity, service.monotonic()):
         raise AblyError(40141, "The token was revoked: get a new one")
     return identity
 
 
+def _holder(service: "Service", token: str) -> Identity:
+    header = jwt_header(token)
+    if header is None:
+        identity = service.tokens.get(token)
+        if identity is None:
+            raise AblyError(40143, "The token is not one that was given here, or its time is long over")
+        return identity
+    embedded = jwt_embedded(token, header)
+    return _by_embedded(service, *embedded) if embedded else _by_jwt(service, token, jwt_key_name(header))
+
+
+def _by_embedded(service: "Service", inner: str, ends: float | None) -> Identity:
+    """Who has the token in a JWT: the JWT may end before that token, not after it."""
+    if (header := jwt_header(inner)) and jwt_embedded(inner, header):
+        raise AblyError(40144, "The token in the JWT carries one itself: one within another is enough")
+    identity = _holder(service, inner)
+    if ends is None or identity.deadline is None:
+        return identity
+    deadline = service.monotonic() + ends * 1000 - service.clock.wall()
+    if deadline > identity.deadline + SECOND:
+        raise AblyError(40144, "The JWT ends later than the token in it: its exp may not be after that")
+    return replace(identity, deadline=min(deadline, identity.deadline))
+
+
 def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
     app = service.apps.get(kid.partition(".")[0])
-    key = app.keys.get(kid.partition(".")[2]) if app else None
-    if app is None or key is None:
+    if app is None:
+        raise AblyError(40400, f"No app {kid.partition('.')[0][:40]!r} here, which the JWT's key is of")
+    key = app.keys.get(kid.partition(".")[2])
+    if key is None:
         raise AblyError(40144, f"The JWT names a key that is not here: {kid[:60]!r}")
     claims = jwt_claims(token, key.api_key)
-    life = (claims["exp"] - claims["iat"]) * 1000
-    if life > LONGEST_TTL:
-        raise AblyError(40003, f"A token lives {LONGEST_TTL} ms at most, not {life:.0f}")
+    _check_life(key, (claims["exp"] - claims["iat"]) * 1000)
     return Identity(
         app,
         key,
@@ -135,6 +165,13 @@ def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
         issued=int(claims["iat"] * 1000),
         revocation_key=_text(claims, "x-ably-revocation-key"),
     )
+
+
+def _check_life(key: "Key", ttl: float) -> None:
+    """Raise `AblyError` 40003 for a token that would live longer than its key's tokens may."""
+    longest = LONGEST_REVOCABLE_TTL if key.revocable_tokens else LONGEST_TTL
+    if ttl > longest:
+        raise AblyError(40003, f"A token of this key lives {longest} ms at most, not {ttl:.0f}")
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:
@@ -164,8 +201,9 @@ def give_token(
     if signer is None or signer.is_token or signer.key is not key:
         _check_signature(service, key.api_key, asked)
     ttl = DEFAULT_TTL if asked.ttl is None else asked.ttl
-    if not 0 < ttl <= LONGEST_TTL:
-        raise AblyError(40003, f"ttl is above 0 and at most {LONGEST_TTL} ms, not {ttl}")
+    if ttl <= 0:
+        raise AblyError(40003, f"ttl is above 0, in ms, not {ttl}")
+    _check_life(key, ttl)
     if asked.client_id == "":
         raise AblyError(40012, "Invalid clientId '': it names nobody")
     wanted = Capability.parse(asked.capability or None)
@@ -216,30 +254,33 @@ def _check_signature(service: "Service", key: ApiKey, asked: TokenRequest) -> No
 
 @dataclass(frozen=True)
 class Revocation:
-    """Tokens that are no longer taken: those for `value` that were issued before a time (ms since 1970)."""
+    """Tokens that are no longer taken: those for `value` that were issued before a time (ms since 1970);
+    from `applies_at` on (ms of running time)."""
 
     kind: str
     value: str
     issued_before: int
+    applies_at: float
+    key: "Key"
 
     def covers(self, identity: Identity) -> bool:
         """Whether an identity's token is one of these."""
-        if not identity.is_token or identity.issued >= self.issued_before:
+        if not identity.is_token or identity.key is not self.key or identity.issued >= self.issued_before:
             return False
         if self.kind == "clientId":
             return identity.client_id == self.value
         if self.kind == "revocationKey":
             return identity.revocation_key == self.value
-        return bool(identity.capability) and self.value in identity.capability.grants
+        return self.value in (identity.capability or identity.key.capability).grants
 
 
 KINDS = ("clientId", "revocationKey", "channel")
 """What tokens can be revoked by."""
 
 
-def revocation(target: object, issued_before: int) -> Revocation:
-    """A revocation for a target such as `clientId:x`. Raises `AblyError` 40000 for another kind."""
-    kind, _, value = target.partition(":") if isinstance(target, str) else ("", "", "")
+def target(text: object) -> tuple[str, str]:
+    """Kind and value of a target such as `clientId:x`. Raises `AblyError` 40000 for another kind."""
+    kind, _, value = text.partition(":") if isinstance(text, str) else ("", "", "")
     if kind not in KINDS or not value:
-        raise AblyError(40000, f"A target is {', '.join(f'{k}:…' for k in KINDS)}, not {target!r:.60}")
-    return Revocation(kind, value, issued_before)
+        raise AblyError(40000, f"A target is {', '.join(f'{k}:…' for k in KINDS)}, not {text!r:.60}")
+    return kind, value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, ProtocolMessage
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery, delivery_of
+from ablykit.server.deltas import Deltas
 from ablykit.server.log import Entry, Log
 from ablykit.server.stats import Stats
 
@@ -32,10 +33,15 @@ class Attachment:
 
     session: "Session"
     name: str
+    asked: Flag
+    """The modes it asked for."""
     modes: Flag
+    """Those of them that are allowed."""
     params: dict[str, str]
     wants: Callable[[Message], bool] | None = None
     """Which messages it wants to hear; None for all."""
+    deltas: Deltas | None = None
+    """What it was sent last, where messages may come as deltas."""
     told: dict[str, int] | None = None
     """The occupancy it was told last."""
 
@@ -44,8 +50,13 @@ class Attachment:
         found = delivery if self.wants is None else self.filtered(delivery)
         if found is None or not self.session.wants(found):
             return False
-        self.session.send(found, None if self.name == found.frame.channel else self.name)
+        self.send(found)
         return True
+
+    def send(self, delivery: Delivery) -> None:
+        """Send a delivery by the name it attached with; as deltas, if it wants these."""
+        found = delivery if self.deltas is None else self.deltas.of(delivery)
+        self.session.send(found, None if self.name == found.frame.channel else self.name)
 
     def filtered(self, delivery: Delivery) -> Delivery | None:
         """What of a delivery is wanted; None for nothing of it."""

@@ -22,7 +22,8 @@ class Connection:
 
     service: "Service"
     id: str
-    key: str
+    keys: list[str]
+    """The connectionKeys it can be resumed by; the last is the one its client was told."""
     app: "App"
     client_id: str | None
     session: "Session | None" = None
@@ -34,6 +35,11 @@ class Connection:
     """The members it entered: on which channel, by which clientId."""
     last_serial: int = -1
     answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
+
+    @property
+    def key(self) -> str:
+        """Its connectionKey."""
+        return self.keys[-1]
 
     def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
         """Remember an ACK or NACK, and give it back."""

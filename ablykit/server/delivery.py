@@ -25,12 +25,14 @@ class Delivery:
     `channel` renames the channel for a subscriber that attached to it with params in its name.
     """
 
-    __slots__ = ("_encoded", "_payloads", "frame", "publisher")
+    __slots__ = ("_encoded", "_payloads", "after", "frame", "publisher")
 
     def __init__(self, frame: ProtocolMessage, publisher: str | None = None) -> None:
         self.frame = frame
         self.publisher = publisher
         """The connectionId it came from, where it came from a connection."""
+        self.after: dict[str | None, tuple[Delivery, str | None, bytes | None]] = {}
+        """As deltas, by the id of the message before: this, and the last message's id and payload."""
         self._payloads: dict[tuple[Variant, str | None], bytes] = {}
         self._encoded: dict[tuple[Variant, Wrap, str | None], bytes] = {}
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame
 from ablykit.protocol.codec import plain, read
 from ablykit.protocol.frames import Wire
-from ablykit.server.auth import Identity, by_header, by_key, by_token
+from ablykit.server.auth import ANYONE, Identity, by_header, by_key, by_token
 from ablykit.server.publishing import Publisher
 from ablykit.server.service import Service
 
@@ -27,6 +27,9 @@ _ENCODE: dict[Format, Callable[[Any], bytes]] = {
 }
 
 DIRECTIONS = ("backwards", "forwards")
+NEWEST = 6
+"""The newest version of the protocol that is known here."""
+
 FOREVER = 10**15
 """A time in ms that is after all others."""
 
@@ -67,6 +70,8 @@ def caller(service: Service, request: Request) -> Caller:
     identity = _identity(service, request)
     header = request.headers.get("x-ably-clientid")
     client_id = request.query_params.get("clientId") if header is None else _from_base64(header)
+    if client_id == identity.client_id == ANYONE:
+        client_id = None  # who may be anyone says so
     return Caller(service, identity, identity.named(client_id))
 
 
@@ -130,6 +135,12 @@ def format_for(request: Request) -> Format:
     return Format.MSGPACK if wants_msgpack else Format.JSON
 
 
+def version_of(request: Request) -> int:
+    """The protocol's version that the client speaks (CSV2): the newest, if it does not say."""
+    text = request.headers.get("x-ably-version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else NEWEST
+
+
 def respond(
     request: Request, value: Any, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
@@ -175,15 +186,23 @@ def number_param(
     return int(text)
 
 
-def stretch(request: Request) -> tuple[int, int, bool]:
+def stretch(
+    request: Request, moment: Callable[[str], int | None] = lambda text: None
+) -> tuple[int, int, bool]:
     """From when to when is asked for (ms since 1970), and whether the oldest comes first (RSL2b).
 
-    Raises `AblyError` 40003 for what is no stretch of time or no direction.
+    `moment` reads times that are not numbers. Raises `AblyError` 40003 for what is no stretch of time or
+    no direction.
     """
     direction = request.query_params.get("direction", "backwards")
     if direction not in DIRECTIONS:
         raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
-    start, end = number_param(request, "start", 0), number_param(request, "end", FOREVER)
+    start, end = (
+        number_param(request, name, usual)
+        if (named := moment(request.query_params.get(name, ""))) is None
+        else named
+        for name, usual in (("start", 0), ("end", FOREVER))
+    )
     if start > end:
         raise AblyError(40003, f"start is not after end: {start} is after {end}")
     return start, end, direction == "forwards"

@@ -20,7 +20,7 @@ from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
 from ablykit.server.local_app import LocalApp
 from ablykit.server.rest import rest_app
-from ablykit.server.service import App, Service
+from ablykit.server.service import App, Service, namespaces
 from ablykit.server.websocket import WebSocket
 from ablykit.transcript import Transcript
 
@@ -51,7 +51,8 @@ class LocalAbly:
     `limits` changes single limits of `ablykit.server.service.Limits`. `sandbox` accepts keys
     without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
     makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
-    (what stands before a channel name's first colon) whose messages can be updated and deleted.
+    (what stands before a channel name's first colon) whose messages can be updated and deleted;
+    `persisted` those whose messages are kept for a day instead of two minutes.
 
     Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key.
     """
@@ -71,6 +72,7 @@ class LocalAbly:
         sandbox: bool = False,
         enforce_rates: bool = False,
         mutable: Iterable[str] = (),
+        persisted: Iterable[str] = (),
     ) -> None:
         if heartbeat_interval < 10:
             raise ValueError(f"heartbeat_interval is in ms, at least 10, not {heartbeat_interval}")
@@ -81,7 +83,7 @@ class LocalAbly:
             sandbox=sandbox,
             enforce_rates=enforce_rates,
         )
-        self._mutable = tuple(mutable)
+        self._namespaces = namespaces(mutable=mutable, persisted=persisted)
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
         self._max_frame_size = self._app.limits.max_frame_size
@@ -99,14 +101,14 @@ class LocalAbly:
     def _make_app(self, keys: Iterable[str], limits: Mapping[str, int] | None) -> tuple[App, ApiKey]:
         given = [ApiKey.parse(text) for text in keys]
         apps = [
-            self._service.add_app(id, limits=limits, mutable=self._mutable)
+            self._service.add_app(id, limits=limits, namespaces=self._namespaces)
             for id in dict.fromkeys(k.app_id for k in given)
         ]
         for key in given:
             self._service.add_key(self._service.apps[key.app_id], key=key)
         if given:
             return apps[0], given[0]
-        app = self._service.add_app(limits=limits, mutable=self._mutable)
+        app = self._service.add_app(limits=limits, namespaces=self._namespaces)
         return app, self._service.add_key(app).api_key
 
     # -- what one needs to connect
@@ -154,9 +156,12 @@ class LocalAbly:
         self._announce()
         return made.api_key
 
-    def new_app(self) -> LocalApp:
-        """Another app on the same server, with a key; nothing is shared between apps."""
-        app = self.call(lambda: self._service.add_app(mutable=self._mutable))
+    def new_app(self, *, limits: Mapping[str, int] | None = None) -> LocalApp:
+        """Another app on the same server, with a key; nothing is shared between apps.
+
+        `limits` changes single limits of it, such as how long and how much it keeps.
+        """
+        app = self.call(lambda: self._service.add_app(limits=limits, namespaces=self._namespaces))
         return LocalApp(self, app, self.add_key(app))
 
     # -- for tests: what to connect with, and what went on inside

@@ -36,24 +36,60 @@ class Entry:
         ]
 
     @property
+    def is_original(self) -> bool:
+        """Whether it has messages that are new: no presence, no revision of an earlier message."""
+        return bool(self.frame.messages) and not self.frame.messages[0].action
+
+    @property
     def serials(self) -> list[str | None]:
         """The serial of each message in it."""
         return [message.serial for message in self.frame.messages or ()]
 
 
+ENTRY_BYTES = 1_000
+"""What an entry takes in memory beside its messages' bytes, about."""
+
+
+class Memory:
+    """How much the logs of an app may hold together: beyond `max_bytes` the oldest of all goes first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._order: deque[tuple[Log, str]] = deque()
+        self._live = 0
+        self.bytes = 0
+        """How much is held now."""
+
+    def keep(self, log: "Log", entry: Entry) -> None:
+        """Count an entry that a log has kept; others may have to go for it."""
+        self.bytes += entry.size + ENTRY_BYTES
+        self._live += 1
+        self._order.append((log, entry.serial))
+        while self.bytes > self._max_bytes and self._order:
+            oldest, serial = self._order.popleft()
+            if oldest.first == serial:
+                oldest.drop_first()
+        if len(self._order) > 2 * self._live + 1_000:  # most have gone by their age
+            self._order = deque((log, serial) for log, serial in self._order if serial >= (log.first or "~"))
+
+    def let_go(self, entry: Entry) -> None:
+        """Count an entry that a log has dropped."""
+        self.bytes -= entry.size + ENTRY_BYTES
+        self._live -= 1
+
+
 class Log:
     """An ordered log of publishes, kept for a while.
 
-    `began` is the time of its making, ms since 1970; `retention` is in ms; `max_bytes` bounds what
-    is kept, whatever its age. Serials sort as text.
+    `began` is the time of its making, ms since 1970; `retention` is in ms; `memory` bounds what is
+    kept, whatever its age. Serials sort as text.
     """
 
-    def __init__(self, id: str, began: int, retention: float, max_bytes: int = 32 * 1024 * 1024) -> None:
+    def __init__(self, id: str, began: int, retention: float, memory: Memory) -> None:
         self._id = id
         self._retention = retention
-        self._max_bytes = max_bytes
+        self._memory = memory
         self._entries: deque[Entry] = deque()
-        self._bytes = 0
         self._by_id: dict[str, Entry] = {}
         self._head = (began, 0)
         self._forgotten = self.serial
@@ -104,7 +140,7 @@ class Log:
         found: deque[Entry] = deque()
         messages = 0
         for entry in reversed(self._entries):
-            if not entry.frame.messages:
+            if not entry.is_original:
                 continue
             if (count is not None and messages >= count) or (ms is not None and entry.at < now - ms):
                 break
@@ -119,14 +155,21 @@ class Log:
 
     def forget(self, now: float) -> None:
         """Let go of what is older than the retention, or too much."""
-        while self._entries and (
-            self._entries[0].at < now - self._retention or self._bytes > self._max_bytes
-        ):
-            entry = self._entries.popleft()
-            self._bytes -= entry.size
-            self._forgotten = entry.serial
-            for message in entry.frame.messages or ():
-                self._by_id.pop(message.id or "", None)
+        while self._entries and self._entries[0].at < now - self._retention:
+            self.drop_first()
+
+    def drop_first(self) -> None:
+        """Let go of the oldest entry."""
+        entry = self._entries.popleft()
+        self._memory.let_go(entry)
+        self._forgotten = entry.serial
+        for message in entry.frame.messages or ():
+            self._by_id.pop(message.id or "", None)
+
+    @property
+    def first(self) -> str | None:
+        """The serial of the oldest entry that is kept; None where nothing is."""
+        return self._entries[0].serial if self._entries else None
 
     @property
     def is_empty(self) -> bool:
@@ -153,10 +196,10 @@ class Log:
 
     def _keep(self, entry: Entry) -> None:
         self._entries.append(entry)
-        self._bytes += entry.size
         first = (entry.frame.messages or [None])[0]
         if first is not None and first.id:
             self._by_id[first.id] = entry
+        self._memory.keep(self, entry)
 
 
 def _placed(message: Message, place: str, timestamp: int | None) -> Message:

@@ -56,4 +56,4 @@ def tell(channel: "Channel", attachment: "Attachment") -> None:
         timestamp=attachment.session.service.clock.now(),
         messages=[message],
     )
-    attachment.session.send(Delivery(frame))
+    attachment.send(Delivery(frame))

@@ -31,7 +31,8 @@ _ENTERING = frozenset({PresenceAction.PRESENT, PresenceAction.ENTER, PresenceAct
 def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     """Check a PRESENCE and give it to the log.
 
-    Raises `AblyError` to be NACKed: 40000, 40009, 40012, 40013, 40160, 91000, 91001, 91003.
+    Raises `AblyError` to be NACKed: 40000, 40009, 40012, 40013, 40160, 40165, 91000, 91001,
+    91003.
     """
     attached_as = channel_of(frame)
     name = ChannelName.parse(attached_as)
@@ -43,7 +44,7 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
         raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
     if not attachment.modes & Flag.PRESENCE:
         raise AblyError(
-            40160, f"{attached_as!r} was attached without the mode PRESENCE: attach again with it"
+            40165, f"{attached_as!r} was attached without the mode PRESENCE: attach again with it"
         )
     check_size(frame.presence, session.limits.max_message_size)
     channel = session.channels[attached_as]

@@ -1,6 +1,6 @@
 """The way of messages into a channel's log, from a session or from an HTTP request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
@@ -33,6 +33,7 @@ class Publisher:
     client_id: str | None
     """Whom it goes by; None for nobody in particular."""
     connection_id: str | None = None
+    transport: str = "rest"
 
     def name_for(self, client_id: str | None) -> str | None:
         """The clientId of something that names one, or none. Raises `AblyError` 40012 where it may not."""
@@ -63,6 +64,8 @@ def accept(
     """Give messages to a channel's log, once their sizes, kinds and ids are found right."""
     service, limits = publisher.service, publisher.limits
     check_size(messages, limits.max_message_size)
+    if any(message.connection_key for message in messages):
+        publisher, messages = _on_behalf(publisher, messages)
     named = [_checked(publisher, message) for message in messages]
     _check_ids(messages)
     channel = service.channel(publisher.identity.app, name)
@@ -81,8 +84,11 @@ def accept(
     )
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
     entry = channel.log.append(draft, now, keep=not ephemeral)
-    transport = "realtime" if publisher.connection_id else "rest"
-    publisher.identity.app.stats.message("inbound", transport, "messages", len(named), entry.size)
+    publisher.identity.app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)
+    if publisher.identity.app.namespace_of(name).persisted and not ephemeral:
+        stats = publisher.identity.app.stats
+        stats.count("persisted.messages.count", len(named))
+        stats.count("persisted.messages.data", entry.size)
     return PublishResult(serials=entry.serials)
 
 
@@ -99,6 +105,21 @@ def _checked(publisher: Publisher, message: Message) -> Message:
         raise AblyError(40000, "A revision is published alone, and only an update, a delete or an append")
     client_id = publisher.name_for(message.client_id)
     return message if client_id == message.client_id else message.replace(client_id=client_id)
+
+
+def _on_behalf(publisher: Publisher, messages: list[Message]) -> tuple[Publisher, list[Message]]:
+    """Who is published for where messages name a connection by its key (TM2h), and the messages without
+    that key, which is a secret. Raises `AblyError` 40006 for one that is not here."""
+    keys = {message.connection_key for message in messages}
+    connection = publisher.service.connections.get(keys.pop() or "") if len(keys) == 1 else None
+    if connection is None or connection.app is not publisher.identity.app:
+        raise AblyError(40006, "All messages have the connectionKey of one connection of this app, or none")
+    who = replace(
+        publisher,
+        client_id=connection.client_id or publisher.client_id,
+        connection_id=connection.id,
+    )
+    return who, [message.replace(connection_key=None) for message in messages]
 
 
 def _check_ids(messages: list[Message]) -> None:

@@ -1,9 +1,7 @@
 """The HTTP side of a service, on the same port as the WebSocket."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,7 +10,8 @@ from starlette.routing import Route
 
 from ablykit.protocol import AblyError
 from ablykit.server import rest_channels, rest_keys
-from ablykit.server.http import CORS, Caller, caller, list_of, object_of, respond, respond_error
+from ablykit.server.http import CORS, Caller, caller, object_of, respond, respond_error
+from ablykit.server.provision import provision
 from ablykit.server.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,7 +26,21 @@ def rest_app(service: Service) -> Starlette:
     async def create_app(request: Request) -> Response:
         if not service.sandbox:
             raise AblyError(40400, "Apps can be made only in a sandbox: start with --sandbox")
-        return respond(request, provision(service, await object_of(request), request), 201)
+        where = {
+            "endpoint": request.url.hostname,
+            "port": request.url.port,
+            "tls": request.url.scheme == "https",
+        }
+        return respond(request, provision(service, await object_of(request)) | where, 201)
+
+    async def delete_app(request: Request) -> Response:
+        identity = caller(service, request).identity
+        if not service.sandbox:
+            raise AblyError(40400, "Apps can be deleted only in a sandbox: start with --sandbox")
+        if identity.is_token or request.path_params["app"] != identity.app.id:
+            raise AblyError(40100, "An app is deleted with one of its own keys")
+        service.remove_app(identity.app)
+        return Response(status_code=204, headers=CORS)
 
     async def request_token(request: Request) -> Response:
         return await rest_keys.request_token(service, request)
@@ -38,9 +51,9 @@ def rest_app(service: Service) -> Starlette:
             try:
                 answered = await answer(who, request)
             except AblyError:
-                who.identity.app.stats.count("apiRequests.all.failed")
+                who.identity.app.stats.count("apiRequests.failed")
                 raise
-            who.identity.app.stats.count("apiRequests.all.succeeded")
+            who.identity.app.stats.count("apiRequests.succeeded")
             return answered
 
         return endpoint
@@ -48,12 +61,16 @@ def rest_app(service: Service) -> Starlette:
     async def refuse(request: Request, error: Exception) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=CORS)
+        key = request.path_params.get("key")
+        if key is not None and key.partition(".")[0] not in service.apps:  # before: not for this method
+            error = AblyError(40400, f"No app {key.partition('.')[0][:40]!r} here")
         return respond_error(request, error if isinstance(error, AblyError) else _http_error(error))
 
     return Starlette(
         routes=[
             Route("/time", time, methods=["GET"]),
             Route("/apps", create_app, methods=["POST"]),
+            Route("/apps/{app}", delete_app, methods=["DELETE"]),
             Route("/keys/{key}/requestToken", request_token, methods=["POST"]),
             *(
                 Route(path, known(answer), methods=[method])
@@ -62,43 +79,6 @@ def rest_app(service: Service) -> Starlette:
         ],
         exception_handlers={AblyError: refuse, HTTPException: refuse},
     )
-
-
-def provision(service: Service, wanted: dict[str, Any], request: Request) -> dict[str, Any]:
-    """Make an app as `POST /apps` describes it: its keys, each with its capability."""
-    keys = wanted.get("keys", [{}])
-    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):  # type: ignore[reportUnknownVariableType]
-        raise AblyError(40001, "keys is a list of objects, each with its capability or empty")
-    app = service.add_app(mutable=_mutable(wanted.get("namespaces")))
-    added = [
-        service.add_key(app, key.get("capability"), revocable_tokens=key.get("revocableTokens") is True)  # type: ignore[reportUnknownMemberType]
-        for key in keys  # type: ignore[reportUnknownVariableType]
-    ]
-    return {
-        "accountId": service.instance,
-        "appId": app.id,
-        "keys": [
-            {
-                "id": key.api_key.key_id,
-                "value": key.api_key.secret,
-                "keyName": key.api_key.name,
-                "keySecret": key.api_key.secret,
-                "keyStr": key.api_key.reveal(),
-                "capability": msgspec.json.encode(key.capability.grants).decode(),
-            }
-            for key in added
-        ],
-        "namespaces": wanted.get("namespaces", []),
-        "endpoint": request.url.hostname,
-        "port": request.url.port,
-        "tls": request.url.scheme == "https",
-    }
-
-
-def _mutable(namespaces: Any) -> list[str]:
-    """The names of the namespaces whose messages can be revised."""
-    listed = [cast("dict[str, Any]", each) for each in list_of(namespaces) if isinstance(each, dict)]
-    return [str(each.get("id")) for each in listed if each.get("mutableMessages") is True]
 
 
 def _http_error(error: Exception) -> AblyError:

@@ -22,10 +22,14 @@ from ablykit.server.http import (
     respond_page,
     stretch,
     value_of,
+    version_of,
 )
 from ablykit.server.occupancy import metrics
 from ablykit.server.publishing import accept
-from ablykit.server.revising import RIGHTS, revise, revised, versions
+from ablykit.server.revising import RIGHTS, current, revise, versions
+
+SUMMED_UP = 3
+"""From which version of the protocol on a batch is answered with counts, not with its results alone."""
 
 M = TypeVar("M", Message, PresenceMessage)
 W = TypeVar("W", Annotation, Message)
@@ -65,12 +69,7 @@ async def history(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/messages`: what was published (RSL2)."""
     channel = _channel(caller, caller.channel(request, "history"))
     entries = channel.log.all(caller.service.monotonic()) if channel else []
-    latest: dict[str, Message] = {}
-    for entry in entries:
-        for whole in entry.messages:
-            serial = whole.serial or ""
-            latest[serial] = revised(latest[serial], whole) if serial in latest else whole
-    found = list(latest.values())
+    found = list(current(entries).values())
     until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
     if until is not None:
         found = [message for message in found if (message.serial or "") <= f"{until}:~"]
@@ -189,6 +188,8 @@ async def batch_publish(caller: Caller, request: Request) -> Response:
     """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
     results = [_batch(caller, spec) for spec in one_or_more(body)]
+    if version_of(request) < SUMMED_UP and not isinstance(body, list):
+        return respond(request, results[0]["results"], 201)
     return respond(request, results if isinstance(body, list) else results[0], 201)
 
 

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from ablykit.protocol import AblyError, ChannelName, NotAFrame
 from ablykit.protocol.codec import convert, plain
-from ablykit.protocol.tokens import TokenRequest
-from ablykit.server.auth import Identity, give_token, revocation
+from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL, TokenRequest
+from ablykit.server.auth import Identity, Revocation, give_token, target
 from ablykit.server.http import (
     Caller,
     batch,
@@ -22,6 +22,13 @@ from ablykit.server.http import (
     value_of,
 )
 from ablykit.server.service import Service
+from ablykit.server.stats import moment
+
+REAUTH_MARGIN = 30_000
+"""How long `allowReauthMargin` leaves a client to get another token, in ms."""
+
+MOST_TARGETS = 100
+"""How many targets one request may revoke."""
 
 
 async def request_token(service: Service, request: Request) -> Response:
@@ -36,7 +43,17 @@ async def request_token(service: Service, request: Request) -> Response:
     holder: Identity | None = (
         caller(service, request).identity if "authorization" in request.headers else None
     )
-    return respond(request, give_token(service, request.path_params["key"], asked, holder), 201)
+    name = request.path_params["key"]
+    app = service.apps.get(name.partition(".")[0])
+    try:
+        given = give_token(service, name, asked, holder)
+    except AblyError:
+        if app:
+            app.stats.count("tokenRequests.failed")
+        raise
+    if app:
+        app.stats.count("tokenRequests.succeeded")
+    return respond(request, given, 201)
 
 
 async def revoke(caller: Caller, request: Request) -> Response:
@@ -50,28 +67,31 @@ async def revoke(caller: Caller, request: Request) -> Response:
         raise AblyError(40163, "Tokens of this key can't be revoked: make it with revocableTokens")
     body = await object_of(request)
     targets = list_of(body.get("targets"))
-    if not targets:
-        raise AblyError(40000, "targets is a list with at least one, such as clientId:x")
+    if not 0 < len(targets) <= MOST_TARGETS:
+        raise AblyError(40000, f"targets is a list of 1 to {MOST_TARGETS}, such as clientId:x")
     now = caller.service.clock.wall()
     before: Any = body.get("issuedBefore", now + 1)
-    if not isinstance(before, int) or before > now + 1:
-        raise AblyError(40003, "issuedBefore is a time in the past, in ms since 1970")
+    if not isinstance(before, int) or not now - LONGEST_REVOCABLE_TTL <= before <= now + 1:
+        raise AblyError(40003, "issuedBefore is a time within the last hour, in ms since 1970")
+    margin = REAUTH_MARGIN if body.get("allowReauthMargin") is True else 0
+    applies_at = caller.service.monotonic() + margin
     results: list[dict[str, Any]] = []
-    for target in targets:
+    for each in targets:
         try:
-            made = revocation(target, before)
-            caller.service.revoke(caller.identity.app, made)
-            results.append({"target": target, "appliesAt": now, "issuedBefore": before})
+            made = Revocation(*target(each), before, applies_at, key)
         except AblyError as error:
-            results.append({"target": target, "error": plain(error.info)})
+            results.append({"target": each, "error": plain(error.info)})
+        else:
+            caller.service.revoke(caller.identity.app, made)
+            results.append({"target": each, "appliesAt": now + margin, "issuedBefore": before})
     return respond(request, batch(results), 201)
 
 
 async def stats(caller: Caller, request: Request) -> Response:
     """`GET /stats`: what happened in the app, interval by interval (RSC6)."""
     _check_stats(caller)
-    start, end, forwards = stretch(request)
-    unit = request.query_params.get("unit", "minute")
+    start, end, forwards = stretch(request, moment)
+    unit = request.query_params.get("unit") or request.query_params.get("by") or "minute"
     app = caller.identity.app
     found = [{**each, "appId": app.id} for each in app.stats.told(unit, start, end)]
     ordered = found if forwards else found[::-1]

@@ -5,6 +5,7 @@ What a message is now is its revisions, one after the other.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ablykit.protocol import (
     AblyError,
@@ -97,6 +98,30 @@ def versions(entries: Iterable[Entry], serial: str) -> list[Message]:
             else:
                 found.append(revised(found[-1], whole) if found else whole)
     return found
+
+
+def current(entries: Iterable[Entry]) -> dict[str, Message]:
+    """Every message as it is now, by its serial, oldest first."""
+    found: dict[str, Message] = {}
+    for entry in entries:
+        for whole in entry.messages:
+            serial = whole.serial or ""
+            found[serial] = revised(found[serial], whole) if serial in found else whole
+    return found
+
+
+def as_they_are(entries: list[Entry], kept: list[Entry]) -> list[Entry]:
+    """Publishes with their messages as these are now, after all that is `kept` in the log."""
+    changed = {m.serial for entry in kept for m in entry.frame.messages or () if m.action}
+    if not changed:
+        return entries
+    now = current(kept)
+    return [
+        replace(entry, frame=entry.frame.replace(messages=[now[m.serial or ""] for m in entry.messages]))
+        if changed & set(entry.serials)
+        else entry
+        for entry in entries
+    ]
 
 
 def revised(before: Message, change: Message) -> Message:

@@ -1,22 +1,32 @@
 """The service: its apps with their keys and limits, and the connections it remembers."""
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ApiKey,
+    Capability,
+    ChannelName,
+    ConnectionParams,
+    ProtocolMessage,
+)
+from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server import presence
 from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
-from ablykit.server.log import Log
+from ablykit.server.log import Log, Memory
 from ablykit.server.sources import Clock, Ids
 from ablykit.server.stats import Stats
 from ablykit.transcript import Transcript
 
 if TYPE_CHECKING:
     from ablykit.server.connection import Connection
+    from ablykit.server.session import Session
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,11 @@ class Limits:
     max_members: int = 250
     connection_state_ttl: int = 120_000
     retention: int = 120_000
+    """How long messages are kept."""
+    persisted_retention: int = 86_400_000
+    """How long they are kept on the channels of a namespace that is persisted."""
+    memory: int = 64 * 1024 * 1024
+    """How many bytes all that is kept may take together; beyond it the oldest goes first."""
 
 
 TODAY = Limits()
@@ -58,6 +73,14 @@ class Namespace:
 
     mutable_messages: bool = False
     """Whether messages can be updated, deleted and appended to."""
+    persisted: bool = False
+    """Whether messages are kept for the longer of the app's two retentions."""
+
+
+def namespaces(*, mutable: Iterable[str] = (), persisted: Iterable[str] = ()) -> dict[str, Namespace]:
+    """Namespaces by name, from the names of those that are mutable and of those that are persisted."""
+    mutable, persisted = set(mutable), set(persisted)
+    return {name: Namespace(name in mutable, name in persisted) for name in mutable | persisted}
 
 
 @dataclass
@@ -75,14 +98,32 @@ class App:
         """The rules of the namespace a channel is in: what stands before its first colon."""
         return self.namespaces.get(channel.base.partition(":")[0], Namespace())
 
+    memory: Memory = field(init=False)
     stats: Stats = field(default_factory=lambda: Stats(Clock.wall))
     revocations: list[Revocation] = field(default_factory=list[Revocation])
     refusals: deque[AblyError] = field(default_factory=deque[AblyError])
     """What the next publishes are refused with, for tests that want to see that."""
 
-    def revoked(self, identity: Identity) -> bool:
-        """Whether an identity's token has been revoked."""
-        return any(revocation.covers(identity) for revocation in self.revocations)
+    def __post_init__(self) -> None:
+        self.memory = Memory(self.limits.memory)
+        self.open: Counter[str] = Counter()
+        """How many sockets are open, with TLS (`tls`) and without (`plain`)."""
+
+    def opened(self, security: str) -> None:
+        """Count a socket that has been opened."""
+        self.open[security] += 1
+        self.stats.count(f"connections.{security}.opened")
+        self.stats.peak(f"connections.{security}.peak", self.open[security])
+        self.stats.peak("connections.all.peak", self.open.total())
+
+    def retention_of(self, channel: ChannelName) -> int:
+        """How long what is published on a channel is kept, in ms."""
+        persisted = self.namespace_of(channel).persisted
+        return self.limits.persisted_retention if persisted else self.limits.retention
+
+    def revoked(self, identity: Identity, now: float) -> bool:
+        """Whether an identity's token is no longer taken, at a running time in ms."""
+        return any(r.applies_at <= now and r.covers(identity) for r in self.revocations)
 
     def limits_for(self, params: ConnectionParams) -> Limits:
         """The limits of a connection with these parameters."""
@@ -118,6 +159,8 @@ class Service:
         """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
         self.tokens: dict[str, Identity] = {}
         self._nonces: dict[str, float] = {}
+        self._pending: list[tuple[App, Revocation]] = []
+        """Revocations that are not enforced yet."""
         self.wake: Callable[[], None] = lambda: None
         """Called when something is due sooner than was said by `next_due`."""
         self.names = itertools.count(1)
@@ -129,16 +172,22 @@ class Service:
         app_id: str | None = None,
         *,
         limits: Mapping[str, int] | None = None,
-        mutable: Iterable[str] = (),
+        namespaces: Mapping[str, Namespace] | None = None,
     ) -> App:
-        """A new app without keys. `limits` overrides single limits, in both looks; `mutable` names the
-        namespaces whose messages can be revised."""
+        """A new app without keys. `limits` overrides single limits, in both looks; `namespaces` says, by
+        their names, what is different on some channels.
+
+        Raises `ValueError` for a limit there is not.
+        """
+        if unknown := set(limits or {}) - {f.name for f in fields(Limits)}:
+            known = ", ".join(f.name for f in fields(Limits))
+            raise ValueError(f"There is no limit {min(unknown)!r}; there are {known}")
         changed = dict(limits or {})
         app = App(
             app_id or self.ids.new("app", 6),
             limits=Limits(**changed),
             limits_2021=Limits(**(vars(IN_2021) | changed)),
-            namespaces={name: Namespace(mutable_messages=True) for name in mutable},
+            namespaces=dict(namespaces or {}),
         )
         self.apps[app.id] = app
         return app
@@ -165,12 +214,38 @@ class Service:
         return True
 
     def revoke(self, app: App, revocation: Revocation) -> None:
-        """Take tokens no longer, and end the connections that live by them."""
+        """Take tokens no longer, from when the revocation says; who lives by one is ended then, and asked
+        for another one before (RSA17)."""
         app.revocations.append(revocation)
-        for connection in list(self.connections.values()):
-            session = connection.session
-            if connection.app is app and session and revocation.covers(session.identity):
+        self._pending.append((app, revocation))
+        if revocation.applies_at > self.monotonic():
+            for session in self._revoked_by(app, revocation):
+                session.reply(ProtocolMessage(action=Action.AUTH))
+            self.wake()
+        else:
+            self._enforce(self.monotonic())
+
+    def _enforce(self, now: float) -> None:
+        """End the connections whose tokens are no longer taken, where that has come into force."""
+        due = [(app, revocation) for app, revocation in self._pending if revocation.applies_at <= now]
+        self._pending = [pending for pending in self._pending if pending not in due]
+        for app, revocation in due:
+            for session in self._revoked_by(app, revocation):
                 session.disconnect(AblyError(40141, "The token was revoked").info)
+
+    def _revoked_by(self, app: App, revocation: Revocation) -> "list[Session]":
+        sessions = [c.session for c in self.connections.values() if c.app is app and c.session]
+        return [session for session in sessions if revocation.covers(session.identity)]
+
+    def remove_app(self, app: App) -> None:
+        """End an app: its connections, and all that it kept."""
+        del self.apps[app.id]
+        gone = AblyError(40400, f"No app {app.id!r} here any more").info
+        for connection in [c for c in self.connections.values() if c.app is app]:
+            if connection.session:
+                connection.session.disconnect(gone)
+            self.forget(connection)
+        self.tokens = {token: who for token, who in self.tokens.items() if who.app is not app}
 
     def key_of(self, text: str) -> tuple[App, Key]:
         """The app and key that a full API key names. Raises `AblyError` 40005, 40400 or 40101."""
@@ -187,13 +262,22 @@ class Service:
         """The channel of this name, made if it is not there."""
         channel = app.channels.get(name.identity)
         if channel is None:
-            log = Log(self.ids.new("log", 10), self.clock.now(), app.limits.retention)
+            log = Log(self.ids.new("log", 10), self.clock.now(), app.retention_of(name), app.memory)
             channel = app.channels[name.identity] = Channel(name.identity, log, app.stats)
+            app.stats.count("channels.opened")
+            app.stats.peak("channels.peak", len(app.channels))
         return channel
 
+    def forget(self, connection: "Connection") -> None:
+        """Let nobody resume a connection any more, by whichever of its keys."""
+        for key in connection.keys:
+            self.connections.pop(key, None)
+
     def next_due(self) -> float | None:
-        """When members of dropped connections leave next, ms of running time."""
-        return min((c.leave_at for c in self.connections.values() if c.leave_at is not None), default=None)
+        """When members of dropped connections leave next, or a revocation comes into force; ms of running
+        time."""
+        leaving = [c.leave_at for c in self.connections.values() if c.leave_at is not None]
+        return min((*leaving, *(revocation.applies_at for _, revocation in self._pending)), default=None)
 
     def sweep(self, now: float) -> None:
         """Forget what has had its time: dropped connections, old messages, unused channels."""
@@ -205,13 +289,16 @@ class Service:
             if connection.expires is not None and connection.expires <= now:
                 presence.leave_all(connection, now)
                 del self.connections[key]
+        self._enforce(now)
         for token, identity in list(self.tokens.items()):
             if identity.deadline is not None and identity.deadline < now - CLOCK_TOLERANCE:
                 del self.tokens[token]
         for nonce, at in list(self._nonces.items()):
             if at < now - 2 * CLOCK_TOLERANCE:
                 del self._nonces[nonce]
+        over = self.clock.wall() - LONGEST_REVOCABLE_TTL
         for app in self.apps.values():
+            app.revocations = [r for r in app.revocations if r.issued_before > over or r.applies_at > now]
             for name, channel in list(app.channels.items()):
                 channel.log.forget(now)
                 if channel.is_idle:

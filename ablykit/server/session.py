@@ -1,6 +1,7 @@
 """One connection: a frame in, frames out. No socket and no clock in here: both are arguments."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from ablykit.protocol import (
@@ -83,7 +84,8 @@ class Session:
             return
         self.limits: Limits = self.app.limits_for(self.params)
         error = self._begin_or_resume(now)
-        self.app.stats.count("connections.all.opened")
+        self.security = "tls" if secure else "plain"
+        self.app.opened(self.security)
         self._set_deadline(now)
         self.reply(self._connected(error))
 
@@ -116,6 +118,8 @@ class Session:
         self.ended = True
         self._leave_channels()
         connection = getattr(self, "connection", None)
+        if connection is not None:
+            self.app.open[self.security] -= 1
         if connection is not None and connection.session is self:
             connection.session = None
             connection.expires = now + self.limits.connection_state_ttl
@@ -199,13 +203,19 @@ class Session:
         connection.session, connection.expires, connection.leave_at = self, None, None
         self.connection = connection
         self.resumed = True
+        if self.params.recover is not None:  # another process: it is told apart by its key (RTN16d)
+            connection.keys.append(self._new_key(connection.id))
+            self.service.connections[connection.key] = connection
 
     def _begin(self) -> None:
-        ids, instance = self.service.ids, self.service.instance
-        id = ids.new("connection", 10)
-        key = f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
-        self.connection = Connection(self.service, id, key, self.app, self.client_id, session=self)
+        id = self.service.ids.new("connection", 10)
+        key = self._new_key(id)
+        self.connection = Connection(self.service, id, [key], self.app, self.client_id, session=self)
         self.service.connections[key] = self.connection
+
+    def _new_key(self, id: str) -> str:
+        ids, instance = self.service.ids, self.service.instance
+        return f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
 
     def _connected(self, error: ErrorInfo | None) -> ProtocolMessage:
         limits, today = self.limits, self.params.today
@@ -244,7 +254,7 @@ class Session:
         self.reply(ProtocolMessage(action=Action.HEARTBEAT, id=frame.id))  # RTN13e
 
     def _on_close(self, frame: ProtocolMessage, now: float) -> None:
-        self.service.connections.pop(self.connection.key, None)
+        self.service.forget(self.connection)
         presence.leave_all(self.connection, now)
         self.reply(ProtocolMessage(action=Action.CLOSED))
         self._end(1000, "closed")
@@ -293,7 +303,9 @@ class Session:
     def publisher(self) -> publishing.Publisher:
         """Who publishes over this connection."""
         own = self.connection
-        return publishing.Publisher(self.service, self.identity, self.limits, own.client_id, own.id)
+        return publishing.Publisher(
+            self.service, self.identity, self.limits, own.client_id, own.id, "realtime"
+        )
 
     def _on_auth(self, frame: ProtocolMessage, now: float) -> None:
         """Go on with another token (RTC8). One that does not fit ends the connection."""
@@ -314,16 +326,31 @@ class Session:
         self._set_deadline(now)
         self.reply(self._connected(None))
         for name in list(self.channels):
-            self._keep_or_lose(name)
+            self._keep_or_lose(name, now)
 
-    def _keep_or_lose(self, name: str) -> None:
-        """Detach from a channel on which nothing is allowed any more (RTL13, RSA4)."""
+    def _keep_or_lose(self, name: str, now: float) -> None:
+        """Go on with what the new token allows; where that is nothing, the channel is lost (RTC8a1)."""
         attachment = self.attachment(name)
-        allowed = attaching.allowed(self, ChannelName.parse(name))
-        if attachment is None or attachment.modes & allowed:
+        if attachment is None:
             return
-        self.channels.pop(name).detach(self)
-        self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
+        modes = attachment.asked & attaching.allowed(self, ChannelName.parse(name))
+        channel = self.channels[name]
+        if not modes & Flag.PRESENCE:
+            presence.leave_all(self.connection, now, channel)
+        if not modes:
+            self.channels.pop(name).detach(self)
+            self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
+        elif modes != attachment.modes:
+            channel.attach(replace(attachment, modes=modes))
+            self.reply(
+                ProtocolMessage(
+                    action=Action.ATTACHED,
+                    channel=name,
+                    flags=int(modes | Flag.RESUMED),
+                    channel_serial=channel.log.serial,
+                    params=attachment.params or None,
+                )
+            )
 
     def _on_annotation(self, frame: ProtocolMessage, now: float) -> None:
         self._in_turn(frame, now, _annotate)

@@ -14,6 +14,9 @@ UNITS = {"minute": "%Y-%m-%d:%H:%M", "hour": "%Y-%m-%d:%H", "day": "%Y-%m-%d", "
 MINUTE = 60_000
 """In ms."""
 
+LAST = 253_402_300_799_000
+"""The last second that has a date, ms since 1970."""
+
 SCHEMA = "https://schemas.ably.com/json/app-stats-0.0.5.json"
 
 
@@ -26,8 +29,15 @@ class Stats:
         """By minute since 1970; a name is made of it only when it is told."""
 
     def count(self, name: str, by: int = 1) -> None:
-        """Count something that happened now, such as `connections.all.opened`."""
-        self._now()[name] += by
+        """Count something that happened now, such as `connections.tls.opened`, and what it is part of."""
+        counts = self._now()
+        for counted in _counted_as(name):
+            counts[counted] += by
+
+    def peak(self, name: str, value: int) -> None:
+        """Note how many there are now of something, such as `channels.peak`."""
+        counts = self._now()
+        counts[name] = max(counts[name], value)
 
     def message(self, direction: str, transport: str, kind: str, count: int, size: int) -> None:
         """Count messages (or presence) and their bytes, for the transport and in all."""
@@ -55,22 +65,23 @@ class Stats:
                 40003, f"intervalId is a minute such as 2026-01-31:23:59, not {interval!r:.40}"
             ) from None
         counts = self._in(int(moment.timestamp() * 1000) // MINUTE)
-        for name, value in _flat({k: v for k, v in fixture.items() if k != "intervalId"}):
-            name = name.removeprefix("entries.")
-            whole = f"messages.{name}" if name.startswith(("inbound.", "outbound.")) else name
-            counts[whole] += value
+        for given, value in _flat({k: v for k, v in fixture.items() if k != "intervalId"}):
+            for name in _counted_as(given.removeprefix("entries.")):
+                counts[name] += value
 
     def told(self, unit: str, start: int, end: int) -> list[dict[str, Any]]:
-        """The counts of each interval between two times (ms since 1970), oldest first.
+        """The counts of each interval that begins or lies between two times (ms since 1970), oldest first.
 
         Raises `AblyError` 40003 for another unit.
         """
         if unit not in UNITS:
             raise AblyError(40003, f"unit is {', '.join(UNITS)}, not {unit[:40]!r}")
+        first, last = _interval(unit, start), _interval(unit, end)
         found: dict[str, Counter[str]] = {}
         for minute, counts in sorted(self._minutes.items()):
-            if start // MINUTE <= minute <= end // MINUTE:
-                found.setdefault(_interval(unit, minute * MINUTE), Counter()).update(counts)
+            interval = _interval(unit, minute * MINUTE)
+            if first <= interval <= last:  # their names sort as they follow each other
+                _add(found.setdefault(interval, Counter()), counts)
         now = _interval(unit, self._wall())
         return [
             {
@@ -87,16 +98,65 @@ class Stats:
 @lru_cache
 def _names(direction: str, transport: str, kind: str) -> tuple[tuple[str, str], ...]:
     """What one kind of message counts as: the names of its counts and its sizes."""
-    return tuple(
-        (f"messages.{direction}.{by}.{what}.count", f"messages.{direction}.{by}.{what}.data")
-        for by in (transport, "all")
-        for what in (kind, "all")
-    )
+    of = f"messages.{direction}.{transport}.{kind}"
+    return tuple(zip(_counted_as(f"{of}.count"), _counted_as(f"{of}.data"), strict=True))
+
+
+MESSAGES = ("inbound", "outbound", "persisted")
+"""What of the statistics is about messages, where a fixture does not say so (TS5)."""
+
+RENAMED = {
+    "apiRequests": "apiRequests.other",
+    "tokenRequests": "apiRequests.tokenRequests",
+}
+"""What older fixtures call otherwise (TS9)."""
+
+
+@lru_cache
+def _counted_as(name: str) -> tuple[str, ...]:
+    """The names that a count goes by: its own, and those of the sums that it is part of (TS4).
+
+    Messages are summed up over their kinds, transports and directions; connections over plain and TLS;
+    requests over all there are.
+    """
+    parts = name.split(".")
+    if parts[0] in MESSAGES:
+        parts = ["messages", *parts]
+    elif parts[0] in RENAMED and len(parts) == 2:
+        parts = [*RENAMED[parts[0]].split("."), *parts[1:]]
+    match parts:
+        case ["messages", "persisted", kind, what]:
+            return tuple(f"messages.persisted.{k}.{what}" for k in ("all", kind))
+        case ["messages", ("inbound" | "outbound") as direction, transport, kind, what]:
+            ways = (f"{direction}.{transport}", f"{direction}.all", "all")
+            return tuple(f"messages.{way}.{k}.{what}" for way in ways for k in ("all", kind))
+        case ["connections", ("plain" | "tls") as security, what]:
+            return (f"connections.{security}.{what}", f"connections.all.{what}")
+        case ["apiRequests", ("other" | "tokenRequests") as kind, what]:
+            return (f"apiRequests.{kind}.{what}", f"apiRequests.all.{what}")
+        case _:
+            return (".".join(parts),)
+
+
+def _add(counts: Counter[str], more: Counter[str]) -> None:
+    """Add counts to others: a peak is the highest of them, all else is their sum."""
+    for name, value in more.items():
+        counts[name] = max(counts[name], value) if name.endswith(".peak") else counts[name] + value
+
+
+def moment(text: str) -> int | None:
+    """The time that the name of an interval begins at, ms since 1970 (RSC6b1); None for no such name."""
+    for form in UNITS.values():
+        try:
+            return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp() * 1000)
+        except ValueError:
+            continue
+    return None
 
 
 def _interval(unit: str, ms: int) -> str:
     """The name of the interval that a time lies in."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime(UNITS[unit])
+    return datetime.fromtimestamp(min(ms, LAST) / 1000, UTC).strftime(UNITS[unit])
 
 
 def _flat(value: Any, before: str = "") -> list[tuple[str, int]]:

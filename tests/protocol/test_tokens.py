@@ -4,7 +4,16 @@ import jwt as pyjwt
 import pytest
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName
-from ablykit.protocol.tokens import TokenRequest, jwt, jwt_claims, jwt_key_name, mac_of, token_request
+from ablykit.protocol.tokens import (
+    TokenRequest,
+    jwt,
+    jwt_claims,
+    jwt_embedded,
+    jwt_header,
+    jwt_key_name,
+    mac_of,
+    token_request,
+)
 
 KEY = ApiKey("app", "id", "a secret that is long enough for HS256")
 
@@ -32,7 +41,7 @@ def test_a_request_is_signed_and_says_what_is_asked():
 
 def test_a_jwt_names_its_key_and_is_checked_with_its_secret():
     token = jwt(KEY, ttl=60_000, capability={"c": ["publish"]}, client_id="me", revocation_key="r")
-    assert jwt_key_name(token) == "app.id"
+    assert jwt_key_name(jwt_header(token)) == "app.id"
     claims = jwt_claims(token, KEY)
     assert claims["exp"] - claims["iat"] == 60
     assert claims["x-ably-capability"] == '{"c":["publish"]}'
@@ -55,11 +64,35 @@ def test_a_jwt_that_is_not_right_is_refused(token):
     assert refused.value.code == 40144
 
 
-def test_a_jwt_without_a_kid_is_refused_and_other_text_is_none():
+def test_a_jwt_without_a_kid_is_refused():
     with pytest.raises(AblyError) as refused:
-        jwt_key_name(pyjwt.encode({"iat": 1, "exp": 2}, KEY.secret))
+        jwt_key_name(jwt_header(pyjwt.encode({"iat": 1, "exp": 2}, KEY.secret)))
     assert refused.value.code == 40144
-    assert jwt_key_name("app.opaque") is None
+
+
+@pytest.mark.parametrize("text", ["app.opaque", "", "a.b.c", "x", "e30", "WzFd.e30.x", "....", "é.é.é"])
+def test_other_text_has_no_header(text):
+    assert jwt_header(text) is None
+
+
+THEIRS = "a secret of somebody else, long enough"
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        (pyjwt.encode({"exp": 5}, THEIRS, headers={"x-ably-token": "T"}), ("T", 5)),
+        (pyjwt.encode({"exp": 5, "x-ably-token": "T"}, THEIRS), ("T", 5)),
+        (pyjwt.encode({"x-ably-token": "T"}, THEIRS), ("T", None)),
+        (pyjwt.encode({"exp": "soon", "x-ably-token": "T"}, THEIRS), ("T", None)),
+        (pyjwt.encode({"x-ably-token": 5}, THEIRS), None),
+        (pyjwt.encode({"exp": 5}, THEIRS), None),
+        ("eyJ4LWFibHktdG9rZW4iOiJUIn0.a.b.c.d", ("T", None)),
+        ("eyJ4LWFibHktdG9rZW4iOiJUIn0.not.claims", ("T", None)),
+    ],
+)
+def test_somebody_elses_jwt_may_carry_a_token(token, found):
+    assert jwt_embedded(token, jwt_header(token)) == found
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
 from ablykit.server.delivery import in_look
-from ablykit.server.service import Service
+from ablykit.server.service import Service, namespaces
 from ablykit.server.session import Session
 
 ARTICLE = "format=json"
@@ -76,9 +76,10 @@ class World:
 
     def __init__(self, **options):
         self.now = 1_000.0
-        limits, mutable = options.pop("limits", None), options.pop("mutable", ())
+        limits = options.pop("limits", None)
+        named = namespaces(mutable=options.pop("mutable", ()), persisted=options.pop("persisted", ()))
         self.service = Service(lambda: self.now, seed=1, **options)
-        self.app = self.service.add_app(limits=limits, mutable=mutable)
+        self.app = self.service.add_app(limits=limits, namespaces=named)
         self.key = self.service.add_key(self.app).api_key
 
     def client(self, query="", **options):

@@ -205,3 +205,43 @@ def test_a_filter_holds_for_what_is_rewound_too_and_not_for_publishing(world, ta
     client = world.client()
     assert [frame["action"] for frame in client.attach(name)] == [11]
     assert only(client.publish(name, 0, {"data": "x"}))["error"]["code"] == 40010
+
+
+@pytest.mark.parametrize(
+    ("modes", "given"),
+    [
+        ("subscribe", Flag.SUBSCRIBE),
+        ("presence,subscribe", Flag.PRESENCE | Flag.SUBSCRIBE),
+        ("PUBLISH, annotation_subscribe", Flag.PUBLISH | Flag.ANNOTATION_SUBSCRIBE),
+    ],
+)
+def test_the_param_modes_goes_before_flags(world, modes, given):
+    flags = int(Flag.PUBLISH | Flag.PRESENCE_SUBSCRIBE)
+    attached = only(world.client().attach("c", flags=flags, params={"modes": modes}))
+    assert (attached["flags"], attached["params"]) == (int(given), {"modes": modes})
+
+
+@pytest.mark.parametrize("params", [{"modes": "susribe"}, {"modes": ""}, {"delta": "xdelta"}])
+def test_a_param_that_says_nothing_known_is_an_error_of_that_channel(world, params):
+    frame = only(world.client().attach("c", params=params))
+    assert (frame["channel"], frame["error"]["code"]) == ("c", 40003)
+
+
+def test_who_was_attached_before_is_not_rewound(world, talked):
+    attached = only(world.client().attach("c", params={"rewind": "3"}, flags=int(Flag.ATTACH_RESUME)))
+    assert not attached["flags"] & Flag.HAS_BACKLOG
+
+
+def test_rewind_brings_messages_as_they_are_now(make_world):
+    world = make_world(mutable=["doc"])
+    client = world.client("v=5")
+    (ack,) = client.publish("doc:a", 0, {"name": "n", "data": "Hello"}, {"data": "untouched"})
+    serial = ack["res"][0]["serials"][0]
+    client.publish("doc:a", 1, {"action": 5, "serial": serial, "data": " World"})
+    client.publish("doc:a", 2, {"data": "newer"})
+    _, *rest = world.client("v=5").attach("doc:a", params={"rewind": "3"})
+    messages = [message for frame in rest for message in frame["messages"]]
+    assert [message["data"] for message in messages] == ["Hello World", "untouched", "newer"]
+    assert [message["action"] for message in messages] == [1, 0, 0]
+    _, *rest = world.client("v=5").attach("doc:a", params={"rewind": "2"})
+    assert len(rest) == 2, "a revision is no message more"

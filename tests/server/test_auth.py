@@ -1,10 +1,16 @@
 """Who is there: keys, tokens, JWTs; what they may do, and for how long."""
 
+import base64
+import json
+import time
+from dataclasses import replace
+
+import jwt as pyjwt
 import pytest
 
-from ablykit.protocol import AblyError
+from ablykit.protocol import AblyError, ApiKey, Flag
 from ablykit.protocol.tokens import TokenRequest, jwt, token_request
-from ablykit.server.auth import Identity, by_header, give_token, revocation
+from ablykit.server.auth import Identity, Revocation, by_header, give_token, target
 
 
 def only(frames):
@@ -120,6 +126,36 @@ def test_a_connection_goes_on_with_another_token(world, make_token):
     assert client.closed is None
 
 
+def test_a_wider_token_opens_what_was_asked_for_when_attaching(world, make_token):
+    client = by_token(world, make_token(capability={"c": ["subscribe"]}))
+    client.heard()
+    client.attach("c")
+    assert only(client.publish("c", 0, {"data": "x"}))["error"]["code"] == 40160
+    wider = make_token(capability={"c": ["subscribe", "publish"]})
+    connected, attached = client.say({"action": 17, "auth": {"accessToken": wider}})
+    assert connected["action"] == 4
+    asked = Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
+    assert (attached["action"], attached["flags"]) == (11, int(asked | Flag.RESUMED))
+    assert [frame["action"] for frame in client.publish("c", 1, {"data": "x"})] == [15, 1]
+
+
+def test_a_narrower_token_takes_its_members_away(world, make_token):
+    watcher = world.client("v=5")
+    for channel in ("a", "b"):
+        watcher.attach(channel)
+    client = by_token(world, make_token(client_id="me"))
+    for serial, channel in enumerate(("a", "b")):
+        client.attach(channel)
+        client.say({"action": 14, "channel": channel, "msgSerial": serial, "presence": [{"action": 2}]})
+    watcher.heard()
+    narrower = make_token(client_id="me", capability={"a": ["subscribe"]})
+    frames = client.say({"action": 17, "auth": {"accessToken": narrower}})
+    assert {(frame["action"], frame.get("channel")) for frame in frames} >= {(4, None), (11, "a"), (9, "b")}
+    gone = watcher.heard()
+    assert [(frame["channel"], frame["presence"][0]["action"]) for frame in gone] == [("a", 3), ("b", 3)]
+    assert client.session.connection.present == set()
+
+
 def test_a_new_token_for_somebody_else_ends_the_connection(world, make_token):
     client = by_token(world, make_token(client_id="me"))
     client.heard()
@@ -139,6 +175,12 @@ def test_an_auth_without_a_token_is_no_auth(world):
     assert client.closed is None
 
 
+def revoke(world, text, margin=0):
+    before = world.service.clock.wall() + 1
+    key = world.app.keys[world.key.key_id]
+    world.service.revoke(world.app, Revocation(*target(text), before, world.now + margin, key))
+
+
 @pytest.mark.parametrize("target", ["clientId:me", "revocationKey:r", "channel:c"])
 def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
     token = jwt(world.key, client_id="me", revocation_key="r", capability={"c": ["*"]})
@@ -146,7 +188,7 @@ def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
     mine, theirs = by_token(world, token), by_token(world, other)
     for client in (mine, theirs):
         connected(client)
-    world.service.revoke(world.app, revocation(target, world.service.clock.wall() + 1))
+    revoke(world, target)
     assert only(mine.heard())["error"]["code"] == 40141
     assert mine.closed
     assert theirs.closed is None
@@ -154,10 +196,106 @@ def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
     connected(by_token(world, other))
 
 
-@pytest.mark.parametrize("target", ["", "clientId:", "nonsense:x", None, 5])
-def test_a_target_that_is_none_is_refused(target):
+@pytest.mark.parametrize("text", ["", "clientId:", "nonsense:x", None, 5])
+def test_a_target_that_is_none_is_refused(text):
     with pytest.raises(AblyError, match="A target is clientId"):
-        revocation(target, 0)
+        target(text)
+
+
+def test_a_margin_leaves_time_to_get_another_token(world, monkeypatch):
+    keeps, renews = (by_token(world, token_of(world, client_id="me")) for _ in range(2))
+    for client in (keeps, renews):
+        connected(client)
+    revoke(world, "clientId:me", margin=30_000)
+    assert world.service.next_due() == world.now + 30_000
+    assert [only(client.heard()) for client in (keeps, renews)] == [{"action": 17}] * 2
+    wall = world.service.clock.wall()
+    monkeypatch.setattr(world.service.clock, "wall", lambda: wall + 1)
+    newer = token_of(world, client_id="me")
+    assert only(renews.say({"action": 17, "auth": {"accessToken": newer}}))["action"] == 4
+    world.later(29_999)
+    assert keeps.closed is None
+    world.later(1)
+    assert only(keeps.heard())["error"]["code"] == 40141
+    assert renews.closed is None
+    assert world.service.next_due() is None
+
+
+def test_a_token_of_another_key_is_not_revoked(world):
+    other = world.service.add_key(world.app).api_key
+    token = jwt(other, client_id="me")
+    client = by_token(world, token)
+    connected(client)
+    revoke(world, "clientId:me")
+    assert client.closed is None
+    connected(by_token(world, token))
+
+
+def test_by_channel_a_token_without_a_capability_of_its_own_goes_by_its_keys(world):
+    client = by_token(world, jwt(world.key))
+    connected(client)
+    revoke(world, "channel:c")
+    assert client.closed is None
+    revoke(world, "channel:*")
+    assert client.closed
+
+
+def test_revocations_are_forgotten_when_no_token_can_be_that_old(world, monkeypatch):
+    revoke(world, "clientId:me")
+    world.later(1)
+    assert world.app.revocations
+    wall = world.service.clock.wall()
+    monkeypatch.setattr(world.service.clock, "wall", lambda: wall + 3_600_002)
+    world.later(1)
+    assert world.app.revocations == []
+
+
+THEIRS = "a secret of somebody else, long enough"
+
+
+def carrying(token, ttl=60, **header):
+    claims = {"exp": int(time.time()) + ttl}
+    return pyjwt.encode(claims, THEIRS, headers={"x-ably-token": token, **header})
+
+
+def test_a_token_is_taken_in_somebody_elses_jwt(world, make_token):
+    token = make_token(client_id="me", capability={"c": ["publish"]})
+    details = connected(client := by_token(world, carrying(token)))
+    assert details["clientId"] == "me"
+    assert only(client.attach("d"))["error"]["code"] == 40160
+    assert client.session.identity.deadline - world.now <= 60_000, "it ends with the JWT around it"
+
+
+def test_a_jwt_that_ends_after_the_token_in_it_is_refused(world, make_token):
+    assert refused(by_token(world, carrying(make_token(ttl=60_000), ttl=120))) == 40144
+
+
+def test_a_jwt_in_a_jwt_in_a_jwt_is_one_too_many(world, make_token):
+    assert refused(by_token(world, carrying(carrying(make_token())))) == 40144
+
+
+def test_an_encrypted_jwt_carries_its_token_in_its_header(world, make_token):
+    header = base64.urlsafe_b64encode(
+        json.dumps({"x-ably-token": make_token(client_id="me")}).encode()
+    ).decode()
+    assert connected(by_token(world, f"{header.rstrip('=')}.a.b.c.d"))["clientId"] == "me"
+
+
+def test_a_jwt_of_an_app_that_is_not_here_says_so(world):
+    stranger = ApiKey("nobody", "key", "secret that is long enough to sign")
+    assert refused(by_token(world, jwt(stranger))) == 40400
+
+
+@pytest.mark.parametrize("make", [jwt, token_request])
+def test_a_token_that_can_be_revoked_lives_an_hour_at_most(world, make):
+    key = world.service.add_key(world.app, revocable_tokens=True).api_key
+    made = make(key, ttl=3_601_000)
+    if make is jwt:
+        assert refused(by_token(world, made)) == 40003
+    else:
+        with pytest.raises(AblyError, match="3600000"):
+            give_token(world.service, key.name, made, None)
+    connected(by_token(world, jwt(key, ttl=3_600_000)))
 
 
 @pytest.mark.parametrize(

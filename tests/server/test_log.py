@@ -1,11 +1,11 @@
 """The log decides order, and forgets what it must."""
 
 from ablykit.protocol import Message, ProtocolMessage
-from ablykit.server.log import Log
+from ablykit.server.log import ENTRY_BYTES, Log, Memory
 
 
-def log(**options):
-    return Log("L", began=1_000, retention=100, **options)
+def log(retention=100, memory=None):
+    return Log("L", began=1_000, retention=retention, memory=memory or Memory(1_000_000))
 
 
 def publish(to, data="x", now=0.0, timestamp=1_000, **options):
@@ -35,7 +35,7 @@ def test_followers_hear_every_entry_in_order():
 
 
 def test_what_is_too_old_or_too_much_goes():
-    one = log(max_bytes=3)
+    one = log(memory=Memory(3 * (1 + ENTRY_BYTES)))
     start = one.serial
     for now in (0.0, 10.0, 20.0, 30.0):
         publish(one, now=now)
@@ -60,3 +60,36 @@ def test_an_entry_not_kept_still_moves_the_head():
     entry = publish(one, keep=False)
     assert one.serial == entry.serial > before
     assert one.since(before, 0.0) == []
+
+
+def test_logs_that_share_their_memory_let_the_oldest_of_all_go_first():
+    memory = Memory(3 * (1 + ENTRY_BYTES))
+    one, two = log(memory=memory), log(memory=memory)
+    publish(one, "a")
+    publish(two, "b")
+    publish(two, "c")
+    publish(two, "d")
+    publish(one, "e")
+    assert [entry.frame.messages[0].data for each in (one, two) for entry in each.all(0.0)] == ["e", "c", "d"]
+    assert memory.bytes == 3 * (1 + ENTRY_BYTES)
+
+
+def test_what_goes_by_its_age_is_no_longer_counted():
+    memory = Memory(1_000_000)
+    short, long = log(retention=1, memory=memory), log(retention=1_000_000, memory=memory)
+    publish(long)
+    for now in range(5_000):
+        publish(short, now=float(now))
+    short.forget(9_000.0)
+    assert memory.bytes == 1 + ENTRY_BYTES
+    assert len(memory._order) < 2_000, "and leaves nothing behind"
+
+
+def test_one_message_that_is_larger_than_all_there_may_be_is_passed_on_and_not_kept():
+    one, heard = log(memory=Memory(10)), []
+    one.follow(heard.append)
+    start = one.serial
+    publish(one, "x" * 100)
+    assert len(heard) == 1
+    assert one.is_empty
+    assert one.since(start, 0.0) is None, "and who asks for it is told of the loss"

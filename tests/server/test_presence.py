@@ -114,7 +114,7 @@ def test_without_an_attachment_or_its_mode_nobody_enters(world):
     client.heard()
     assert only(enter(client))["error"]["code"] == 91001
     client.attach("c", flags=int(Flag.SUBSCRIBE))
-    assert only(enter(client, 1))["error"]["code"] == 40160
+    assert only(enter(client, 1))["error"]["code"] == 40165
     key = world.service.add_key(world.app, {"*": ["subscribe"]}).api_key
     limited = world.client("clientId=me", key=key)
     limited.attach("c")

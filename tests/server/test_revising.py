@@ -173,7 +173,7 @@ def test_a_sandbox_says_which_namespaces_are_so():
     world = World(sandbox=True)
     client = TestClient(rest_app(world.service), base_url="https://ably.test")
     app = client.post(
-        "/apps", json={"keys": [{}], "namespaces": [{"id": "doc", "mutableMessages": True}, {"id": "x"}, 5]}
+        "/apps", json={"keys": [{}], "namespaces": [{"id": "doc", "mutableMessages": True}, {"id": "x"}]}
     ).json()
     auth = {"Authorization": f"Basic {b64(app['keys'][0]['keyStr'])}"}
     for channel, status in (("doc:a", 200), ("x:a", 400)):

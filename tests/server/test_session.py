@@ -204,8 +204,19 @@ def test_recover_takes_a_recovery_key(world, dropped):
         f"{key}:5:1",
     ):
         client = world.client(f"v=5&recover={recover}")
-        assert only(client.heard())["connectionId"] == connected["connectionId"]
+        frame = only(client.heard())
+        assert frame["connectionId"] == connected["connectionId"]
+        assert frame["connectionDetails"]["connectionKey"] != key, "RTN16d"
         client.drop()
+
+
+def test_after_a_close_none_of_its_keys_resumes_a_connection(world, dropped):
+    _, key = dropped
+    client = world.client(f"v=5&recover={json.dumps({'connectionKey': key})}")
+    newer = only(client.heard())["connectionDetails"]["connectionKey"]
+    client.say({"action": 7})
+    for each in (key, newer):
+        assert only(world.client(f"v=5&resume={each}").heard())["error"]["code"] == 80018
 
 
 def test_another_apps_key_can_not_resume_a_connection(world, dropped):
