@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from urllib.parse import quote
 
 from ablykit.protocol.channels import ChannelName
@@ -254,13 +255,18 @@ class Capability:
                     found.setdefault(narrower, set()).update(both)
         return Capability({resource: tuple(sorted(ops)) for resource, ops in found.items()})
 
+    def matching(self, channel: ChannelName) -> "dict[str, tuple[str, ...]]":
+        """The resources that match a channel, each with its operations."""
+        return {
+            resource: operations
+            for resource, operations in self.grants.items()
+            if _matches(resource, channel)
+        }
+
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """All that is allowed on a channel: the union over every resource that matches it."""
-        granted: set[str] = set()
-        for resource, operations in self.grants.items():
-            if _matches(resource, channel):
-                granted.update(operations)
-        return OPERATIONS if "*" in granted else frozenset(granted)
+        granted = frozenset(chain.from_iterable(self.matching(channel).values()))
+        return OPERATIONS if "*" in granted else granted
 
 
 def _operations(resource: str, value: object) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from ablykit.protocol.expression import Expression
 from ablykit.server import deltas, occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.deltas import Deltas
+from ablykit.server.denials import Denied
 from ablykit.server.log import Entry, Log
 from ablykit.server.revising import as_they_are
 
@@ -60,7 +61,7 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     given = parsed.params | (frame.params or {})
     params = {param: given[param] for param in PARAMS if param in given}
     asked = _asked(frame, params)
-    modes = _granted(session, parsed, name, asked)
+    modes = granted(session, parsed, name, asked)
     _check_limit(session, name)
     channel = session.service.channel(session.app, parsed)
     if "occupancy" in params:
@@ -123,13 +124,37 @@ def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
     return asked
 
 
-def _granted(session: "Session", channel: ChannelName, name: str, asked: Flag) -> Flag:
-    """The modes asked for, as far as key and token allow them."""
+def granted(session: "Session", channel: ChannelName, name: str, asked: Flag) -> Flag:
+    """The modes asked for, as far as key and token allow them. Raises `Denied` 40160 where none is left."""
     modes = asked & allowed(session, channel)
     if not modes:
         what = "token" if session.identity.is_token else "key"
-        raise AblyError(40160, f"The {what} may do nothing of what is asked on {name[:80]!r}")
+        operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
+        raise Denied(
+            40160,
+            f"The {what} may do nothing of what is asked on {name[:80]!r}",
+            resource=channel.identity,
+            operation=" or ".join(sorted(operations)),
+            rule=session.identity.rule(operations, channel),
+        )
     return modes
+
+
+def check_mode(session: "Session", name: str, mode: Flag) -> None:
+    """Raise `Denied` 40165 where a channel is attached without the mode that what is asked needs."""
+    attachment = session.attachment(name)
+    if attachment and not attachment.modes & mode:
+        raise Denied(
+            40165,
+            f"{name!r} was attached without the mode {mode.name}: attach again with it",
+            resource=name,
+            operation=(mode.name or "").lower().replace("_", "-"),
+            rule=f"The ATTACH asked for {_named(attachment.asked)}, of which {_named(attachment.modes)} is allowed",
+        )
+
+
+def _named(modes: Flag) -> str:
+    return ", ".join(mode.name for mode in MODES if mode & modes and mode.name)
 
 
 def allowed(session: "Session", channel: ChannelName) -> Flag:

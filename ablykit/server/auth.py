@@ -19,6 +19,7 @@ from ablykit.protocol.tokens import (
     jwt_key_name,
     mac_of,
 )
+from ablykit.server.denials import Denied
 
 if TYPE_CHECKING:
     from ablykit.server.service import App, Key, Service
@@ -62,10 +63,33 @@ class Identity:
         return allowed & self.capability.operations(channel) if self.capability else allowed
 
     def check(self, operation: str, channel: ChannelName) -> None:
-        """Raise `AblyError` 40160 unless an operation is allowed on a channel."""
-        if operation not in self.operations(channel):
-            what = "token" if self.is_token else "key"
-            raise AblyError(40160, f"The {what} may not {operation} on {channel.identity!r}")
+        """Raise `Denied` 40160 unless an operation is allowed on a channel."""
+        self.check_any((operation,), channel)
+
+    def check_any(self, operations: tuple[str, ...], channel: ChannelName) -> None:
+        """Raise `Denied` 40160 unless one of several operations is allowed on a channel."""
+        if not set(operations) & self.operations(channel):
+            what, operation = "token" if self.is_token else "key", " or ".join(operations)
+            raise Denied(
+                40160,
+                f"The {what} may not {operation} on {channel.identity!r}",
+                resource=channel.identity,
+                operation=operation,
+                rule=self.rule(set(operations), channel),
+            )
+
+    def rule(self, operations: set[str], channel: ChannelName) -> str:
+        """Which part of which capability does not allow any of these operations on a channel."""
+        whose = {"key": self.key.capability, "token": self.capability}
+        for what, capability in whose.items():
+            if capability is None or operations & capability.operations(channel):
+                continue
+            if matching := capability.matching(channel):
+                given = "; ".join(f"{r!r} has {', '.join(ops)}" for r, ops in matching.items())
+                return f"Of the {what}'s capability {given}; no other resource matches {channel.identity!r}"
+            there = ", ".join(map(repr, capability.grants)) or "nothing"
+            return f"No resource of the {what}'s capability matches {channel.identity!r}: it has {there}"
+        return f"Key and token each allow one of these on {channel.identity!r}, but none in common"
 
     def named(self, client_id: str | None) -> str | None:
         """The clientId to go by when this one is asked for (RSA7, RSA15).

@@ -58,6 +58,11 @@ class Caller:
         """Who publishes by this request."""
         return Publisher(self.service, self.identity, self.identity.app.limits, self.client_id)
 
+    def refused(self, error: AblyError, channel: str) -> dict[str, Any]:
+        """What is told of one channel of several on which something is refused."""
+        self.service.denials.note(error, self.identity, channel=channel)
+        return {"channel": channel, "error": plain(error.info)}
+
     def channel(self, request: Request, operation: str) -> ChannelName:
         """The channel of the address. Raises `AblyError` 40010, or 40160 when the caller may not do this."""
         name = ChannelName.parse(request.path_params["channel"])
@@ -72,6 +77,7 @@ def caller(service: Service, request: Request) -> Caller:
     client_id = request.query_params.get("clientId") if header is None else _from_base64(header)
     if client_id == identity.client_id == ANYONE:
         client_id = None  # who may be anyone says so
+    request.state.identity = identity
     return Caller(service, identity, identity.named(client_id))
 
 

@@ -18,6 +18,7 @@ from ablykit import runtime
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
+from ablykit.server.denials import Denial
 from ablykit.server.local_app import LocalApp
 from ablykit.server.rest import rest_app
 from ablykit.server.service import App, Service, namespaces
@@ -182,6 +183,16 @@ class LocalAbly:
     def nack_next(self, code: int, message: str = "Refused, as the test asked", count: int = 1) -> None:
         """Refuse the next publishes; see `LocalApp.nack_next`."""
         self.own.nack_next(code, message, count)
+
+    def why(self, told: object) -> Denial:
+        """Why something was refused: key, resource, operation, and the rule that decided.
+
+        `told` is what told it: a frame with an error, an HTTP answer, an error itself. Raises `LookupError`
+        for what is no denial of this server's.
+
+            print(ably.why(nack))
+        """
+        return self.call(lambda: self._service.denials.find(told))
 
     def disconnect(self, client_id: str | None = None) -> int:
         """Cut the sockets of a clientId, or all; see `LocalApp.disconnect`."""

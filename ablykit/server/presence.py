@@ -39,13 +39,9 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     if not frame.presence:
         raise AblyError(40000, "A PRESENCE needs presence: a list with at least one member")
     session.identity.check("presence", name)
-    attachment = session.attachment(attached_as)
-    if attachment is None:
+    if session.attachment(attached_as) is None:
         raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
-    if not attachment.modes & Flag.PRESENCE:
-        raise AblyError(
-            40165, f"{attached_as!r} was attached without the mode PRESENCE: attach again with it"
-        )
+    session.check_mode(attached_as, Flag.PRESENCE)
     check_size(frame.presence, session.limits.max_message_size)
     channel = session.channels[attached_as]
     items = [_checked(session, channel, item) for item in frame.presence]

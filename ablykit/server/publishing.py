@@ -52,9 +52,7 @@ def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishRe
     if name.filter:
         raise AblyError(40010, f"{attached_as[:80]!r} is filtered, to listen to: publish on {name.base!r}")
     session.identity.check("publish", name)
-    attachment = session.attachment(attached_as)
-    if attachment and not attachment.modes & Flag.PUBLISH:
-        raise AblyError(40165, f"{attached_as!r} was attached without the mode PUBLISH: attach again with it")
+    session.check_mode(attached_as, Flag.PUBLISH)
     return accept(session.publisher, name, frame.messages, f"{session.connection.id}:{frame.msg_serial}", now)
 
 

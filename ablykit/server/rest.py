@@ -64,7 +64,9 @@ def rest_app(service: Service) -> Starlette:
         key = request.path_params.get("key")
         if key is not None and key.partition(".")[0] not in service.apps:  # before: not for this method
             error = AblyError(40400, f"No app {key.partition('.')[0][:40]!r} here")
-        return respond_error(request, error if isinstance(error, AblyError) else _http_error(error))
+        refusal = error if isinstance(error, AblyError) else _http_error(error)
+        service.denials.note(refusal, getattr(request.state, "identity", None))
+        return respond_error(request, refusal)
 
     return Starlette(
         routes=[

@@ -165,8 +165,7 @@ async def status(caller: Caller, request: Request) -> Response:
 
 async def channels(caller: Caller, request: Request) -> Response:
     """`GET /channels`: the active ones, by name or in full."""
-    if not caller.identity.operations(ChannelName("*")) & {"channel-metadata"}:
-        raise AblyError(40160, "Listing the channels needs channel-metadata on all of them")
+    caller.identity.check("channel-metadata", ChannelName("*"))
     prefix = request.query_params.get("prefix", "")
     app = caller.identity.app
     names = sorted(
@@ -210,7 +209,7 @@ def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[st
         caller.identity.check("publish", name)
         return published(caller, name, messages) | {"channel": channel}
     except AblyError as error:
-        return {"channel": channel, "error": plain(error.info)}
+        return caller.refused(error, channel)
 
 
 async def batch_presence(caller: Caller, request: Request) -> Response:
@@ -226,7 +225,7 @@ def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, 
         name = ChannelName.parse(channel)
         caller.identity.check("presence", name)
     except AblyError as error:
-        return {"channel": channel, "error": plain(error.info)}
+        return caller.refused(error, channel)
     found = _channel(caller, name)
     shown = _shown(request)
     return {

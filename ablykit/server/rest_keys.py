@@ -111,8 +111,7 @@ async def add_stats(caller: Caller, request: Request) -> Response:
 
 
 def _check_stats(caller: Caller) -> None:
-    if "stats" not in caller.identity.operations(ChannelName("*")):
-        raise AblyError(40160, "Statistics need the operation stats on *")
+    caller.identity.check("stats", ChannelName("*"))
 
 
 ROUTES: dict[tuple[str, str], Any] = {

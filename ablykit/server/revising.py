@@ -17,6 +17,7 @@ from ablykit.protocol import (
     ProtocolMessage,
 )
 from ablykit.protocol.encoding import check
+from ablykit.server.denials import Denied
 from ablykit.server.log import Entry
 from ablykit.server.publishing import Publisher, check_size
 
@@ -40,16 +41,17 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     Raises `AblyError`: 93002 where messages can't be revised, 40003 without a serial, 40400 for a message
     that is not kept, 40160 and 40166 where it is not allowed, 40009, 40012, 40013.
     """
+    right = RIGHTS[MessageAction(message.action or 0)]
+    _check_right(publisher, name, right)
     if not publisher.identity.app.namespace_of(name).mutable_messages:
         raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
     if not message.serial:
         raise AblyError(40003, "A revision names the message by its serial")
-    action = MessageAction(message.action or 0)
     channel = publisher.service.channel(publisher.identity.app, name)
     so_far = versions(channel.log.all(now), message.serial)
     if not so_far:
         raise AblyError(40400, f"No message {message.serial[:60]!r} is kept on this channel")
-    _check_right(publisher, name, RIGHTS[action], so_far[0])
+    _check_owner(publisher, name, right, so_far[0])
     check(message)
     check_size([message], publisher.limits.max_message_size)
     revised(so_far[-1], message)  # an append that does not fit is refused before it is in the log
@@ -73,16 +75,24 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     return (given and given.serial) or ""
 
 
-def _check_right(publisher: Publisher, name: ChannelName, right: str, original: Message) -> None:
-    allowed = publisher.identity.operations(name)
-    if f"{right}-any" in allowed:
+def _check_right(publisher: Publisher, name: ChannelName, right: str) -> None:
+    """Raise `AblyError` 40160 for who may revise nothing here: also not learn what there is to revise."""
+    publisher.identity.check_any((f"{right}-any", f"{right}-own"), name)
+
+
+def _check_owner(publisher: Publisher, name: ChannelName, right: str, original: Message) -> None:
+    if f"{right}-any" in publisher.identity.operations(name):
         return
-    if f"{right}-own" not in allowed:
-        raise AblyError(40160, f"Neither {right}-own nor {right}-any is allowed on {name.identity!r}")
     if publisher.client_id is None:
         raise AblyError(40166, "One's own messages are known by their clientId: connect with one")
     if publisher.client_id != original.client_id:
-        raise AblyError(40160, f"{right}-own is for one's own messages only")
+        raise Denied(
+            40160,
+            f"{right}-own is for one's own messages only",
+            resource=name.identity,
+            operation=f"{right}-any",
+            rule=f"The message is {original.client_id!r}'s, and who asks is {publisher.client_id!r}",
+        )
 
 
 def versions(entries: Iterable[Entry], serial: str) -> list[Message]:

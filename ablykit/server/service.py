@@ -19,6 +19,7 @@ from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server import presence
 from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
+from ablykit.server.denials import Denials
 from ablykit.server.log import Log, Memory
 from ablykit.server.sources import Clock, Ids
 from ablykit.server.stats import Stats
@@ -164,6 +165,7 @@ class Service:
         self.wake: Callable[[], None] = lambda: None
         """Called when something is due sooner than was said by `next_due`."""
         self.names = itertools.count(1)
+        self.denials = Denials()
         self.transcript: Transcript | None = None
         """Where all that crosses the wire is written down, from when someone asks for it."""
 
@@ -231,7 +233,7 @@ class Service:
         self._pending = [pending for pending in self._pending if pending not in due]
         for app, revocation in due:
             for session in self._revoked_by(app, revocation):
-                session.disconnect(AblyError(40141, "The token was revoked").info)
+                session.disconnect(AblyError(40141, "The token was revoked"))
 
     def _revoked_by(self, app: App, revocation: Revocation) -> "list[Session]":
         sessions = [c.session for c in self.connections.values() if c.app is app and c.session]
@@ -240,7 +242,7 @@ class Service:
     def remove_app(self, app: App) -> None:
         """End an app: its connections, and all that it kept."""
         del self.apps[app.id]
-        gone = AblyError(40400, f"No app {app.id!r} here any more").info
+        gone = AblyError(40400, f"No app {app.id!r} here any more")
         for connection in [c for c in self.connections.values() if c.app is app]:
             if connection.session:
                 connection.session.disconnect(gone)

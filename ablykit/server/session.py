@@ -24,7 +24,7 @@ from ablykit.protocol import (
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
 from ablykit.server import annotating, attaching, presence, publishing, revising
-from ablykit.server.auth import by_token, identify
+from ablykit.server.auth import Identity, by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
 from ablykit.server.delivery import Delivery, Variant, delivery_of
@@ -108,9 +108,10 @@ class Session:
         self.reply_error(error)
         self._end(code, f"{error.code}")
 
-    def disconnect(self, error: ErrorInfo, code: int = 1000) -> None:
+    def disconnect(self, error: AblyError, code: int = 1000) -> None:
         """Drop this socket; the client may come back and resume."""
-        self.reply(ProtocolMessage(action=Action.DISCONNECTED, error=error))
+        self._note(error)
+        self.reply(ProtocolMessage(action=Action.DISCONNECTED, error=error.info))
         self._end(code, str(error.code))
 
     def dropped(self, now: float) -> None:
@@ -146,7 +147,7 @@ class Session:
             self.deadline = end
             self.reply(ProtocolMessage(action=Action.AUTH))
         else:
-            self.disconnect(AblyError(40142, "The token's time is over").info)
+            self.disconnect(AblyError(40142, "The token's time is over"))
 
     # -- what goes out
 
@@ -161,6 +162,7 @@ class Session:
 
     def reply_error(self, error: AblyError, channel: str | None = None) -> None:
         """Send an ERROR: about a channel if one is named, else about the connection (RTN15i)."""
+        self._note(error, channel)
         self.reply(
             ProtocolMessage(
                 action=Action.ERROR,
@@ -169,6 +171,10 @@ class Session:
                 timestamp=self.service.clock.now(),
             )
         )
+
+    def _note(self, error: AblyError, channel: str | None = None, serial: int | None = None) -> None:
+        identity: Identity | None = getattr(self, "identity", None)
+        self.service.denials.note(error, identity, channel=channel, serial=serial)
 
     def wants(self, delivery: Delivery) -> bool:
         """Whether this is not an echo, or echoes are wanted (RTN2b)."""
@@ -199,7 +205,7 @@ class Session:
     def _resume(self, connection: Connection) -> None:
         if connection.session is not None:
             replaced, connection.session = connection.session, None
-            replaced.disconnect(error_info(80016, "This connection was resumed from another socket"))
+            replaced.disconnect(AblyError(80016, "This connection was resumed from another socket"))
         connection.session, connection.expires, connection.leave_at = self, None, None
         self.connection = connection
         self.resumed = True
@@ -260,7 +266,7 @@ class Session:
         self._end(1000, "closed")
 
     def _on_disconnect(self, frame: ProtocolMessage, now: float) -> None:
-        self.disconnect(error_info(80003, "Disconnected, as asked"))
+        self.disconnect(AblyError(80003, "Disconnected, as asked"))
 
     def _on_attach(self, frame: ProtocolMessage, now: float) -> None:
         attached, backlog = attaching.attach(self, frame, now)
@@ -333,13 +339,16 @@ class Session:
         attachment = self.attachment(name)
         if attachment is None:
             return
-        modes = attachment.asked & attaching.allowed(self, ChannelName.parse(name))
-        channel = self.channels[name]
+        channel, modes, lost = self.channels[name], Flag(0), None
+        try:
+            modes = attaching.granted(self, ChannelName.parse(name), name, attachment.asked)
+        except AblyError as error:
+            lost = error
         if not modes & Flag.PRESENCE:
             presence.leave_all(self.connection, now, channel)
-        if not modes:
+        if lost:
             self.channels.pop(name).detach(self)
-            self.reply_error(AblyError(40160, f"The new token may do nothing on {name!r}"), name)
+            self.reply_error(lost, name)
         elif modes != attachment.modes:
             channel.attach(replace(attachment, modes=modes))
             self.reply(
@@ -383,6 +392,7 @@ class Session:
                 raise self.app.refusals.popleft()
             res = publish(self, frame, now)
         except AblyError as error:
+            self._note(error, serial=serial)
             answer = ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
         else:
             results = None if res is None else [res]
@@ -417,6 +427,10 @@ class Session:
             channel.detach(self)
         self.channels.clear()
 
+    def check_mode(self, name: str, mode: Flag) -> None:
+        """Raise `Denied` 40165 where a channel is attached without a mode."""
+        attaching.check_mode(self, name, mode)
+
     def attachment(self, name: str) -> Attachment | None:
         """This session's attachment to a channel, by the name it attached with."""
         channel = self.channels.get(name)
@@ -444,9 +458,7 @@ def _annotate(session: Session, frame: ProtocolMessage, now: float) -> PublishRe
     attached_as = channel_of(frame)
     if not frame.annotations:
         raise AblyError(40000, "An ANNOTATION needs annotations: a list with at least one")
-    attachment = session.attachment(attached_as)
-    if attachment and not attachment.modes & Flag.ANNOTATION_PUBLISH:
-        raise AblyError(40165, f"{attached_as!r} was attached without the mode ANNOTATION_PUBLISH")
+    session.check_mode(attached_as, Flag.ANNOTATION_PUBLISH)
     name, frame_id = ChannelName.parse(attached_as), f"{session.connection.id}:{frame.msg_serial}"
     serials = annotating.annotate(session.publisher, name, frame.annotations, frame_id, now)
     return PublishResult(serials=serials)

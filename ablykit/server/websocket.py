@@ -118,7 +118,7 @@ class WebSocket(asyncio.Protocol):
     def shut_down(self, error: AblyError) -> None:
         """The service stops: say so, and close."""
         if self._session and not self._session.ended:
-            self._session.disconnect(error.info, 1001)
+            self._session.disconnect(error, 1001)
         self._transport.close()
 
     def belongs_to(self, app: App, client_id: str | None) -> bool:
@@ -219,7 +219,7 @@ class WebSocket(asyncio.Protocol):
         self._giving_up = True
         error = AblyError(42915, f"More than {MAX_WAITING} bytes wait to be read by this client")
         if self._session:
-            self._session.disconnect(error.info, 1013)
+            self._session.disconnect(error, 1013)
 
     def _set_timer(self, seconds: float, callback: Any) -> None:
         if self._timer:

@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-from dataclasses import replace
 
 import jwt as pyjwt
 import pytest

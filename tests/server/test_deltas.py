@@ -103,7 +103,7 @@ def test_what_is_no_smaller_as_a_delta_comes_whole(world):
 
 
 def test_data_without_bytes_is_no_base(world):
-    client, reader, _ = wanting(world)
+    client, _, _ = wanting(world)
     for serial, data in enumerate([LONG, {"typed": "by hand"}, LONG, None, LONG]):
         world.client().publish("c", serial, {"data": data})
     frames = client.heard()
@@ -119,7 +119,7 @@ def test_data_without_bytes_is_no_base(world):
 def test_each_attachment_has_the_base_that_it_was_sent(world):
     first, reads_first, _ = wanting(world)
     choosy, reads_choosy, _ = wanting(world, filtered("name == 'a'"))
-    deaf, reads_deaf, _ = wanting(world, query="v=5&echo=false")
+    deaf, _, _ = wanting(world, query="v=5&echo=false")
     talk = [("a", LONG + "1"), ("b", LONG + "2"), ("a", LONG + "3"), ("a", LONG + "4")]
     for serial, (name, data) in enumerate(talk):
         if serial == 2:
@@ -145,7 +145,7 @@ def test_without_echo_ones_own_message_is_no_base(world):
 
 
 def test_attaching_again_begins_with_a_whole_message(world):
-    client, reader, _ = wanting(world)
+    client, _, _ = wanting(world)
     publisher = world.client("v=5")
     publisher.publish("c", 0, as_json(TALK[0]))
     (first,) = client.heard()

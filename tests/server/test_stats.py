@@ -88,6 +88,99 @@ def test_fixtures_are_put_in_in_a_sandbox_only(world):
     assert Http(world).refused("POST", "/stats", fixtures, status=404) == 40400
 
 
+FIXTURES = [
+    {
+        "intervalId": "2024-02-03:15:03",
+        "inbound": {"realtime": {"messages": {"count": 50, "data": 5000}}},
+        "outbound": {"realtime": {"messages": {"count": 20, "data": 2000}}},
+        "connections": {"tls": {"peak": 5, "opened": 1}},
+    },
+    {
+        "intervalId": "2024-02-03:15:05",
+        "inbound": {"realtime": {"messages": {"count": 70, "data": 7000}}},
+        "outbound": {"realtime": {"messages": {"count": 40, "data": 4000}}},
+        "persisted": {"presence": {"count": 20, "data": 2000}},
+        "connections": {"tls": {"peak": 20, "opened": 10}},
+        "channels": {"peak": 50, "opened": 30},
+        "apiRequests": {"succeeded": 50, "failed": 10},
+        "tokenRequests": {"succeeded": 60, "failed": 20},
+    },
+]
+
+
+@pytest.fixture
+def filled():
+    http = Http(World(sandbox=True))
+    http("POST", "/stats", FIXTURES, status=201)
+    return http
+
+
+def test_a_count_is_part_of_its_sums(filled):
+    (last,) = filled("GET", "/stats", start="2024-02-03:15:05", end="2024-02-03:15:05")
+    wanted = {
+        "messages.all.messages.count": 110,
+        "messages.all.all.data": 11000,
+        "messages.inbound.all.messages.count": 70,
+        "messages.inbound.realtime.all.count": 70,
+        "messages.outbound.realtime.all.data": 4000,
+        "messages.persisted.all.count": 20,
+        "messages.persisted.presence.data": 2000,
+        "connections.all.peak": 20,
+        "connections.all.opened": 10,
+        "channels.peak": 50,
+        "apiRequests.other.succeeded": 50,
+        "apiRequests.tokenRequests.failed": 20,
+        "apiRequests.all.succeeded": 110,
+    }
+    assert {name: last["entries"].get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("unit", ["hour", "day", "month"])
+def test_an_interval_is_told_whole_whenever_within_it_one_begins(filled, unit):
+    for name in ("unit", "by"):
+        (whole,) = filled("GET", "/stats", start="2024-02-03:15:05", end="2024-02-03:15:05", **{name: unit})
+        assert whole["entries"]["messages.inbound.all.messages.count"] == 120
+        assert whole["entries"]["connections.all.peak"] == 20, "a peak is the highest, no sum"
+        assert whole["entries"]["connections.all.opened"] == 11
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [
+        ("2024-02-03:15:03", "2024-02-03:15:04", ["2024-02-03:15:03"]),
+        ("2024-02-03:15", "2024-02-03:18", ["2024-02-03:15:05", "2024-02-03:15:03"]),
+        ("2024-02", "2024-03", ["2024-02-03:15:05", "2024-02-03:15:03"]),
+        ("0", "1706972700000", ["2024-02-03:15:05", "2024-02-03:15:03"]),
+    ],
+)
+def test_times_may_be_names_of_intervals(filled, start, end, found):
+    assert [each["intervalId"] for each in filled("GET", "/stats", start=start, end=end)] == found
+
+
+def test_sockets_channels_and_tokens_are_counted_as_they_come(world):
+    http = Http(world)
+    first, second = world.client("v=5"), world.client("v=5", secure=True)
+    first.attach("a")
+    second.attach("b")
+    first.drop()
+    world.client("v=5").drop()
+    http("POST", f"/keys/{world.key.name}/requestToken", {}, status=201)
+    http.refused("POST", f"/keys/{world.key.name}/requestToken", {"ttl": -1}, status=400)
+    found = entries(http)
+    assert (found["connections.all.opened"], found["connections.tls.peak"]) == (3, 2)
+    assert (found["channels.opened"], found["channels.peak"]) == (2, 2)
+    assert (found["apiRequests.tokenRequests.succeeded"], found["apiRequests.tokenRequests.failed"]) == (1, 1)
+    assert world.app.open.total() == 1
+
+
+def test_what_is_persisted_is_counted_as_that(make_world):
+    world = make_world(persisted=["kept"])
+    world.client().publish("kept:a", 0, {"data": "123"})
+    world.client().publish("other:a", 0, {"data": "123"})
+    found = entries(Http(world))
+    assert (found["messages.persisted.messages.count"], found["messages.persisted.all.data"]) == (1, 3)
+
+
 @pytest.mark.parametrize(
     "params", [{"unit": "year"}, {"direction": "up"}, {"start": "2", "end": "1"}, {"limit": "0"}]
 )
