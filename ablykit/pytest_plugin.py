@@ -5,11 +5,14 @@
         ...
         assert local_ably.published("orders")[0]["data"] == "one"
 
-The server is shared by a test run's whole process and started when the first test wants it.
+The server is shared by a test run's whole process and started when the first test wants it. A mark says what
+is different on a test's app, by the arguments of `LocalAbly.new_app`:
+
+    @pytest.mark.ably(mutable=["doc"], limits={"max_message_size": 100})
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("ablykit_heartbeat_interval", "silence before a HEARTBEAT, in ms", default="15000")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the plugin's mark."""
+    config.addinivalue_line(
+        "markers", "ably(limits, mutable, persisted): what is different on the app of local_ably"
+    )
+
+
 @pytest.fixture(scope="session")
 def local_ably_server(pytestconfig: pytest.Config) -> "Iterator[LocalAbly]":
     """The server that `local_ably` makes its apps on; keys are taken without TLS too."""
@@ -34,10 +44,13 @@ def local_ably_server(pytestconfig: pytest.Config) -> "Iterator[LocalAbly]":
 
 
 @pytest.fixture
-def local_ably(local_ably_server: "LocalAbly", monkeypatch: pytest.MonkeyPatch) -> "Iterator[LocalApp]":
+def local_ably(
+    local_ably_server: "LocalAbly", monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> "Iterator[LocalApp]":
     """An app of its own, that nobody has used; its certificate is trusted by what reads SSL_CERT_FILE."""
     monkeypatch.setenv("SSL_CERT_FILE", local_ably_server.ca_file)
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", local_ably_server.ca_file)
-    app = local_ably_server.new_app()
+    mark: pytest.Mark | None = cast("pytest.Item", request.node).get_closest_marker("ably")
+    app = local_ably_server.new_app(**(dict[str, Any](mark.kwargs) if mark else {}))
     yield app
     app.disconnect()

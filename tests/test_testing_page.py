@@ -117,3 +117,24 @@ def test_options_are_known_for_three_sdks(local_ably):
     with pytest.raises(ValueError, match="ably-js, ably-python, ably-python-rest"):
         local_ably.options("ably-cobol")
     assert local_ably.options("ably-js")["tls"] is False
+
+
+@pytest.mark.ably(mutable=["doc"], limits={"max_message_size": 3})
+def test_a_mark_says_what_is_different_on_the_app(local_ably):
+    assert local_ably.app.namespaces["doc"].mutable_messages
+    assert local_ably.app.limits.max_message_size == 3
+
+
+def test_without_a_mark_all_is_as_usual(local_ably):
+    assert local_ably.app.namespaces == {}
+    assert local_ably.app.limits.max_message_size == 65_536
+
+
+def test_the_page_names_every_limit_that_a_test_may_want():
+    from dataclasses import fields
+
+    from ablykit.server.service import Limits
+
+    _, _, table = PAGE.partition("| limit | is |")
+    told = set(re.findall(r"`(\w+)`", table.partition("The fixture")[0]))
+    assert {field.name for field in fields(Limits)} - told == {"max_outbound_rate"}, "which is told, not kept"

@@ -44,6 +44,11 @@ class ChannelName:
         return cls(base, qualifier, given)
 
     @property
+    def is_meta(self) -> bool:
+        """Whether it is a metachannel, which only the service publishes on."""
+        return self.qualifier == "meta"
+
+    @property
     def identity(self) -> str:
         """The name of the channel itself: params are a client's own business."""
         return f"[{self.qualifier}]{self.base}" if self.qualifier else self.base

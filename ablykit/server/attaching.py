@@ -149,7 +149,8 @@ def check_mode(session: "Session", name: str, mode: Flag) -> None:
             f"{name!r} was attached without the mode {mode.name}: attach again with it",
             resource=name,
             operation=(mode.name or "").lower().replace("_", "-"),
-            rule=f"The ATTACH asked for {_named(attachment.asked)}, of which {_named(attachment.modes)} is allowed",
+            rule=f"The ATTACH asked for {_named(attachment.asked)}; "
+            f"allowed of it is {_named(attachment.modes)}",
         )
 
 

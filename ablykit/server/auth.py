@@ -19,6 +19,7 @@ from ablykit.protocol.tokens import (
     jwt_key_name,
     mac_of,
 )
+from ablykit.server import metachannels
 from ablykit.server.denials import Denied
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Identity:
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """What is allowed on a channel: what both key and token allow."""
         allowed = self.key.operations(channel)
-        return allowed & self.capability.operations(channel) if self.capability else allowed
+        if self.capability:
+            allowed &= self.capability.operations(channel)
+        return allowed & metachannels.OPERATIONS if channel.is_meta else allowed
 
     def check(self, operation: str, channel: ChannelName) -> None:
         """Raise `Denied` 40160 unless an operation is allowed on a channel."""
@@ -89,6 +92,8 @@ class Identity:
                 return f"Of the {what}'s capability {given}; no other resource matches {channel.identity!r}"
             there = ", ".join(map(repr, capability.grants)) or "nothing"
             return f"No resource of the {what}'s capability matches {channel.identity!r}: it has {there}"
+        if channel.is_meta:
+            return f"On {channel.identity!r} only the service publishes; others may listen"
         return f"Key and token each allow one of these on {channel.identity!r}, but none in common"
 
     def named(self, client_id: str | None) -> str | None:

@@ -72,9 +72,13 @@ class Attachment:
 class Channel:
     """A channel: who is attached, and the log that everything goes through."""
 
-    def __init__(self, name: str, log: Log, stats: Stats) -> None:
+    def __init__(
+        self, name: str, log: Log, stats: Stats, activity: "Callable[[Channel], None] | None" = None
+    ) -> None:
         self.name = name
         self.log = log
+        self._activity = activity
+        """Called when the first is attached, and when nobody is any more."""
         self._stats = stats
         self._attachments: dict[int, Attachment] = {}
         self._subscribers: dict[int, list[Attachment]] = {}
@@ -82,27 +86,39 @@ class Channel:
         self.members: dict[tuple[str, str], PresenceMessage] = {}
         """Who is present, by connectionId and clientId."""
         self.rate = Rate()
+        self._idle_since: float | None = None
         log.follow(self._deliver)
 
     def attach(self, attachment: Attachment) -> None:
         """Add an attachment, in place of an earlier one of the same session."""
+        first = not self._attachments
         self._attachments[id(attachment.session)] = attachment
         self._choose_subscribers()
+        if first and self._activity:
+            self._activity(self)
 
     def detach(self, session: "Session") -> None:
         """Remove a session's attachment, if it has one."""
         if self._attachments.pop(id(session), None):
             self._choose_subscribers()
             self.tell_occupancy()
+            if not self._attachments and self._activity:
+                self._activity(self)
 
     def attachment_of(self, session: "Session") -> Attachment | None:
         """The attachment of a session, if it has one."""
         return self._attachments.get(id(session))
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody is attached and nothing is kept, so that it may be forgotten."""
-        return not self._attachments and not self.members and self.log.is_empty
+    def idle_for(self, now: float) -> float:
+        """How long nobody has been attached and nothing kept, in ms, as far as this was asked before.
+
+        Until that is as long as messages are kept, who comes back is told that nothing was missed.
+        """
+        if self._attachments or self.members or not self.log.is_empty:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        return 0.0 if self._idle_since is None else now - self._idle_since
 
     @property
     def attachments(self) -> list["Attachment"]:

@@ -84,7 +84,7 @@ class LocalAbly:
             sandbox=sandbox,
             enforce_rates=enforce_rates,
         )
-        self._namespaces = namespaces(mutable=mutable, persisted=persisted)
+        self._limits, self._namespaces = limits, namespaces(mutable=mutable, persisted=persisted)
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
         self._max_frame_size = self._app.limits.max_frame_size
@@ -157,12 +157,23 @@ class LocalAbly:
         self._announce()
         return made.api_key
 
-    def new_app(self, *, limits: Mapping[str, int] | None = None) -> LocalApp:
+    def new_app(
+        self,
+        *,
+        limits: Mapping[str, int] | None = None,
+        mutable: Iterable[str] | None = None,
+        persisted: Iterable[str] | None = None,
+    ) -> LocalApp:
         """Another app on the same server, with a key; nothing is shared between apps.
 
-        `limits` changes single limits of it, such as how long and how much it keeps.
+        What is not given is as the server was made with: `limits`, such as how long and how much is kept,
+        and the namespaces that are `mutable` or `persisted`.
         """
-        app = self.call(lambda: self._service.add_app(limits=limits, namespaces=self._namespaces))
+        named = self._namespaces
+        if mutable is not None or persisted is not None:
+            named = namespaces(mutable=mutable or (), persisted=persisted or ())
+        changed = {**(self._limits or {}), **(limits or {})}
+        app = self.call(lambda: self._service.add_app(limits=changed, namespaces=named))
         return LocalApp(self, app, self.add_key(app))
 
     # -- for tests: what to connect with, and what went on inside

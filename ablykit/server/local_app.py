@@ -6,6 +6,7 @@ from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.codec import plain
 
 if TYPE_CHECKING:
+    from ablykit.server.denials import Denial
     from ablykit.server.local import LocalAbly
     from ablykit.server.service import App
 
@@ -62,10 +63,10 @@ class LocalApp:
 
     def published(self, channel: str) -> list[dict[str, Any]]:
         """The messages that were published on a channel and are kept, oldest first, as JSON has them."""
-        name = ChannelName.parse(channel).identity
+        name = ChannelName.parse(channel)
 
         def read() -> list[dict[str, Any]]:
-            found = self.app.channels.get(name)
+            found = self.app.find(name)
             return [
                 plain(message)
                 for entry in (found.log.all(self.ably.monotonic()) if found else ())
@@ -78,6 +79,10 @@ class LocalApp:
         """Refuse the next `count` publishes of the app with an error code."""
         error = AblyError(code, message)
         self.ably.call(lambda: self.app.refusals.extend([error] * count))
+
+    def why(self, told: object) -> "Denial":
+        """Why something was refused; see `LocalAbly.why`."""
+        return self.ably.why(told)
 
     def disconnect(self, client_id: str | None = None) -> int:
         """Cut the sockets of a clientId, or without one of all the app's, as a dead network does; tells

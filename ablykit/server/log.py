@@ -87,7 +87,7 @@ class Log:
 
     def __init__(self, id: str, began: int, retention: float, memory: Memory) -> None:
         self._id = id
-        self._retention = retention
+        self.retention = retention
         self._memory = memory
         self._entries: deque[Entry] = deque()
         self._by_id: dict[str, Entry] = {}
@@ -155,7 +155,7 @@ class Log:
 
     def forget(self, now: float) -> None:
         """Let go of what is older than the retention, or too much."""
-        while self._entries and self._entries[0].at < now - self._retention:
+        while self._entries and self._entries[0].at < now - self.retention:
             self.drop_first()
 
     def drop_first(self) -> None:

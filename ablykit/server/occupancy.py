@@ -1,6 +1,6 @@
 """How many take part in a channel, in which way; told to those who attach with `occupancy` (CHM2)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,6 +27,12 @@ def metrics(channel: "Channel | None") -> dict[str, int]:
     attached = channel.attachments if channel else []
     counts = {name: sum(bool(a.modes & mode) for a in attached) for name, mode in _MODES.items()}
     return {"connections": len(attached), "presenceMembers": len(channel.members) if channel else 0, **counts}
+
+
+def details(name: str, channel: "Channel | None") -> dict[str, Any]:
+    """A channel's status, with its occupancy."""
+    active = bool(channel and channel.attachments)
+    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics(channel)}}}
 
 
 def check(value: str) -> None:

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ablykit.protocol import AblyError
-from ablykit.server import rest_channels, rest_keys
+from ablykit.protocol.codec import plain
+from ablykit.server import metachannels, rest_channels, rest_keys
 from ablykit.server.http import CORS, Caller, caller, object_of, respond, respond_error
 from ablykit.server.provision import provision
-from ablykit.server.service import Service
+from ablykit.server.service import App, Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -48,13 +49,15 @@ def rest_app(service: Service) -> Starlette:
     def known(answer: Callable[[Caller, Request], Awaitable[Response]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             who = caller(service, request)
+            app, refusal = who.identity.app, None
             try:
-                answered = await answer(who, request)
-            except AblyError:
-                who.identity.app.stats.count("apiRequests.failed")
+                return await answer(who, request)
+            except AblyError as error:
+                refusal = error
                 raise
-            who.identity.app.stats.count("apiRequests.succeeded")
-            return answered
+            finally:
+                app.stats.count("apiRequests.failed" if refusal else "apiRequests.succeeded")
+                tell_request(service, app, request, refusal)
 
         return endpoint
 
@@ -81,6 +84,21 @@ def rest_app(service: Service) -> Starlette:
         ],
         exception_handlers={AblyError: refuse, HTTPException: refuse},
     )
+
+
+def tell_request(service: Service, app: App, request: Request, refusal: AblyError | None) -> None:
+    """Tell who listens to the metachannel of an app's HTTP requests."""
+    name = request.path_params.get("channel")
+    told = {
+        "host": request.url.hostname,
+        "headers": metachannels.shown(request.headers),
+        "query": metachannels.shown(request.query_params),
+        "path": request.url.path,
+        "channels": [name] if name else None,
+        "error": plain(refusal.info) if refusal else None,
+    }
+    event = "request.refused" if refusal else "request.succeeded"
+    metachannels.tell(service, app, metachannels.REQUEST_EVENTS, event, told)
 
 
 def _http_error(error: Exception) -> AblyError:

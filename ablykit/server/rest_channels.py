@@ -24,7 +24,7 @@ from ablykit.server.http import (
     value_of,
     version_of,
 )
-from ablykit.server.occupancy import metrics
+from ablykit.server.occupancy import details
 from ablykit.server.publishing import accept
 from ablykit.server.revising import RIGHTS, current, revise, versions
 
@@ -177,12 +177,6 @@ async def channels(caller: Caller, request: Request) -> Response:
     )
 
 
-def details(name: str, channel: Channel | None) -> dict[str, Any]:
-    """A channel's status, with its occupancy."""
-    active = bool(channel and channel.attachments)
-    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics(channel)}}}
-
-
 async def batch_publish(caller: Caller, request: Request) -> Response:
     """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
@@ -236,7 +230,7 @@ def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, 
 
 def _channel(caller: Caller, name: ChannelName) -> Channel | None:
     """The channel, if there is one: to look at it does not make it."""
-    return caller.identity.app.channels.get(name.identity)
+    return caller.identity.app.find(name)
 
 
 def _page(request: Request, found: list[M], key_of: Callable[[M], str]) -> Response:

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
@@ -16,13 +17,14 @@ from ablykit.protocol import (
     ProtocolMessage,
 )
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
-from ablykit.server import presence
+from ablykit.server import metachannels, presence
 from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
 from ablykit.server.denials import Denials
 from ablykit.server.log import Log, Memory
+from ablykit.server.occupancy import details
 from ablykit.server.sources import Clock, Ids
-from ablykit.server.stats import Stats
+from ablykit.server.stats import MINUTE, Stats
 from ablykit.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ class App:
     id: str
     keys: dict[str, Key] = field(default_factory=dict[str, Key])
     channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
+    metachannels: dict[str, Channel] = field(default_factory=dict[str, Channel])
     limits: Limits = TODAY
     limits_2021: Limits = IN_2021
     namespaces: dict[str, Namespace] = field(default_factory=dict[str, Namespace])
@@ -116,6 +119,14 @@ class App:
         self.stats.count(f"connections.{security}.opened")
         self.stats.peak(f"connections.{security}.peak", self.open[security])
         self.stats.peak("connections.all.peak", self.open.total())
+
+    def named_like(self, name: ChannelName) -> dict[str, Channel]:
+        """The channels of a name's kind."""
+        return self.metachannels if name.is_meta else self.channels
+
+    def find(self, name: ChannelName) -> Channel | None:
+        """The channel of this name, if it is there."""
+        return self.named_like(name).get(name.identity)
 
     def retention_of(self, channel: ChannelName) -> int:
         """How long what is published on a channel is kept, in ms."""
@@ -166,6 +177,7 @@ class Service:
         """Called when something is due sooner than was said by `next_due`."""
         self.names = itertools.count(1)
         self.denials = Denials()
+        self._minute = self.clock.wall() // MINUTE
         self.transcript: Transcript | None = None
         """Where all that crosses the wire is written down, from when someone asks for it."""
 
@@ -262,18 +274,36 @@ class Service:
 
     def channel(self, app: App, name: ChannelName) -> Channel:
         """The channel of this name, made if it is not there."""
-        channel = app.channels.get(name.identity)
-        if channel is None:
-            log = Log(self.ids.new("log", 10), self.clock.now(), app.retention_of(name), app.memory)
-            channel = app.channels[name.identity] = Channel(name.identity, log, app.stats)
-            app.stats.count("channels.opened")
-            app.stats.peak("channels.peak", len(app.channels))
-        return channel
+        found = app.find(name)
+        if found is None:
+            found = app.named_like(name)[name.identity] = self._new_channel(app, name)
+        return found
+
+    def _new_channel(self, app: App, name: ChannelName) -> Channel:
+        retention = app.retention_of(name)
+        if name.is_meta:  # it is in nobody's way: ids of its own, and the true time
+            log = Log(self.ids.new("metalog", 10), self.clock.wall(), retention, app.memory)
+            return Channel(name.identity, log, app.stats)
+        log = Log(self.ids.new("log", 10), self.clock.now(), retention, app.memory)
+        app.stats.count("channels.opened")
+        app.stats.peak("channels.peak", len(app.channels) + 1)
+        return Channel(name.identity, log, app.stats, partial(self._tell_activity, app))
 
     def forget(self, connection: "Connection") -> None:
         """Let nobody resume a connection any more, by whichever of its keys."""
         for key in connection.keys:
             self.connections.pop(key, None)
+
+    def _tell_activity(self, app: App, channel: Channel) -> None:
+        event = "channel.opened" if channel.attachments else "channel.closed"
+        told = details(channel.name, channel)
+        metachannels.tell(self, app, metachannels.CHANNELS, event, told)
+
+    def _tell_stats(self, minute: int) -> None:
+        """Tell what happened in a minute (since 1970), where something did."""
+        for app in self.apps.values():
+            for each in app.stats.told("minute", minute * MINUTE, minute * MINUTE):
+                metachannels.tell(self, app, metachannels.STATS, "update", each)
 
     def next_due(self) -> float | None:
         """When members of dropped connections leave next, or a revocation comes into force; ms of running
@@ -292,6 +322,10 @@ class Service:
                 presence.leave_all(connection, now)
                 del self.connections[key]
         self._enforce(now)
+        minute = self.clock.wall() // MINUTE
+        if minute > self._minute:
+            self._tell_stats(self._minute)
+            self._minute = minute
         for token, identity in list(self.tokens.items()):
             if identity.deadline is not None and identity.deadline < now - CLOCK_TOLERANCE:
                 del self.tokens[token]
@@ -301,7 +335,8 @@ class Service:
         over = self.clock.wall() - LONGEST_REVOCABLE_TTL
         for app in self.apps.values():
             app.revocations = [r for r in app.revocations if r.issued_before > over or r.applies_at > now]
-            for name, channel in list(app.channels.items()):
-                channel.log.forget(now)
-                if channel.is_idle:
-                    del app.channels[name]
+            for channels in (app.channels, app.metachannels):
+                for name, channel in list(channels.items()):
+                    channel.log.forget(now)
+                    if channel.idle_for(now) >= channel.log.retention:
+                        del channels[name]

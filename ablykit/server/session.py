@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qsl
 
 from ablykit.protocol import (
     AblyError,
@@ -23,7 +24,7 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.server import annotating, attaching, presence, publishing, revising
+from ablykit.server import annotating, attaching, metachannels, presence, publishing, revising
 from ablykit.server.auth import Identity, by_token, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
@@ -71,6 +72,7 @@ class Session:
 
     def start(self, query: str, now: float, *, secure: bool, path: str = "/") -> None:
         """Answer a new WebSocket: CONNECTED, or an ERROR and the end (RTN14)."""
+        self._query = query
         try:
             self.params = parse_query(query)
             self.variant = Variant(self.params.format, self.params.today)
@@ -86,8 +88,10 @@ class Session:
         error = self._begin_or_resume(now)
         self.security = "tls" if secure else "plain"
         self.app.opened(self.security)
+        self._opened_at = now
         self._set_deadline(now)
         self.reply(self._connected(error))
+        self._tell("connection.opened")
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
         """One WebSocket message from the client."""
@@ -121,6 +125,7 @@ class Session:
         connection = getattr(self, "connection", None)
         if connection is not None:
             self.app.open[self.security] -= 1
+            self._tell("connection.closed", duration=int(now - self._opened_at))
         if connection is not None and connection.session is self:
             connection.session = None
             connection.expires = now + self.limits.connection_state_ttl
@@ -130,6 +135,14 @@ class Session:
     def heartbeat(self) -> None:
         """Break the silence (RTN23a)."""
         self.reply(ProtocolMessage(action=Action.HEARTBEAT))
+
+    def _tell(self, event: str, duration: int | None = None) -> None:
+        """Tell who listens to the app's metachannels."""
+        own = {"connectionId": self.connection.id, "clientId": self.connection.client_id}
+        metachannels.tell(self.service, self.app, metachannels.CONNECTIONS, event, own)
+        query = metachannels.shown(dict(parse_qsl(self._query, keep_blank_values=True)))
+        told = {**own, "query": query, "duration": duration}
+        metachannels.tell(self.service, self.app, metachannels.CONNECTION_EVENTS, event, told)
 
     # -- a token's time (RTN22, RTN15h)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablykit.protocol import Format
+from ablykit.protocol import Flag, Format
 
 
 def only(frames):
@@ -327,7 +327,23 @@ def test_dropped_connections_and_idle_channels_are_forgotten(world):
     assert len(world.service.connections) == len(world.app.channels) == 10
     world.later(121_000)
     assert not world.service.connections
+    world.later(120_000)
     assert not world.app.channels
+    assert not world.app.metachannels
+
+
+def test_who_comes_back_to_a_channel_where_nothing_was_said_has_missed_nothing(world):
+    (attached,) = world.client("v=5").attach("c")
+    world.service.connections.clear()
+    client = world.client("v=5")
+    client.attach("c")
+    client.drop()
+    for ms in (1, 60_000, 59_000):
+        world.later(ms)
+        client = world.client("v=5")
+        (again,) = client.attach("c", channelSerial=attached["channelSerial"])
+        assert again["flags"] & Flag.RESUMED
+        client.drop()
 
 
 def test_what_one_published_oneself_is_not_in_the_backlog_of_a_resume_without_echo(world):
