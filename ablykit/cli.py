@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -51,8 +52,17 @@ def serve(
     heartbeat_interval: Annotated[
         int, typer.Option(metavar="MS", min=10, help="Silence before a HEARTBEAT, in ms.")
     ] = 15_000,
-    max_message_size: Annotated[
-        int | None, typer.Option(metavar="BYTES", min=1, help="The largest publish taken.")
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="A limit, such as retention=5000 (ms); repeatable."),
+    ] = None,
+    mutable: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMESPACE", help="Where messages can be updated and annotated; repeatable."),
+    ] = None,
+    persisted: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMESPACE", help="Where messages are kept for a day; repeatable."),
     ] = None,
     enforce_rates: Annotated[
         bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
@@ -67,7 +77,6 @@ def serve(
     from ablykit.server import LocalAbly
 
     told = _told_to_stop()  # before anyone can know that there is something to stop
-    limits = {} if max_message_size is None else {"max_message_size": max_message_size}
     try:
         ably = LocalAbly(
             host=host,
@@ -76,11 +85,13 @@ def serve(
             keys=key or (),
             sandbox=sandbox,
             heartbeat_interval=heartbeat_interval,
-            limits=limits,
+            limits=_limits(limit or ()),
+            mutable=mutable or (),
+            persisted=persisted or (),
             enforce_rates=enforce_rates,
             seed=seed,
         )
-    except (AblyError, OSError, OverflowError) as error:
+    except (AblyError, OSError, OverflowError, ValueError) as error:
         _fail(str(error))
     with ably:
         if as_json:
@@ -401,6 +412,17 @@ def _notebooks() -> Path:
 def _is_root() -> bool:
     """Whether this is root, as in many containers; JupyterLab wants to be told that it is meant."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _limits(given: Iterable[str]) -> dict[str, int]:
+    """Limits as they are typed: `NAME=NUMBER`. Raises `ValueError` for anything else."""
+    limits: dict[str, int] = {}
+    for each in given:
+        name, _, number = each.partition("=")
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
+            raise ValueError(f"A limit reads NAME=NUMBER, such as max_message_size=100, not {each!r}")
+        limits[name] = int(number)
+    return limits
 
 
 def _lab_environment() -> dict[str, str]:

@@ -85,13 +85,29 @@ def test_serve_takes_its_options(serving):
         port = free.getsockname()[1]
     facts, _ = serving(
         "--port", str(port), "--key", "app.one:secret-one", "--key", "app.two:secret-two", "--sandbox",
-        "--heartbeat-interval", "1234", "--max-message-size", "77", "--enforce-rates",
+        "--heartbeat-interval", "1234", "--limit", "max_message_size=77", "--limit", "max_inbound_rate=7",
+        "--mutable", "doc", "--persisted", "kept", "--enforce-rates",
     )  # fmt: skip
     assert facts["url"] == f"ws://127.0.0.1:{port}"
     assert facts["key"] == "app.one:secret-one"
     done = run("connect", f"{facts['url']}/?key=app.two:secret-two")
     details = json.loads(done.stdout.splitlines()[0])["connectionDetails"]
-    assert (details["maxIdleInterval"], details["maxMessageSize"]) == (1234, 77)
+    assert (details["maxIdleInterval"], details["maxMessageSize"], details["maxInboundRate"]) == (1234, 77, 7)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("nonsense=5", "There is no limit 'nonsense'"),
+        ("retention", "NAME=NUMBER"),
+        ("retention=x", "NAME=NUMBER"),
+    ],
+)
+def test_serve_refuses_a_limit_that_is_none(limit, said):
+    done = run("serve", "--limit", limit)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_serve_has_a_banner_with_a_line_to_paste(terminal):

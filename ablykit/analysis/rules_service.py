@@ -133,9 +133,8 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     """An error about a channel names it; without it an SDK gives the connection up."""
     code = inside(frame, "error").get("code")
     about_one = isinstance(code, int) and (code in OF_ONE_CHANNEL or 90000 <= code < 94000)
-    return (
-        f"{code} is about a channel" if about_one and watch.connected and not frame.get("channel") else None
-    )
+    named = frame.get("channel") is not None  # an empty name is one too, if not a good one
+    return f"{code} is about a channel" if about_one and watch.connected and not named else None
 
 
 @rule("attached-unasked", "RTL12", "service", {Action.ATTACHED})

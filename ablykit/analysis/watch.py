@@ -6,7 +6,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from ablykit.analysis.pairing import PUBLISHES, covered
-from ablykit.protocol import MODES, Action, Flag
+from ablykit.protocol import MODE_NAMES, MODES, Action, Flag
 from ablykit.transcript import Entry
 
 REMEMBERED = 10_000
@@ -104,8 +104,7 @@ class Watch:
         channel = self.channel(frame)
         if action == Action.ATTACH:
             channel.attaching = True
-            flags = frame.get("flags")
-            channel.asked = flags & int(MODES) if isinstance(flags, int) else 0
+            channel.asked = asked_modes(frame)
             channel.asked_serial = frame.get("channelSerial")
         elif action == Action.DETACH:
             channel.detaching = True
@@ -144,6 +143,9 @@ class Watch:
             channel.serial = frame.get("channelSerial", channel.serial)
             channel.sync_due = entry if number(frame, "flags") & Flag.HAS_PRESENCE else None
             channel.knows_members = not number(frame, "flags") & Flag.RESUMED
+            if number(frame, "flags") & Flag.HAS_BACKLOG:  # what was seen may come again, from earlier on
+                channel.ids.clear()
+                channel.order.clear()
         elif action == Action.ERROR and frame.get("channel"):
             channel.attaching = channel.attached = False
         elif action == Action.DETACHED:
@@ -174,6 +176,15 @@ def forget_all_but(known: dict[Any, None], count: int) -> None:
     """Let the oldest go: what is known of a long talk may not grow with it."""
     while len(known) > count:
         del known[next(iter(known))]
+
+
+def asked_modes(frame: dict[str, Any]) -> int:
+    """The modes that an ATTACH asks for, by its params or its flags; 0 for none in particular."""
+    named = inside(frame, "params").get("modes")
+    if isinstance(named, str):
+        found = (MODE_NAMES.get(name.strip().lower(), Flag(0)) for name in named.split(","))
+        return sum(set(map(int, found)))
+    return number(frame, "flags") & int(MODES)
 
 
 def items(frame: dict[str, Any], member: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from ablykit.protocol.actions import (
     DEFAULT_MODES,
+    MODE_NAMES,
     MODES,
     Action,
     AnnotationAction,
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_MODES",
     "ERRORS",
     "MODES",
+    "MODE_NAMES",
     "AblyError",
     "Action",
     "Annotation",

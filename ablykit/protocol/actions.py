@@ -89,6 +89,9 @@ MODES = (
 )
 """Every flag that is a channel mode: a thing an attachment may do."""
 
+MODE_NAMES = {mode.name.lower(): mode for mode in MODES if mode.name}
+"""The modes by the names that the channel param `modes` has for them (RTL4k)."""
+
 DEFAULT_MODES = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
 """The modes an ATTACH asks for when it names none: 983040."""
 

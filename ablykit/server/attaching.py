@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
     DEFAULT_MODES,
+    MODE_NAMES,
     MODES,
     AblyError,
     Action,
@@ -39,9 +40,6 @@ MODE_FOR = {
 
 PARAMS = ("rewind", "occupancy", "delta", "modes")
 """The channel params understood here; ATTACHED repeats these only."""
-
-_BY_NAME = {mode.name.lower(): mode for mode in MODES if mode.name}
-"""The modes by the names that the param `modes` has for them (RTL4k)."""
 
 MAX_REWIND = 100
 """The most messages that rewind brings back."""
@@ -118,9 +116,10 @@ def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
         return Flag((frame.flags or 0) & MODES) or DEFAULT_MODES
     asked = Flag(0)
     for name in params["modes"].split(","):
-        if name.strip().lower() not in _BY_NAME:
-            raise AblyError(40003, f"modes are {', '.join(_BY_NAME)}; {name[:40]!r} is none")
-        asked |= _BY_NAME[name.strip().lower()]
+        mode = MODE_NAMES.get(name.strip().lower())
+        if mode is None:
+            raise AblyError(40003, f"modes are {', '.join(MODE_NAMES)}; {name[:40]!r} is none")
+        asked |= mode
     return asked
 
 

@@ -54,7 +54,10 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     _check_owner(publisher, name, right, so_far[0])
     check(message)
     check_size([message], publisher.limits.max_message_size)
-    revised(so_far[-1], message)  # an append that does not fit is refused before it is in the log
+    whole = revised(so_far[-1], message)  # an append that does not fit is refused before it is in the log
+    message = message.replace(name=whole.name, extras=whole.extras)
+    if message.action == MessageAction.UPDATE:
+        message = message.replace(data=whole.data, encoding=whole.encoding)
     asked = message.version or MessageVersion()
     draft = ProtocolMessage(
         action=Action.MESSAGE,

@@ -266,3 +266,47 @@ def test_what_the_service_drops_for_its_serial_is_not_held_against_it():
     blamed = {finding.rule.name for finding in lint(transcript)}
     assert "serial-not-rising" in blamed
     assert not blamed & {"answer-skipped", "left-unanswered"}
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        pytest.param(
+            [
+                *attached(),
+                delivered("o:0", "01"),
+                delivered("o:1", "02"),
+                out(10, channel="c", channelSerial="01"),
+                got(11, channel="c", channelSerial="02", flags=ALL + 2 + 4),
+                delivered("o:1", "02"),
+                delivered("o:2", "03"),
+            ],
+            id="what is asked for again comes again",
+        ),
+        pytest.param(
+            [
+                out(10, channel="c", flags=131072, params={"modes": "subscribe, PRESENCE"}),
+                got(11, channel="c", channelSerial="0", flags=262144 + 65536),
+            ],
+            id="modes may be asked for by name",
+        ),
+        pytest.param(
+            [out(10, channel=""), got(9, channel="", error={**ERROR, "code": 40010})],
+            id="an empty name is a channel's name, if not a good one",
+        ),
+    ],
+)
+def test_what_is_right_is_not_blamed(talk):
+    assert {f.rule.name for f in lint(story(*talk)) if f.rule.side == "service"} == set()
+
+
+def test_a_backlog_excuses_no_message_that_comes_twice_in_it():
+    talk = [
+        *attached(),
+        delivered("o:0", "01"),
+        out(10, channel="c", channelSerial="00"),
+        got(11, channel="c", channelSerial="01", flags=ALL + 2 + 4),
+        delivered("o:0", "01"),
+        delivered("o:0", "01"),
+    ]
+    assert broken(story(*talk)) == {"delivered-twice", "channel-serial-not-rising"}
