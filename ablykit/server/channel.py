@@ -83,6 +83,7 @@ class Channel:
         self._attachments: dict[int, Attachment] = {}
         self._subscribers: dict[int, list[Attachment]] = {}
         self._curious: list[Attachment] = []
+        self._deaf: list[Attachment] = []
         self.members: dict[tuple[str, str], PresenceMessage] = {}
         """Who is present, by connectionId and clientId."""
         self.rate = Rate()
@@ -131,6 +132,7 @@ class Channel:
             for action, mode in MODE_TO_HEAR.items()
         }
         self._curious = [a for a in self._attachments.values() if "occupancy" in a.params]
+        self._deaf = [a for a in self._attachments.values() if not a.modes & Flag.PRESENCE_SUBSCRIBE]
 
     def tell_occupancy(self) -> None:
         """Tell those who asked how many take part, where that has changed."""
@@ -143,11 +145,18 @@ class Channel:
         told = 0
         for attachment in self._subscribers.get(action, ()):
             told += attachment.deliver(delivery)
+        if action == Action.PRESENCE:
+            told += self._tell_owner(delivery)
         if told and (kind := KINDS.get(action)):
             count = len(entry.frame.messages or entry.frame.presence or ())
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
         if action == Action.PRESENCE:
             self.tell_occupancy()
+
+    def _tell_owner(self, delivery: Delivery) -> int:
+        """Tell a connection of its own members also where it hears of no others (RTP17a); tells how many."""
+        own = delivery.frame.connection_id
+        return sum(a.deliver(delivery) for a in self._deaf if a.session.connection.id == own)
 
 
 def channel_of(frame: ProtocolMessage) -> str:

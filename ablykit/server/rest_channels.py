@@ -39,6 +39,8 @@ async def publish(caller: Caller, request: Request) -> Response:
     """`POST /channels/C/messages`: one Message or a list of them (RSL1)."""
     name = caller.channel(request, "publish")
     messages = listed_as(Message, await value_of(request))
+    if request.query_params.get("_forceNack") == "true":  # RSL1l1
+        raise AblyError(40099, "Refused, as the request's _forceNack asks")
     return respond(request, published(caller, name, messages), 201)
 
 

@@ -197,3 +197,14 @@ def test_what_was_missed_is_told_after_a_resume(world, watcher):
     assert attached["flags"] & Flag.RESUMED
     assert told([missed]) == [(2, "me", None)]
     assert told([sync], 16) == [(1, "me", None)]
+
+
+def test_own_members_are_told_also_where_no_others_are(world):
+    own = world.client("v=5&clientId=me")
+    other = world.client("v=5&clientId=you")
+    own.attach("c", flags=int(Flag.PRESENCE))
+    other.attach("c")
+    (ack, told) = sorted(enter(own), key=lambda frame: frame["action"])
+    assert (ack["action"], told["action"], told["presence"][0]["clientId"]) == (1, 14, "me")
+    enter(other)
+    assert own.heard() == []

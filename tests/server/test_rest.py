@@ -332,6 +332,11 @@ def test_a_client_id_in_a_header_is_whom_one_publishes_as(http):
     )
 
 
+def test_a_publish_can_be_refused_on_purpose(http):
+    assert http.refused("POST", "/channels/c/messages", {"data": "x"}, status=400, _forceNack="true") == 40099
+    assert http("GET", "/channels/c/messages") == []
+
+
 def test_who_may_be_anyone_may_say_so(http):
     http("POST", "/channels/c/messages", {"data": "x"}, headers={"X-Ably-ClientId": b64("*")}, status=201)
     assert "clientId" not in http("GET", "/channels/c/messages")[0]
