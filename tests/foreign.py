@@ -35,6 +35,9 @@ class connect:  # noqa: N801
     def recv(self, timeout=5):
         return self._run(asyncio.wait_for(self._ws.recv(), timeout))
 
+    def ping(self):
+        self._run(self._ws.ping())
+
     def close(self):
         if not self._loop.is_closed():
             self.opened.discard(self)

@@ -1,7 +1,6 @@
 """One connection: a frame in, frames out. No socket and no clock in here: both are arguments."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl
 
@@ -24,15 +23,12 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.server import annotating, attaching, metachannels, presence, publishing, revising
-from ablykit.server.auth import Identity, by_token, identify
+from ablykit.server import annotating, attaching, metachannels, presence, publishing, renewing, revising
+from ablykit.server.auth import Identity, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
 from ablykit.server.delivery import Delivery, Variant, delivery_of
 from ablykit.server.service import Limits, Service
-
-PROMPT = 30_000
-"""How long before a token's end a new one is asked for, in ms (RTN22)."""
 
 
 class Transport(Protocol):
@@ -89,8 +85,8 @@ class Session:
         self.security = "tls" if secure else "plain"
         self.app.opened(self.security)
         self._opened_at = now
-        self._set_deadline(now)
-        self.reply(self._connected(error))
+        self.set_deadline(now)
+        self.reply(self.connected(error))
         self._tell("connection.opened")
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
@@ -146,10 +142,9 @@ class Session:
 
     # -- a token's time (RTN22, RTN15h)
 
-    def _set_deadline(self, now: float) -> None:
-        end = self.identity.deadline
-        early = None if end is None else end - PROMPT
-        self.deadline = end if early is None or early <= now else early
+    def set_deadline(self, now: float) -> None:
+        """Do what is to be done next for the token: ask for another before its end, or end with it."""
+        self.deadline = renewing.due(self.identity, now)
 
     def on_time(self, now: float) -> None:
         """Do what is due: ask for a new token, and end the connection when the old one's time is over."""
@@ -236,7 +231,8 @@ class Session:
         ids, instance = self.service.ids, self.service.instance
         return f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
 
-    def _connected(self, error: ErrorInfo | None) -> ProtocolMessage:
+    def connected(self, error: ErrorInfo | None = None) -> ProtocolMessage:
+        """CONNECTED, with what the connection is and may do (RTN21)."""
         limits, today = self.limits, self.params.today
         details = ConnectionDetails(
             client_id=self.connection.client_id or self.identity.client_id,
@@ -327,52 +323,7 @@ class Session:
         )
 
     def _on_auth(self, frame: ProtocolMessage, now: float) -> None:
-        """Go on with another token (RTC8). One that does not fit ends the connection."""
-        token = frame.auth.access_token if frame.auth else None
-        if not token:
-            raise AblyError(40000, "An AUTH needs auth, with an accessToken in it")
-        try:
-            identity = by_token(self.service, token)
-            if (
-                identity.app is not self.app
-                or identity.named(self.connection.client_id) != self.connection.client_id
-            ):
-                raise AblyError(40102, "The token is for another app or another clientId")
-        except AblyError as error:
-            self.refuse(error)
-            return
-        self.identity = identity
-        self._set_deadline(now)
-        self.reply(self._connected(None))
-        for name in list(self.channels):
-            self._keep_or_lose(name, now)
-
-    def _keep_or_lose(self, name: str, now: float) -> None:
-        """Go on with what the new token allows; where that is nothing, the channel is lost (RTC8a1)."""
-        attachment = self.attachment(name)
-        if attachment is None:
-            return
-        channel, modes, lost = self.channels[name], Flag(0), None
-        try:
-            modes = attaching.granted(self, ChannelName.parse(name), name, attachment.asked)
-        except AblyError as error:
-            lost = error
-        if not modes & Flag.PRESENCE:
-            presence.leave_all(self.connection, now, channel)
-        if lost:
-            self.channels.pop(name).detach(self)
-            self.reply_error(lost, name)
-        elif modes != attachment.modes:
-            channel.attach(replace(attachment, modes=modes))
-            self.reply(
-                ProtocolMessage(
-                    action=Action.ATTACHED,
-                    channel=name,
-                    flags=int(modes | Flag.RESUMED),
-                    channel_serial=channel.log.serial,
-                    params=attachment.params or None,
-                )
-            )
+        renewing.renew(self, frame, now)
 
     def _on_annotation(self, frame: ProtocolMessage, now: float) -> None:
         self._in_turn(frame, now, _annotate)

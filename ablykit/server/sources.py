@@ -33,6 +33,10 @@ class Clock:
         self._next += 1
         return self._next - 1
 
+    def shown(self) -> int:
+        """The time that frames say it is, ms since 1970: who asked for it counts from there."""
+        return self.wall() if self._next is None else self._next
+
 
 class Ids:
     """Names that nobody can guess; or, seeded, names that are the same on every run.

@@ -6,9 +6,12 @@ import pytest
 
 from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
+from ablykit.protocol.tokens import jwt
 from ablykit.server.delivery import in_look
 from ablykit.server.service import Service, namespaces
 from ablykit.server.session import Session
+from tests.server.frames import token_of
+from tests.server.over_http import Http
 
 ARTICLE = "format=json"
 
@@ -98,3 +101,16 @@ def world():
 @pytest.fixture
 def make_world():
     return World
+
+
+@pytest.fixture(params=["json", "msgpack"])
+def http(world, request):
+    return Http(world, request.param)
+
+
+@pytest.fixture(params=["Ably token", "JWT"])
+def make_token(world, request):
+    def make(**options):
+        return token_of(world, **options) if request.param == "Ably token" else jwt(world.key, **options)
+
+    return make

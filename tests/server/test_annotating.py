@@ -4,14 +4,10 @@ import pytest
 
 from ablykit.protocol import Annotation
 from ablykit.server.annotating import summary
-from tests.server.test_rest import Http
+from tests.server.frames import only
+from tests.server.over_http import Http
 
 MODES = 983040 | 1 << 21 | 1 << 22
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
 
 
 @pytest.fixture

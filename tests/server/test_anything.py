@@ -12,7 +12,7 @@ from ablykit.protocol import Action, Format
 from ablykit.protocol.tokens import jwt
 from ablykit.server.rest import rest_app
 from tests.server.conftest import World
-from tests.server.test_rest import MSGPACK, b64
+from tests.server.over_http import MSGPACK, b64
 
 ADDRESSES = [
     (method, route.path)

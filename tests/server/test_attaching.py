@@ -1,15 +1,9 @@
 """What an ATTACH is given."""
 
-import base64
-
 import pytest
 
 from ablykit.protocol import Flag
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import filtered, only
 
 
 def test_attached_has_the_articles_flags_and_a_serial(world):
@@ -167,10 +161,6 @@ def test_a_bad_rewind_is_an_error_of_that_channel(world, rewind):
 
 def test_who_may_not_subscribe_gets_no_backlog(world, talked):
     assert len(world.client().attach("c", params={"rewind": "5"}, flags=int(Flag.PUBLISH))) == 1
-
-
-def filtered(expression, channel="c", params=""):
-    return f"[filter={base64.b64encode(expression.encode()).decode()}{params}]{channel}"
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,10 @@ import time
 import jwt as pyjwt
 import pytest
 
-from ablykit.protocol import AblyError, ApiKey, Flag
+from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.tokens import TokenRequest, jwt, token_request
 from ablykit.server.auth import Identity, Revocation, by_header, give_token, target
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
-
-
-def token_of(world, **asked):
-    return give_token(world.service, world.key.name, token_request(world.key, **asked), None).token
-
-
-def by_token(world, token, query="v=5", **options):
-    return world.client(f"accessToken={token}&{query}", key=False, **options)
+from tests.server.frames import by_token, only, token_of
 
 
 def connected(client):
@@ -36,14 +24,6 @@ def refused(client):
     assert frame["action"] == 9
     assert client.closed
     return frame["error"]["code"]
-
-
-@pytest.fixture(params=["Ably token", "JWT"])
-def make_token(world, request):
-    def make(**options):
-        return token_of(world, **options) if request.param == "Ably token" else jwt(world.key, **options)
-
-    return make
 
 
 def test_a_token_connects_also_without_tls(world, make_token):
@@ -86,18 +66,6 @@ def test_a_token_may_do_what_it_and_its_key_may(world, make_token):
     assert only(client.publish("b", 1, {"data": "x"}))["action"] == 1
 
 
-def test_a_token_is_asked_to_be_renewed_and_ends(world, make_token):
-    client = by_token(world, make_token(ttl=60_000))
-    client.heard()
-    end = client.session.identity.deadline
-    for now, actions in ((end - 30_001, []), (end - 29_999, [17]), (end - 1, []), (end, [6])):
-        client.session.on_time(now)
-        heard = client.heard()
-        assert [frame["action"] for frame in heard] == actions
-    assert heard[0]["error"]["code"] == 40142
-    assert client.closed
-
-
 def test_a_token_that_is_over_is_refused(world):
     token = token_of(world, ttl=1_000)
     world.now += 1_000
@@ -108,70 +76,6 @@ def test_a_token_that_is_over_is_refused(world):
 
 def test_a_jwt_that_is_over_is_refused(world):
     assert refused(by_token(world, jwt(world.key, ttl=-5_000))) == 40142
-
-
-def test_a_connection_goes_on_with_another_token(world, make_token):
-    client = by_token(world, make_token(client_id="me", ttl=60_000))
-    client.heard()
-    client.attach("a")
-    client.attach("b")
-    heard = client.say(
-        {"action": 17, "auth": {"accessToken": make_token(client_id="me", capability={"a": ["*"]})}}
-    )
-    assert [(frame["action"], frame.get("channel")) for frame in heard] == [(4, None), (9, "b")]
-    assert heard[1]["error"]["code"] == 40160
-    assert client.session.deadline > world.now + 60_000
-    assert set(client.session.channels) == {"a"}
-    assert client.closed is None
-
-
-def test_a_wider_token_opens_what_was_asked_for_when_attaching(world, make_token):
-    client = by_token(world, make_token(capability={"c": ["subscribe"]}))
-    client.heard()
-    client.attach("c")
-    assert only(client.publish("c", 0, {"data": "x"}))["error"]["code"] == 40160
-    wider = make_token(capability={"c": ["subscribe", "publish"]})
-    connected, attached = client.say({"action": 17, "auth": {"accessToken": wider}})
-    assert connected["action"] == 4
-    asked = Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
-    assert (attached["action"], attached["flags"]) == (11, int(asked | Flag.RESUMED))
-    assert [frame["action"] for frame in client.publish("c", 1, {"data": "x"})] == [15, 1]
-
-
-def test_a_narrower_token_takes_its_members_away(world, make_token):
-    watcher = world.client("v=5")
-    for channel in ("a", "b"):
-        watcher.attach(channel)
-    client = by_token(world, make_token(client_id="me"))
-    for serial, channel in enumerate(("a", "b")):
-        client.attach(channel)
-        client.say({"action": 14, "channel": channel, "msgSerial": serial, "presence": [{"action": 2}]})
-    watcher.heard()
-    narrower = make_token(client_id="me", capability={"a": ["subscribe"]})
-    frames = client.say({"action": 17, "auth": {"accessToken": narrower}})
-    assert {(frame["action"], frame.get("channel")) for frame in frames} >= {(4, None), (11, "a"), (9, "b")}
-    gone = watcher.heard()
-    assert [(frame["channel"], frame["presence"][0]["action"]) for frame in gone] == [("a", 3), ("b", 3)]
-    assert client.session.connection.present == set()
-
-
-def test_a_new_token_for_somebody_else_ends_the_connection(world, make_token):
-    client = by_token(world, make_token(client_id="me"))
-    client.heard()
-    assert (
-        only(client.say({"action": 17, "auth": {"accessToken": make_token(client_id="you")}}))["error"][
-            "code"
-        ]
-        == 40102
-    )
-    assert client.closed
-
-
-def test_an_auth_without_a_token_is_no_auth(world):
-    client = world.client()
-    client.heard()
-    assert only(client.say({"action": 17}))["error"]["code"] == 40000
-    assert client.closed is None
 
 
 def revoke(world, text, margin=0):
@@ -371,3 +275,42 @@ def test_what_is_forgotten_in_time(world):
     world.later(3 * 60 * 60_000)
     assert not world.service.tokens
     assert not world.service._nonces
+
+
+def test_a_request_is_signed_by_the_services_own_clock_or_the_true_time(world):
+    for timestamp in (world.service.clock.shown(), world.service.clock.wall()):
+        assert token_of(world, timestamp=timestamp)
+    with pytest.raises(AblyError, match="too far"):
+        token_of(world, timestamp=world.service.clock.wall() - 16 * 60_000)
+
+
+def test_who_asks_over_http_is_known_by_key_or_token_in_a_header(world):
+    key = base64.b64encode(world.key.reveal().encode()).decode()
+    assert not by_header(world.service, f"Basic {key}", secure=True).is_token
+    assert by_header(world.service, f"bearer {token_of(world)}", secure=False).is_token
+    with pytest.raises(AblyError, match="TLS"):
+        by_header(world.service, f"Basic {key}", secure=False)
+
+
+def test_an_operation_is_checked_with_the_reason_at_hand(world):
+    key = world.service.add_key(world.app, {"c": ["publish"]})
+    identity = Identity(world.app, key)
+    identity.check("publish", ChannelName("c"))
+    with pytest.raises(AblyError) as refused:
+        identity.check_any(("history", "stats"), ChannelName("[meta]c"))
+    assert refused.value.operation == "history or stats"
+    wide = Identity(world.app, world.service.add_key(world.app, {"[*]*": ["*"]}))
+    assert wide.operations(ChannelName.parse("[meta]log")) == {"subscribe", "history", "channel-metadata"}
+    assert "only the service publishes" in wide.rule({"publish"}, ChannelName.parse("[meta]log"))
+
+
+@pytest.mark.parametrize("claim", ["x-ably-clientId", "x-ably-revocation-key", "x-ably-capability"])
+def test_a_claim_that_is_no_text_is_refused(world, claim):
+    claims = {"iat": int(time.time()), "exp": int(time.time()) + 60, claim: 5}
+    token = pyjwt.encode(claims, world.key.secret, headers={"kid": world.key.name})
+    assert refused(by_token(world, token)) == 40144
+
+
+def test_a_jwt_that_names_no_key_of_the_app_is_refused(world):
+    stranger = ApiKey(world.app.id, "nothing", "secret that is long enough to sign")
+    assert refused(by_token(world, jwt(stranger))) == 40144

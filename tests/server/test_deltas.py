@@ -6,7 +6,7 @@ import json
 import pytest
 import vcdiff_decoder
 
-from tests.server.test_attaching import filtered
+from tests.server.frames import filtered
 
 TALK = [
     {"foo": "bar", "count": 1, "status": "active"},

@@ -5,12 +5,8 @@ import pytest
 from ablykit import wire
 from ablykit.protocol import AblyError, Flag
 from ablykit.protocol.tokens import jwt
-from tests.server.test_rest import Http
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import only
+from tests.server.over_http import Http
 
 
 def why(world, told):

@@ -286,3 +286,52 @@ def test_its_own_side_of_every_wire_can_be_watched(local, format):
         assert here == there
     assert {"ping", "pong", "open", "close"} <= {entry.kind for entry in mine}
     assert ably.key.secret not in str([entry.raw for entry in transcript])
+
+
+def test_it_stands_for_its_first_app(local):
+    ably = local(sandbox=True, mutable=["doc"], limits={"max_message_size": 50})
+    assert ably.sandbox
+    assert ably.own.key is ably.key
+    assert ably.options("ably-js")["key"] == ably.key.reveal()
+    ably.nack_next(40160, count=1)
+    with wire.open(f"{ably.url}?key={ably.key}&v=5&clientId=me") as conn:
+        conn.recv("CONNECTED")
+        for serial in range(2):
+            conn.send({**PUBLISH, "msgSerial": serial})
+        nack = conn.recv("NACK")
+        conn.recv("ACK")
+        assert [message["data"] for message in ably.published("c")] == ["x"]
+        assert ably.why(nack).code == 40160
+        assert ably.disconnect("me") == 1
+        assert conn.wait_closed().code == 1006
+    assert ably.monotonic() > 0
+
+
+def test_a_new_app_is_as_the_server_was_made_or_as_one_says(local):
+    ably = local(mutable=["doc"], limits={"max_message_size": 50})
+    same, other = ably.new_app(), ably.new_app(persisted=["kept"], limits={"retention": 7})
+    assert (same.app.limits.max_message_size, list(same.app.namespaces)) == (50, ["doc"])
+    assert (other.app.limits.max_message_size, other.app.limits.retention) == (50, 7)
+    assert other.app.namespaces["kept"].persisted
+    assert "doc" not in other.app.namespaces
+
+
+def test_what_fails_on_its_thread_is_told_at_once(monkeypatch):
+    def fail(self):
+        raise RuntimeError("as the test asked")
+
+    monkeypatch.setattr(LocalAbly, "_serve", fail)
+    with pytest.raises(RuntimeError, match="as the test asked"):
+        LocalAbly()
+
+
+def test_it_works_without_uvloop(local, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert json.loads(talk(local())[0])["action"] == 4
+
+
+def test_it_tells_about_itself_without_its_secret(ably):
+    assert repr(ably).startswith("<LocalAbly running: wss://127.0.0.1:")
+    ably.stop()
+    assert repr(ably).startswith("<LocalAbly stopped")
+    assert ably.key.secret not in repr(ably)

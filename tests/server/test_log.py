@@ -93,3 +93,39 @@ def test_one_message_that_is_larger_than_all_there_may_be_is_passed_on_and_not_k
     assert len(heard) == 1
     assert one.is_empty
     assert one.since(start, 0.0) is None, "and who asks for it is told of the loss"
+
+
+def test_its_messages_have_what_their_frame_says_for_all():
+    frame = ProtocolMessage(
+        action=15, id="a:0", connection_id="a", timestamp=5, messages=[Message(data="x"), Message(id="own")]
+    )
+    first, second = (entry := log().append(frame, 0.0)).messages
+    assert (first.id, first.connection_id, first.timestamp) == ("a:0:0", "a", 5)
+    assert second.id == "own"
+    assert entry.serials == [first.serial, second.serial]
+    assert entry.is_original
+
+
+def test_a_revision_gets_a_version_and_a_summary_none():
+    one = log()
+    original = publish(one)
+    serial = original.serials[0]
+
+    def revision(action):
+        frame = ProtocolMessage(action=15, timestamp=7, messages=[Message(serial=serial, action=action)])
+        return one.append(frame, 0.0)
+
+    updated, summed = revision(1), revision(4)
+    assert updated.frame.messages[0].version.serial > original.frame.messages[0].version.serial
+    assert summed.frame.messages[0].version is None
+    assert not updated.is_original
+    assert one.last(0.0, count=1) == [original], "a revision is no message more"
+
+
+def test_one_that_is_asked_for_by_time_is_not_older():
+    one = log()
+    publish(one, "a", now=0.0)
+    newer = publish(one, "b", now=50.0)
+    assert one.last(60.0, ms=20.0) == [newer]
+    one.append(ProtocolMessage(action=14, timestamp=1_000), 55.0)
+    assert one.last(60.0, ms=20.0) == [newer], "presence is no message"

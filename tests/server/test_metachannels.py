@@ -6,7 +6,7 @@ import pytest
 
 from ablykit.protocol import Flag
 from ablykit.protocol.tokens import jwt
-from tests.server.test_rest import Http
+from tests.server.over_http import Http
 
 ALL = {"[*]*": ["*"], "*": ["*"]}
 

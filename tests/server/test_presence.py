@@ -3,11 +3,7 @@
 import pytest
 
 from ablykit.protocol import Flag
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import enter, only
 
 
 def told(frames, action=14):
@@ -32,12 +28,6 @@ def joined(world, query="clientId=me&v=5", channel="c"):
     client.attach(channel)
     client.heard()
     return client
-
-
-def enter(client, serial=0, channel="c", action=2, **member):
-    return client.say(
-        {"action": 14, "channel": channel, "msgSerial": serial, "presence": [{"action": action, **member}]}
-    )
 
 
 def test_who_enters_updates_and_leaves_is_told_of(world, watcher):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.server.conftest import World
-from tests.server.test_rest import Http, b64
+from tests.server.over_http import Http, b64
 
 PRESENT = [
     {"clientId": "text", "data": "24"},

@@ -4,11 +4,7 @@ import msgspec
 import pytest
 
 from ablykit.protocol import Flag, Format
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import only
 
 
 def nacked(frames):
@@ -215,3 +211,40 @@ def test_a_frame_is_encoded_once_for_each_format_however_many_listen(world, monk
     publisher.transport.write = lambda *_: None
     publisher.publish("c", 0, {"data": "x"})
     assert sorted(encoded) == [Format.JSON, Format.JSON, Format.MSGPACK]
+
+
+def test_one_may_publish_for_a_connection_whose_key_one_has(world):
+    client = world.client("v=5&clientId=me")
+    key = only(client.heard())["connectionDetails"]["connectionKey"]
+    listener = world.client("v=5")
+    listener.attach("c")
+    assert only(world.client("v=5").publish("c", 0, {"data": "x", "connectionKey": key}))["action"] == 1
+    (heard,) = listener.heard()
+    assert heard["connectionId"] == client.session.connection.id
+    assert heard["messages"][0]["clientId"] == "me"
+    assert "connectionKey" not in heard["messages"][0]
+    for keys in (["nonsense"], [key, None]):
+        messages = [{"data": "x", **({"connectionKey": each} if each else {})} for each in keys]
+        assert nacked(world.client("v=5").publish("c", 0, *messages)) == 40006
+
+
+def test_on_a_filtered_channel_nothing_is_published(world):
+    assert nacked(world.client("v=5").publish("[filter=bmFtZQ==]c", 0, {"data": "x"})) == 40010
+
+
+def test_a_mutation_may_not_stand_among_new_messages(world):
+    answer = world.client("v=5").publish("c", 0, {"data": "x"}, {"action": 1, "serial": "s"})
+    assert nacked(answer) == 40000
+
+
+def test_what_is_persisted_is_counted_as_that(make_world):
+    world = make_world(persisted=["kept"])
+    world.client().publish("kept:a", 0, {"data": "123"})
+    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    assert minute["entries"]["messages.persisted.messages.count"] == 1
+
+
+def test_on_one_channel_not_too_much_is_published(make_world):
+    world = make_world(enforce_rates=True, limits={"max_channel_rate": 1})
+    assert only(world.client("v=5").publish("c", 0, {"data": "x"}))["action"] == 1
+    assert nacked(world.client("v=5").publish("c", 0, {"data": "x"})) == 42913

@@ -7,14 +7,10 @@ from starlette.testclient import TestClient
 
 from ablykit.protocol import Message
 from ablykit.server.rest import rest_app
-from ablykit.server.revising import revised
+from ablykit.server.revising import as_they_are, current, revised, versions
 from tests.server.conftest import World
-from tests.server.test_rest import Http, b64
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import only
+from tests.server.over_http import Http, b64
 
 
 @pytest.fixture
@@ -184,3 +180,32 @@ def test_a_sandbox_says_which_namespaces_are_so():
             f"/channels/{channel}/messages/{serial}", json={"action": 1, "data": "y"}, headers=auth
         )
         assert answer.status_code == status, json.dumps(answer.json())
+
+
+def test_what_annotations_come_to_goes_with_the_last_version(world, author):
+    serial = publish(author, 0, data="one")
+    author.publish("doc:a", 1, {"action": 1, "serial": serial, "data": "two"})
+    author.say(
+        {"action": 21, "channel": "doc:a", "msgSerial": 2, "annotations": [{"type": "x:total.v1", "messageSerial": serial}]}
+    )  # fmt: skip
+    entries = world.app.channels["doc:a"].log.all(world.now)
+    first, last = versions(entries, serial)
+    assert (first.data, last.data) == ("one", "two")
+    assert last.annotations.summary == {"x:total.v1": {"total": 1}}
+    assert current(entries)[serial] == last
+
+
+def test_publishes_are_told_as_their_messages_are_now(world, author):
+    serial = publish(author, 0, data="one")
+    entries = world.app.channels["doc:a"].log.all(world.now)
+    assert as_they_are(entries, entries) is entries
+    author.publish("doc:a", 1, {"action": 5, "serial": serial, "data": " two"})
+    author.publish("doc:a", 2, {"data": "other"})
+    kept = world.app.channels["doc:a"].log.all(world.now)
+    told = as_they_are([kept[0], kept[2]], kept)
+    assert [entry.frame.messages[0].data for entry in told] == ["one two", "other"]
+    assert told[1] is kept[2]
+
+
+def test_a_revision_that_names_no_message_is_refused(author):
+    assert publish(author, 0, action=1, data="x") == 40003

@@ -5,11 +5,7 @@ import json
 import pytest
 
 from ablykit.protocol import Flag, Format
-
-
-def only(frames):
-    (frame,) = frames
-    return frame
+from tests.server.frames import only
 
 
 def error_of(frames):

@@ -25,3 +25,9 @@ def test_seeded_names_are_the_same_and_each_kind_has_its_own_stream():
 
 def test_unseeded_names_differ():
     assert len({Ids(None).new("key", 12) for _ in range(50)}) == 50
+
+
+def test_the_time_that_is_shown_is_the_next_to_be_stamped():
+    seeded = Clock(1)
+    assert seeded.shown() == seeded.shown() == seeded.now()
+    assert abs(Clock(None).shown() - Clock.wall()) < 1_000

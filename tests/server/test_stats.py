@@ -5,7 +5,7 @@ import pytest
 from ablykit.protocol import AblyError
 from ablykit.server.stats import Stats
 from tests.server.conftest import World
-from tests.server.test_rest import Http
+from tests.server.over_http import Http
 
 NOON = 1_700_000_000_000  # 2023-11-14 22:13:20 UTC
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ablykit.protocol.tokens import jwt
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
@@ -160,3 +161,65 @@ def test_any_query_is_answered_with_a_frame(target, query):
 
     with connect(f"{target.url}/?{quote(query, safe='=&%?+')}") as ws:
         assert json.loads(ws.recv(timeout=5))["action"] in (4, 9)
+
+
+def test_what_crosses_the_wire_is_written_down_for_who_asks(local):
+    ably = local(heartbeat_interval=40, sandbox=True)
+    transcript = ably.transcript
+    ws = opened(ably, "heartbeats=false")
+    ws.send('{"action":10,"channel":"c"}')
+    ws.ping()
+    ws.recv(timeout=5)
+    seen = lambda: {(entry.direction, entry.kind) for entry in transcript}  # noqa: E731
+    wanted = {
+        ("out", "open"),
+        ("in", "frame"),
+        ("out", "frame"),
+        ("out", "ping"),
+        ("in", "pong"),
+        ("in", "ping"),
+        ("out", "pong"),
+    }
+    deadline = time.monotonic() + 5
+    while not wanted <= seen() and time.monotonic() < deadline:
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=0.02)
+    assert wanted <= seen()
+
+
+def test_what_asks_for_no_websocket_properly_is_refused(ably):
+    raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
+    raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    assert raw.recv(4096).startswith(b"HTTP/1.1 4")
+    raw.close()
+
+
+def test_a_token_that_ends_ends_its_connection_in_time(ably):
+    token = jwt(ably.key, ttl=1_000)
+    ws = connect(f"{ably.tls_url}/?accessToken={token}", ssl=trusting(ably))
+    assert json.loads(ws.recv(timeout=5))["action"] == 4
+    assert json.loads(ws.recv(timeout=5))["error"]["code"] == 40142
+
+
+def test_another_token_puts_the_end_off(ably):
+    ws = connect(f"{ably.tls_url}/?accessToken={jwt(ably.key, ttl=2_000)}", ssl=trusting(ably))
+    ws.recv(timeout=5)
+    ws.send(json.dumps({"action": 17, "auth": {"accessToken": jwt(ably.key)}}))
+    assert json.loads(ws.recv(timeout=5))["action"] == 4
+    with pytest.raises(TimeoutError):
+        ws.recv(timeout=2.2)
+
+
+def test_sockets_are_cut_by_app_and_client(ably):
+    ws = opened(ably, "clientId=me")
+    assert ably.disconnect("you") == 0
+    assert ably.disconnect("me") == 1
+    with pytest.raises(ConnectionClosed):
+        ws.recv(timeout=5)
+
+
+def test_when_the_service_stops_each_is_told(local):
+    ably = local()
+    ws = opened(ably)
+    ably.stop()
+    assert json.loads(ws.recv(timeout=5))["error"]["code"] == 80003

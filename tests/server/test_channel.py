@@ -1,0 +1,106 @@
+"""One channel: who is attached, and what they are told."""
+
+import pytest
+
+from ablykit.protocol import AblyError, ChannelName, Flag, Message, ProtocolMessage
+from ablykit.server.attaching import wanted_by
+from ablykit.server.channel import Attachment, Rate, channel_of
+from ablykit.server.delivery import Delivery
+from tests.server.frames import enter
+
+NAME = ChannelName("c")
+
+
+def frame(*data):
+    return ProtocolMessage(action=15, channel="c", messages=[Message(name=each, data=each) for each in data])
+
+
+@pytest.fixture
+def client(world):
+    client = world.client("v=5&clientId=me")
+    client.heard()
+    return client
+
+
+def attachment(client, modes=Flag.SUBSCRIBE, name="c", **more):
+    return Attachment(client.session, name, modes, modes, {}, **more)
+
+
+def test_a_delivery_goes_by_the_name_one_attached_with(client):
+    assert attachment(client, name="[?rewind=1]c").deliver(Delivery(frame("x")))
+    assert client.heard()[0]["channel"] == "[?rewind=1]c"
+
+
+def test_an_echo_that_is_not_wanted_does_not_go(world):
+    client = world.client("v=5&echo=false")
+    client.heard()
+    own = Delivery(frame("x"), client.session.connection.id)
+    assert not attachment(client).deliver(own)
+    assert attachment(client).deliver(Delivery(frame("x"), "another"))
+    assert len(client.heard()) == 1
+
+
+def test_of_a_delivery_goes_what_is_wanted(client):
+    one = attachment(client, wants=wanted_by("name != 'b'"))
+    assert one.deliver(Delivery(frame("a", "b", "c")))
+    assert not one.deliver(Delivery(frame("b")))
+    assert one.deliver(Delivery(ProtocolMessage(action=14)))
+    whole = Delivery(frame("a"))
+    assert one.filtered(whole) is whole
+    (first, _) = client.heard()
+    assert [message["name"] for message in first["messages"]] == ["a", "c"]
+
+
+def test_who_is_attached_is_known_and_the_first_and_the_last_are_told(world, client):
+    channel, told = world.service.channel(world.app, NAME), []
+    channel._activity = lambda each: told.append(len(each.attachments))
+    channel.attach(attachment(client))
+    channel.attach(attachment(client, Flag.PUBLISH))
+    assert channel.attachment_of(client.session).modes == Flag.PUBLISH
+    channel.detach(client.session)
+    channel.detach(client.session)
+    assert channel.attachment_of(client.session) is None
+    assert told == [1, 0]
+
+
+def test_it_is_idle_while_nobody_is_there_and_nothing_kept(world, client):
+    channel = world.service.channel(world.app, NAME)
+    assert (channel.idle_for(5.0), channel.idle_for(8.0)) == (0.0, 3.0)
+    client.attach("c")
+    assert channel.idle_for(9.0) == 0.0
+    client.say({"action": 12, "channel": "c"})
+    assert (channel.idle_for(10.0), channel.idle_for(12.0)) == (0.0, 2.0)
+    client.publish("c", 0, {"data": "x"})
+    assert channel.idle_for(20.0) == 0.0
+
+
+def test_what_goes_out_is_counted(world, client):
+    for listener in (client, world.client("v=5")):
+        listener.attach("c")
+    client.publish("c", 0, {"data": "12345"})
+    enter(client, 1)
+    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    assert minute["entries"]["messages.outbound.realtime.messages.count"] == 2
+    assert minute["entries"]["messages.outbound.realtime.messages.data"] == 14, (
+        "5 bytes of data, 2 of clientId"
+    )
+    assert minute["entries"]["messages.outbound.realtime.presence.count"] == 2
+
+
+def test_own_members_are_told_where_no_others_are_and_occupancy_changes(world, client):
+    watcher = world.client("v=5")
+    watcher.attach("c", params={"occupancy": "metrics.presenceMembers"})
+    client.attach("c", flags=int(Flag.PRESENCE))
+    assert sorted(frame["action"] for frame in enter(client)) == [1, 14]
+    assert [frame["action"] for frame in watcher.heard()][-2:] == [14, 15]
+
+
+def test_a_frame_without_a_channel_is_refused():
+    assert channel_of(ProtocolMessage(action=10, channel="")) == ""
+    with pytest.raises(AblyError, match="Missing channel"):
+        channel_of(ProtocolMessage(action=10))
+
+
+def test_a_rate_is_of_the_current_second():
+    rate = Rate()
+    assert [rate.count(now) for now in (0.0, 500.0, 999.9, 1000.0)] == [1, 2, 3, 1]

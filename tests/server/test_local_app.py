@@ -1,0 +1,79 @@
+"""One app as a test sees it."""
+
+import json
+
+import pytest
+
+from ablykit import wire
+
+SDKS = {
+    "ably-js": {"key", "endpoint", "port", "tlsPort", "tls"},
+    "ably-python": {"key", "realtime_host"},
+    "ably-python-rest": {"key", "rest_host", "tls_port"},
+}
+
+
+@pytest.fixture
+def app(ably):
+    return ably.new_app()
+
+
+def publish(app, serial=0, **message):
+    with wire.open(f"{app.tls_url}?key={app.key}&v=5&clientId=ada") as conn:
+        conn.recv("CONNECTED")
+        conn.send({"action": 15, "channel": "c", "msgSerial": serial, "messages": [message]})
+        return conn.recv(timeout=5)
+
+
+def test_it_is_where_its_server_is_and_has_a_key_of_its_own(ably, app):
+    assert (app.url, app.tls_url, app.ca_file) == (ably.url, ably.tls_url, ably.ca_file)
+    assert app.key.app_id == app.app.id != ably.key.app_id
+    limited = app.new_key({"c": ["subscribe"]})
+    assert limited.app_id == app.app.id
+    assert app.app.keys[limited.key_id].capability.grants == {"c": ("subscribe",)}
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_each_sdk_has_the_options_it_needs(app, sdk):
+    options = app.options(sdk)
+    assert set(options) == SDKS[sdk]
+    assert options["key"] == app.key.reveal()
+
+
+def test_of_another_sdk_it_is_said_which_are_known(app):
+    with pytest.raises(ValueError, match="ably-js, ably-python, ably-python-rest, not for 'ably-cobol'"):
+        app.options("ably-cobol")
+
+
+def test_what_was_published_can_be_looked_at(ably, app):
+    assert app.published("c") == []
+    assert publish(app, data="x", name="n")["action"] == 1
+    (message,) = app.published("c")
+    assert (message["name"], message["data"], message["clientId"]) == ("n", "x", "ada")
+    assert ably.published("c") == [], "apps share nothing"
+
+
+def test_the_next_publishes_are_refused_as_asked(app):
+    app.nack_next(40160, "As the test asked", count=2)
+    answers = [publish(app, data="x") for _ in range(3)]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [40160, 40160, None]
+    assert "As the test asked" in json.dumps(answers[0])
+    assert app.why(answers[0]).code == 40160
+
+
+def test_sockets_are_cut_of_one_client_or_of_all(ably, app):
+    url = f"{app.tls_url}?key={app.key}&v=5&clientId="
+    with (
+        wire.open(url + "ada") as ada,
+        wire.open(url + "bob") as bob,
+        wire.open(f"{ably.tls_url}?key={ably.key}") as other,
+    ):
+        for conn in (ada, bob, other):
+            conn.recv("CONNECTED")
+        assert app.disconnect("ada") == 1
+        assert ada.wait_closed().code == 1006
+        assert app.disconnect("nobody") == 0
+        assert app.disconnect() == 1
+        assert bob.wait_closed().code == 1006
+        other.send({"action": 0})
+        assert other.recv("HEARTBEAT")

@@ -1,0 +1,128 @@
+"""The service: its apps, keys and limits, and what it remembers."""
+
+from dataclasses import fields
+
+import pytest
+
+from ablykit.protocol import AblyError, ApiKey, ChannelName, ConnectionParams, parse_query
+from ablykit.protocol.tokens import jwt
+from ablykit.server.auth import Revocation
+from ablykit.server.service import IN_2021, TODAY, Limits, Namespace, namespaces
+
+NAME = ChannelName("c")
+
+
+def test_a_limit_is_changed_in_both_looks_and_all_others_stay(world):
+    app = world.service.add_app("mine", limits={"max_message_size": 7})
+    assert (app.id, app.limits.max_message_size, app.limits_2021.max_message_size) == ("mine", 7, 7)
+    assert app.limits.max_inbound_rate == TODAY.max_inbound_rate
+    assert app.limits_for(parse_query("v=5")) is app.limits
+    assert app.limits_for(ConnectionParams()).max_inbound_rate == IN_2021.max_inbound_rate
+
+
+def test_a_limit_that_is_none_is_refused_with_those_there_are(world):
+    with pytest.raises(ValueError, match="no limit 'nonsense'; there are max_message_size") as refused:
+        world.service.add_app(limits={"nonsense": 5})
+    assert all(field.name in str(refused.value) for field in fields(Limits))
+
+
+def test_namespaces_are_made_of_the_names_of_each_kind(world):
+    named = namespaces(mutable=["doc", "both"], persisted=["both", "kept"])
+    assert named["doc"] == Namespace(mutable_messages=True)
+    assert named["both"] == Namespace(mutable_messages=True, persisted=True)
+    app = world.service.add_app(namespaces=named)
+    assert app.namespace_of(ChannelName("doc:a:b")).mutable_messages
+    assert app.namespace_of(ChannelName("docs")) == Namespace()
+    assert app.retention_of(ChannelName("kept:a")) == app.limits.persisted_retention
+    assert app.retention_of(ChannelName("doc:a")) == app.limits.retention
+
+
+def test_a_key_is_found_by_all_of_its_text(world):
+    added = world.service.add_key(world.app, {"c": ["publish"]})
+    app, key = world.service.key_of(added.api_key.reveal())
+    assert (app, key) == (world.app, added)
+    assert key.operations(NAME) == {"publish"}
+    for text, code in (
+        ("nonsense", 40005),
+        ("no.such:key", 40400),
+        (f"{added.api_key.name}:wrong", 40101),
+        (f"{world.app.id}.nothing:x", 40101),
+    ):
+        with pytest.raises(AblyError) as refused:
+            world.service.key_of(text)
+        assert refused.value.code == code
+    given = ApiKey("app", "id", "secret")
+    assert world.service.add_key(world.app, key=given).api_key is given
+
+
+def test_a_channel_is_made_once_and_metachannels_stand_apart(world):
+    channel = world.service.channel(world.app, NAME)
+    assert world.service.channel(world.app, NAME) is channel
+    meta = world.service.channel(world.app, ChannelName("log", "meta"))
+    assert (list(world.app.channels), list(world.app.metachannels)) == (["c"], ["[meta]log"])
+    assert world.app.find(ChannelName("log", "meta")) is meta
+    assert world.app.find(ChannelName("log")) is None
+
+
+def test_a_nonce_is_new_once_until_it_is_forgotten(world):
+    assert world.service.first_use("n")
+    assert not world.service.first_use("n")
+    world.later(31 * 60_000)
+    assert world.service.first_use("n")
+
+
+def test_it_says_when_something_is_due_and_does_it(world):
+    woken = []
+    world.service.wake = lambda: woken.append(True)
+    assert world.service.next_due() is None
+    client = world.client("v=5&clientId=me&remainPresentFor=5000")
+    client.attach("c")
+    client.say({"action": 14, "channel": "c", "msgSerial": 0, "presence": [{"action": 2}]})
+    client.drop()
+    assert woken
+    assert world.service.next_due() == world.now + 5_000
+    key = world.app.keys[world.key.key_id]
+    soon = Revocation("clientId", "x", 0, world.now + 1_000, key)
+    world.service.revoke(world.app, soon)
+    assert world.service.next_due() == world.now + 1_000
+    world.later(5_000)
+    assert world.service.next_due() is None
+    assert not world.service.channel(world.app, NAME).members
+
+
+def test_tokens_and_connections_are_forgotten_in_their_time(world):
+    client = world.client("v=5")
+    client.drop()
+    assert len(world.service.connections) == 1
+    world.later(120_000)
+    assert world.service.connections == {}
+
+
+def test_an_app_that_is_removed_takes_its_connections_and_tokens_along(world):
+    other = world.service.add_app()
+    key = world.service.add_key(other).api_key
+    mine, theirs = world.client("v=5"), world.client("v=5", key=key)
+    token = world.client(f"v=5&accessToken={jwt(key)}", key=False)
+    world.service.remove_app(other)
+    assert (theirs.closed, token.closed) == ((1000, "40400"), (1000, "40400"))
+    assert mine.closed is None
+    assert list(world.service.connections.values()) == [mine.session.connection]
+    assert other.id not in world.service.apps
+
+
+def test_what_was_revoked_and_when_is_known_by_the_app(world):
+    client = world.client(f"v=5&accessToken={jwt(world.key, client_id='me')}", key=False)
+    identity, key = client.session.identity, world.app.keys[world.key.key_id]
+    world.app.revocations.append(Revocation("clientId", "me", identity.issued + 1, world.now + 10, key))
+    assert not world.app.revoked(identity, world.now)
+    assert world.app.revoked(identity, world.now + 10)
+
+
+def test_each_minute_is_told_of_once(world, monkeypatch):
+    world.client("v=5")
+    wall = world.service.clock.wall()
+    monkeypatch.setattr(world.service.clock, "wall", lambda: wall + 60_000)
+    for _ in range(2):
+        world.later(1)
+    log = world.app.metachannels["[meta]stats:minute"].log
+    assert len(log.all(world.now)) == 1
