@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ablykit.protocol import Flag, Format
-from tests.server.frames import only
+from ablykit.protocol import AblyError, Flag, Format
+from tests.server.frames import by_token, enter, only, token_of
 
 
 def error_of(frames):
@@ -138,6 +138,102 @@ def test_messagepack_is_spoken_with_who_asks_for_it(world):
     assert client.heard()[0]["action"] == 4
     assert client.say(b"\x81\xa6action\x00", Format.MSGPACK) == [{"action": 0}]
     assert "MessagePack" in only(client.say(b"\xc1", Format.MSGPACK))["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("action", "in_words"),
+    [
+        (14, "A PRESENCE needs a msgSerial"),
+        (15, "A MESSAGE needs a msgSerial"),
+        (21, "An ANNOTATION needs a"),
+    ],
+)
+def test_what_is_to_be_acknowledged_needs_a_number_to_be_acknowledged_by(world, action, in_words):
+    frame = only(world.client().say({"action": action, "channel": "c"}))
+    assert (frame["action"], frame["channel"], frame["error"]["code"]) == (9, "c", 40000)
+    assert in_words in frame["error"]["message"]
+
+
+def test_a_silence_can_be_broken(world):
+    client = world.client()
+    client.heard()
+    client.session.heartbeat()
+    assert client.heard() == [{"action": 0}]
+
+
+def test_members_are_told_after_attaching_and_whenever_they_are_asked_for(world):
+    here = world.client("v=5&clientId=me")
+    here.attach("c")
+    assert [frame["action"] for frame in enter(here)] == [14, 1]
+    watcher = world.client("v=5")
+    attached, sync = watcher.attach("c")
+    assert attached["flags"] & Flag.HAS_PRESENCE
+    assert [member["clientId"] for member in sync["presence"]] == ["me"]
+    assert [f["presence"] for f in watcher.say({"action": 16, "channel": "c"})] == [sync["presence"]]
+
+
+def test_who_may_not_see_members_is_not_told_them(world):
+    blind = world.client("v=5")
+    for channel in ("c", "not attached"):
+        blind.attach("c", flags=int(Flag.SUBSCRIBE))
+        assert error_of(blind.say({"action": 16, "channel": channel})) == 91008
+
+
+def test_who_detaches_leaves(world):
+    here, watcher = world.client("v=5&clientId=me"), world.client("v=5")
+    watcher.attach("c")
+    here.attach("c")
+    enter(here)
+    watcher.heard()
+    assert here.say({"action": 12, "channel": "c"}) == [{"action": 13, "channel": "c"}]
+    assert [p["action"] for p in only(watcher.heard())["presence"]] == [3]
+
+
+def test_messages_are_revised_and_annotated_over_the_socket_they_came_by(make_world):
+    world = make_world(mutable=["doc"])
+    client = world.client("v=5&clientId=me")
+    client.attach("doc:c", flags=int(Flag.SUBSCRIBE | Flag.PUBLISH | Flag.ANNOTATION_PUBLISH))
+    _, said = client.publish("doc:c", 0, {"data": "x"})
+    serial = said["res"][0]["serials"][0]
+    revised, done = client.publish("doc:c", 1, {"serial": serial, "action": 1, "data": "y"})
+    assert (done["action"], done["res"][0]["serials"]) == (1, [revised["messages"][0]["version"]["serial"]])
+    annotation = {"messageSerial": serial, "type": "reaction:distinct.v1", "name": "+1"}
+    frame = {"action": 21, "channel": "doc:c", "msgSerial": 2, "annotations": [annotation]}
+    *_, done = client.say(frame)
+    assert done["action"] == 1
+    assert len(done["res"][0]["serials"]) == 1
+    nothing = only(client.say(frame | {"msgSerial": 3, "annotations": []}))
+    assert (nothing["action"], nothing["error"]["code"]) == (2, 40000)
+
+
+def test_a_refusal_that_was_ordered_is_given_once(world):
+    client = world.client()
+    client.heard()
+    world.app.refusals.append(AblyError(50000, "as ordered"))
+    assert only(client.publish("c", 0, {"data": "x"}))["error"]["code"] == 50000
+    assert only(client.publish("c", 1, {"data": "x"}))["action"] == 1
+
+
+# -- a token's time
+
+
+def test_a_new_token_is_asked_for_in_time_and_the_end_comes_when_it_comes(world):
+    client = by_token(world, token_of(world, ttl=60_000))
+    client.heard()
+    world.now += 31_000
+    client.session.on_time(world.now)
+    assert client.heard() == [{"action": 17}]
+    frame = only(client.say({"action": 17, "auth": {"accessToken": token_of(world, ttl=60_000)}}))
+    assert frame["action"] == 4
+    world.now += 59_999
+    client.session.on_time(world.now)
+    client.heard()
+    client.session.on_time(world.now)
+    assert client.heard() == []
+    world.now += 1
+    client.session.on_time(world.now)
+    frame = only(client.heard())
+    assert (frame["action"], frame["error"]["code"]) == (6, 40142)
 
 
 # -- ending
