@@ -5,7 +5,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablykit.panels import Sequence
 from ablykit.sequence import mermaid, svg
 from ablykit.transcript import Transcript
 
@@ -51,21 +50,3 @@ def test_content_is_text_in_both_languages(transcript):
 def test_nothing_is_drawn_too(transcript):
     ElementTree.fromstring(svg([]))
     assert mermaid([]) == "sequenceDiagram\n    participant S as service\n"
-
-
-def test_the_panel_has_the_drawing_and_saves_it(transcript, tmp_path):
-    panel = Sequence(transcript)
-    assert panel.drawing == svg(transcript)
-    assert panel.drawing in panel.html()
-    data, _ = panel._repr_mimebundle_()
-    assert data["image/svg+xml"] == panel.drawing
-    assert "text/html" not in data
-    panel.save(tmp_path / "a.svg")
-    panel.save(tmp_path / "a.mmd")
-    assert (tmp_path / "a.svg").read_text() == svg(transcript)
-    assert (tmp_path / "a.mmd").read_text() == mermaid(transcript)
-    with pytest.raises(ValueError, match=r"\.svg or \.mmd"):
-        panel.save(tmp_path / "a.png")
-    transcript.record("left", "in", "x")
-    panel.refresh()
-    assert 'data-number="5"' in panel.drawing

@@ -103,3 +103,23 @@ def test_a_page_asks_and_is_answered(composer, monkeypatch):
 def test_content_is_text_in_its_face(composer):
     composer.send_text('{"action":0,"id":"<img src=x>"}')
     assert "<img" not in composer.html()
+
+
+def test_what_is_no_json_is_sent_as_it_is_written(conn, composer):
+    assert composer.send_text("not {json") == ""
+    assert "Not valid JSON" in conn.recv("ERROR")["error"]["message"]
+    assert composer.history == ["not {json"]
+
+
+def test_a_frame_can_be_put_into_it_from_elsewhere(composer):
+    composer.write('{"action":0}')
+    assert composer.draft == '{"action":0}'
+
+
+def test_after_a_clear_nothing_is_known_of_what_was_sent_before(conn, composer):
+    composer.send_text(composer.template("MESSAGE"))
+    conn.recv("ACK")
+    assert json.loads(composer.template("MESSAGE"))["msgSerial"] == 1
+    conn.transcript.clear()
+    composer.restart()
+    assert json.loads(composer.template("MESSAGE"))["msgSerial"] == 0

@@ -1,0 +1,69 @@
+"""The sequence panel, with and without a kernel."""
+
+from xml.etree import ElementTree
+
+import pytest
+from traitlets import TraitError
+
+from ablykit.panels import Sequence
+from ablykit.panels.sequence import SHOWN
+from ablykit.sequence import mermaid, svg
+from ablykit.transcript import Entry, Transcript
+from tests.panels.page import Page
+
+
+def numbers(drawing):
+    return [g.get("data-number") for g in ElementTree.fromstring(drawing).iter() if g.get("data-number")]
+
+
+def test_it_is_drawn_anew_when_more_crosses_the_wire(transcript):
+    panel = Sequence(transcript)
+    assert numbers(panel.drawing) == ["0", "1"]
+    transcript.record("a", "in", '{"action":0}')
+    panel.refresh()
+    assert numbers(panel.drawing) == ["0", "1", "2"]
+
+
+def test_time_can_be_drawn_as_it_passed():
+    spread = Transcript()
+    for number, at in enumerate((1, 2, 9_000)):
+        spread.restore(Entry(number, at, "a", "in", "frame", '{"action":0}'))
+    panel = Sequence(spread)
+    even = panel.drawing
+    panel.spacing = "time"
+    assert panel.drawing == svg(spread, "time") != even
+    with pytest.raises(TraitError, match="odd"):
+        Sequence(spread, spacing="odd")
+
+
+def test_of_many_entries_the_newest_are_drawn():
+    transcript = Transcript()
+    for _ in range(SHOWN + 5):
+        transcript.record("a", "in", '{"action":0}')
+    drawn = numbers(Sequence(transcript).drawing)
+    assert (len(drawn), drawn[0]) == (SHOWN, "5")
+
+
+def test_a_page_asks_for_it_in_mermaids_language(transcript, monkeypatch):
+    page = Page(Sequence(transcript), monkeypatch)
+    page.asks(want="nonsense")
+    page.asks(want="mermaid")
+    assert page.sent == [{"mermaid": mermaid(transcript)}]
+
+
+def test_it_is_saved_by_the_files_ending(transcript, tmp_path):
+    panel = Sequence(transcript)
+    panel.save(tmp_path / "talk.svg")
+    panel.save(str(tmp_path / "talk.mmd"))
+    assert (tmp_path / "talk.svg").read_text("utf-8") == panel.svg()
+    assert (tmp_path / "talk.mmd").read_text("utf-8") == panel.mermaid()
+    with pytest.raises(ValueError, match=r"\.svg or \.mmd, not as 'talk.png'"):
+        panel.save("talk.png")
+
+
+def test_without_a_kernel_it_is_an_image(transcript):
+    panel = Sequence(transcript)
+    data, _ = panel._repr_mimebundle_()
+    assert data["image/svg+xml"] == panel.svg()
+    assert "text/html" not in data
+    assert panel.svg() in panel.html()
