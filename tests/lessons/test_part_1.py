@@ -1,4 +1,4 @@
-"""The checks: right answers turn green, and each usual mistake is named."""
+"""The exercises of part 1: right answers turn green, and each usual mistake is named."""
 
 import pytest
 
@@ -178,52 +178,3 @@ def test_modes_are_tried_for_real(ably, flags, code, says):
 
 def test_modes_right(ably):
     assert lessons.check("modes", 1 << 18, 40165, ably=ably).right
-
-
-@pytest.mark.parametrize("answer", [..., {"a": ...}, (..., ...), {"a": (1, ...)}])
-def test_dots_are_not_a_wrong_answer_but_none(answer):
-    verdict = lessons.check("kind", answer)
-    assert "Not answered yet" in str(verdict)
-    assert "✗" in verdict._repr_html_()
-
-
-def test_hints_tell_more_each_time():
-    exercise = EXERCISES["kind"]
-    exercise.given = 0
-    told = [repr(lessons.hint("kind")) for _ in range(4)]
-    assert told[0].startswith("Hint 1 of 3: ")
-    assert told[2] == told[3]
-    assert len(set(told)) == 3
-
-
-def test_every_exercise_has_three_hints():
-    assert all(len(exercise.hints) == 3 for exercise in EXERCISES.values())
-
-
-def test_an_exercise_that_is_not_there_is_said_not_to_be():
-    with pytest.raises(KeyError, match="there are kind"):
-        lessons.check("nonsense", 1)
-
-
-@pytest.fixture
-def talk():
-    from ablykit.recording import load
-    from tests.notebook import ROOT
-
-    return load(ROOT / "notebooks" / "recordings" / "two_clients.jsonl")
-
-
-@pytest.mark.parametrize(
-    ("answer", "says"),
-    [
-        ({14: "serial-not-rising", 17: "message-too-large"}, "✓"),
-        ({14: "serial-not-rising"}, "1 more to find"),
-        ({14: "message-too-large"}, "does not break"),
-        ({14: "too-fast-by-far"}, "no rule 'too-fast-by-far'"),
-        ({3: "serial-not-rising"}, "breaks no rule"),
-        ([14], "is a dict"),
-        ({...: ...}, "Not answered yet"),
-    ],
-)
-def test_broken_rules_are_found_by_number_and_name(talk, answer, says):
-    assert says in str(lessons.check("broken", answer, talk=talk))

@@ -1,37 +1,17 @@
 """A raw connection: what goes out, what comes in, and what is said when nothing does."""
 
 import asyncio
-import json
 import threading
 import time
 
 import pytest
+from websockets.asyncio.server import serve
 
-import ablykit
 from ablykit import wire
 from ablykit.protocol import AblyError, ProtocolMessage
 from ablykit.transcript import Transcript
 from ablykit.wire import Closed, WireError, WireTimeout
-
-
-def url(ably, more="&heartbeats=false"):
-    return f"{ably.tls_url}?key={ably.key}{more}"
-
-
-@pytest.fixture
-def conn(ably):
-    with wire.open(url(ably)) as connection:
-        connection.recv("CONNECTED")
-        yield connection
-
-
-def test_a_frame_is_a_dict_and_knows_how_it_came(conn):
-    conn.send({"action": 10, "channel": "c"})
-    frame = conn.recv()
-    assert frame["flags"] == 983040
-    assert json.loads(frame.raw) == frame
-    assert frame.typed().channel == "c"
-    assert frame.explain().title.startswith("ATTACHED")
+from tests.wire.urls import url
 
 
 @pytest.mark.parametrize(
@@ -54,11 +34,6 @@ def test_what_is_no_frame_is_kept_as_it_came(conn):
     conn.send("junk")
     assert conn.recv()["error"]["code"] == 40000
     assert conn.transcript[-2].raw == "junk"
-
-
-def test_what_can_not_be_written_is_refused(conn):
-    with pytest.raises(WireError, match="can't be written"):
-        conn.send({"action": 15, "data": object()})
 
 
 def test_recv_waits_for_a_kind_and_passes_over_others(conn):
@@ -174,28 +149,6 @@ def test_answers_never_stand_before_what_they_answer(conn):
     assert told == ["out", "out", "in", "in"] * 200
 
 
-@pytest.mark.usefixtures("no_leftovers")
-def test_the_thread_is_there_only_while_a_connection_is(ably):
-    before = threading.active_count()
-    one, two = wire.open(url(ably)), wire.open(url(ably))
-    assert threading.active_count() == before + 1
-    one.close()
-    one.close()
-    assert two.recv()["action"] == 4
-    two.close()
-    assert threading.active_count() == before
-
-
-def test_it_works_inside_a_running_loop(ably):
-    """As in a notebook: plain calls in a cell, whose loop is running."""
-
-    async def cell():
-        with wire.open(url(ably)) as conn:
-            return conn.recv()["action"]
-
-    assert asyncio.run(cell()) == 4
-
-
 def test_it_can_be_awaited(ably):
     async def talk():
         async with await wire.connect(url(ably), v=5) as conn:
@@ -212,13 +165,6 @@ def test_frames_are_noted_while_nobody_reads(local):
         noted = threading.Event()
         conn.transcript.listen(lambda entry: noted.set() if entry.number > 4 else None)
         assert noted.wait(5)
-
-
-def test_names_at_the_top_are_those_of_the_package():
-    assert ablykit.open is wire.open
-    assert set(ablykit.__all__) <= set(dir(ablykit))
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = ablykit.nonsense
 
 
 def test_a_transcript_that_is_given_is_the_one_that_is_written(ably):
@@ -239,3 +185,42 @@ def test_pings_below_the_frames_are_noted_with_their_answers(local):
     kinds = [(entry.direction, entry.kind) for entry in conn.transcript if entry.kind in ("ping", "pong")]
     assert kinds[:2] == [("in", "ping"), ("out", "pong")]
     assert conn.transcript[2].action == "WebSocket ping"
+
+
+def test_all_calls_can_be_awaited(local):
+    ably = local(heartbeat_interval=20)
+
+    async def talk():
+        async with await wire.connect(url(ably, ""), name="me") as conn:
+            assert repr(conn).startswith("<AsyncConnection open: wss://")
+            assert conn.closed is None
+            frames = await conn.frames(2, heartbeats=True)
+            assert [frame["action"] for frame in frames] == [4, 0]
+            with pytest.raises(WireTimeout):
+                await conn.recv("ACK", timeout=0)
+            with pytest.raises(WireTimeout, match=r"still open after 0\.01 s"):
+                await conn.wait_closed(timeout=0.01)
+        assert (conn.closed.code, repr(conn)[:24]) == (1000, "<AsyncConnection closed:")
+
+    asyncio.run(talk())
+
+
+def test_a_side_that_takes_nothing_is_told_after_a_while(monkeypatch):
+    monkeypatch.setattr("ablykit.wire.connection.SEND_TIMEOUT", 0.2)
+
+    async def talk():
+        never = asyncio.Event()
+
+        async def deaf(websocket):
+            websocket.transport.pause_reading()
+            await never.wait()
+
+        async with serve(deaf, "127.0.0.1", 0, max_queue=1, compression=None, close_timeout=0.1) as server:
+            port = server.sockets[0].getsockname()[1]
+            conn = await wire.connect(f"ws://127.0.0.1:{port}")
+            with pytest.raises(WireTimeout, match=r"took nothing for 0\.2 s"):
+                await conn.send(*["x" * 1_000_000] * 100)
+            never.set()
+        await conn.close()
+
+    asyncio.run(talk())

@@ -1,0 +1,13 @@
+"""A connection that is open."""
+
+import pytest
+
+from ablykit import wire
+from tests.wire.urls import url
+
+
+@pytest.fixture
+def conn(ably):
+    with wire.open(url(ably)) as connection:
+        connection.recv("CONNECTED")
+        yield connection
