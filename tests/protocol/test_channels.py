@@ -1,5 +1,7 @@
 """What a channel may be called."""
 
+import base64
+
 import pytest
 
 from ablykit.protocol import AblyError, ChannelName
@@ -23,3 +25,23 @@ def test_a_bad_name_is_refused(name):
 @pytest.mark.parametrize("name", ["a*b", "a:*", "ünï", "with space", "a]b", "<img onerror=x>", "x" * 2000])
 def test_an_odd_name_is_still_a_name(name):
     assert ChannelName.parse(name).base == name
+
+
+def filtered(expression, base="c"):
+    return f"[filter={base64.b64encode(expression).decode()}]{base}"
+
+
+def test_a_filter_is_an_expression_in_base64():
+    name = ChannelName.parse(filtered(b"name == 'x'"))
+    assert (name.filter, name.base, name.identity) == ("name == 'x'", "c", "c")
+
+
+@pytest.mark.parametrize("name", ["[filter=%%%]c", filtered(b"\xff")])
+def test_a_filter_that_is_no_text_in_base64_is_refused(name):
+    with pytest.raises(AblyError, match="filter is no text in base64"):
+        ChannelName.parse(name)
+
+
+@pytest.mark.parametrize(("name", "is_meta"), [("[meta]log", True), ("[other]log", False), ("meta", False)])
+def test_a_metachannel_is_known_by_its_qualifier(name, is_meta):
+    assert ChannelName.parse(name).is_meta is is_meta

@@ -167,3 +167,45 @@ def test_in_messagepack_a_token_gives_way_to_as_many_stars(length):
 def test_junk_after_the_word_for_a_token_does_no_harm():
     for tail in (b"", b"\xd9", b"\xda\x00", b"\xbfx", b"\xdb\xff\xff\xff\xffx"):
         assert len(redact_binary(b"\xabaccessToken" + tail)) == 12 + len(tail)
+
+
+@pytest.mark.parametrize("value", [{"x": []}, {"x": ["*", "publish"]}])
+def test_operations_are_a_star_alone_or_named_one_by_one(value):
+    with pytest.raises(AblyError, match=r"for 'x'|of 'x'") as caught:
+        Capability.parse(value)
+    assert caught.value.code == 40000
+
+
+def test_a_capability_has_one_way_to_be_written():
+    written = Capability.parse({"b": ["subscribe", "publish"], "a": ["*"]}).canonical()
+    assert written == '{"a":["*"],"b":["publish","subscribe"]}'
+
+
+def test_what_matches_a_channel_is_told_with_its_operations():
+    capability = Capability.parse({"chat:*": ["publish"], "*": ["subscribe"], "other": ["*"]})
+    assert capability.matching(ChannelName.parse("chat:x")) == {"chat:*": ("publish",), "*": ("subscribe",)}
+    assert Capability.parse({"x": ["*"]}).operations(ChannelName.parse("x")) == OPERATIONS
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ({"*": ["*"]}, {"a": ["publish"]}, {"a": ("publish",)}),
+        ({"a": ["publish", "subscribe"]}, {"a": ["subscribe", "history"]}, {"a": ("subscribe",)}),
+        ({"a": ["publish"]}, {"a": ["subscribe"]}, {}),
+        ({"a": ["*"]}, {"b": ["*"]}, {}),
+        ({"a:*": ["*"]}, {"a:b:*": ["publish"]}, {"a:b:*": ("publish",)}),
+        ({"a:*": ["*"]}, {"a": ["publish"]}, {}),
+        ({"a:b": ["*"]}, {"a:*": ["*"]}, {"a:b": ("*",)}),
+        ({"a": ["*"]}, {"a:b": ["*"]}, {}),
+        ({"*": ["*"]}, {"[meta]*": ["subscribe"]}, {}),
+        (
+            {"[*]*": ["*"]},
+            {"[meta]*": ["subscribe"], "x": ["publish"]},
+            {"[meta]*": ("subscribe",), "x": ("publish",)},
+        ),
+    ],
+)
+def test_what_two_capabilities_both_allow_is_the_narrower_of_each_pair(one, other, both):
+    one, other = Capability.parse(one), Capability.parse(other)
+    assert one.within(other).grants == other.within(one).grants == both

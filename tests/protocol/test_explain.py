@@ -130,3 +130,40 @@ def test_a_summary_fits_a_row():
 
 def test_control_characters_are_made_visible():
     assert visible("a\x1bb\u202ec\n") == "a\\u001bb\\u202ec\\u000a"
+
+
+def test_a_summary_names_flags_the_connection_and_the_id_of_a_ping():
+    assert summary({"action": 11, "flags": 5}) == "HAS_PRESENCE, RESUMED"
+    assert summary({"action": 4, "connectionId": "abc"}) == "connection abc"
+    assert summary({"action": 0, "id": "x"}) == "id x"
+    assert summary({"action": 14, "presence": [{"action": 9}]}) == "action 9 "
+    assert summary({"action": 15, "messages": [{"data": b"\x00"}]}) == "b'\\x00'"
+
+
+def test_the_parts_of_a_value_stand_below_it_and_a_messages_weight_below_the_message():
+    found = explain(
+        {"action": 11, "channelSerial": "108R0:abc", "flags": 1, "messages": [{"data": "xyz"}]}, limit=100
+    )
+    rows = {row.name: row for row in found.rows}
+    assert rows["HAS_PRESENCE"].meaning.unit == "bit 0"
+    assert rows["HAS_PRESENCE"].depth == 1
+    assert "3 of 100 = 3.0%" in [row.value for row in found.rows]
+
+
+def test_values_are_told_in_units_that_people_read():
+    details = {"maxMessageSize": 65536, "maxIdleInterval": 15_000, "maxInboundRate": 50, "maxFrameSize": 100}
+    text = str(explain({"action": 4, "connectionDetails": details}))
+    assert "65536 = 64 KiB" in text
+    assert "15000 = 15 s" in text
+    assert explain({"action": 0, "timestamp": 10**30}).rows[-1].value == str(10**30)
+
+
+def test_of_bytes_the_first_are_shown():
+    frame = {"action": 15, "data": b"\x01" * 20}
+    assert explain(frame).rows[-1].value == "20 bytes: " + "01 " * 15 + "01 …"
+
+
+def test_what_json_can_not_say_is_still_shown():
+    loop = []
+    loop.append(loop)
+    assert "[[...]]" in str(explain({"action": 0, "odd": loop}))

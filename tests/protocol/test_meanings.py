@@ -2,9 +2,7 @@
 
 import pytest
 
-from ablykit.protocol import ERRORS, MODES, Action, Flag
 from ablykit.protocol import meanings as m
-from ablykit.protocol.actions import name_of
 from ablykit.protocol.frames import TYPES, wire_names
 
 
@@ -45,18 +43,3 @@ def test_every_size_time_and_rate_has_its_unit():
                 assert meaning.unit == "ms since 1970"
             elif name.startswith("max") or name.endswith(("Ttl", "Period")):
                 assert meaning.unit in ("bytes", "ms", "per second")
-
-
-def test_every_error_has_an_identifier_and_a_sentence_of_its_own():
-    assert len(ERRORS) == 276
-    for code, (identifier, sentence) in ERRORS.items():
-        assert identifier == identifier.lower().replace(" ", "_"), code
-        assert is_a_sentence(sentence), code
-
-
-def test_the_numbers_are_those_of_the_protocol():
-    assert [action.value for action in Action] == list(range(22))
-    assert name_of(11) == "ATTACHED"
-    assert name_of(77) == "action 77"
-    assert int(Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE) == 983040
-    assert int(MODES) == sum(1 << bit for bit in (16, 17, 18, 19, 21, 22, 24, 25))

@@ -1,0 +1,24 @@
+"""The states of a connection, as data."""
+
+from ablykit.protocol.states import BY_FRAME, STATES, TRANSITIONS
+
+
+def test_every_way_leads_from_a_state_to_a_state():
+    for way in TRANSITIONS:
+        assert {way.start, way.end} <= set(STATES)
+        assert way.why
+    assert len({(way.start, way.end) for way in TRANSITIONS}) == len(TRANSITIONS)
+
+
+def test_every_state_can_be_reached_and_only_ends_are_left_by_no_way():
+    reached, more = set(), {"initialized"}
+    while more:
+        reached |= more
+        more = {way.end for way in TRANSITIONS if way.start in reached} - reached
+    assert reached == set(STATES)
+    assert set(STATES) - {way.start for way in TRANSITIONS} == {"closed", "failed"}
+
+
+def test_what_a_frame_makes_of_the_state_is_a_way_that_names_the_frame():
+    for action, state in BY_FRAME.items():
+        assert any(way.end == state and action.name in way.why for way in TRANSITIONS)
