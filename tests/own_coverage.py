@@ -3,7 +3,7 @@
     python -m tests.own_coverage [server ...]
 
 prints a line for each module below 95 %, with the lines that are missing, and ends with 1 if there is one. A
-module's tests are `tests/PACKAGE/test_NAME.py`, and `test_NAME_more.py` beside it.
+module's tests are `tests/PACKAGE/test_NAME.py`, programs that they start included.
 """
 
 import io
@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from coverage import Coverage
+from coverage.exceptions import NoDataError
 
 ROOT = Path(__file__).parent.parent
 ENOUGH = 95.0
@@ -30,29 +31,28 @@ def modules(*packages: str) -> list[Path]:
     return [path for path in inside if not packages or str(path.parent) in packages]
 
 
-def tests_of(module: Path) -> list[Path]:
-    """The test modules of a module."""
-    return sorted((ROOT / "tests" / module.parent).glob(f"test_{module.stem}.py"))
-
-
 def measure(module: Path) -> tuple[Path, float, str]:
     """How many percent of a module its own tests cover, and which lines are missing."""
-    tests = tests_of(module)
-    if not tests:
+    tests = ROOT / "tests" / module.with_name(f"test_{module.name}")
+    if not tests.exists():
         return module, 0.0, "it has no tests of its own"
-    with tempfile.NamedTemporaryFile(suffix=".coverage") as data:
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "coveragerc"
+        config.write_text(
+            f"[run]\ndata_file={folder}/data\ninclude={ROOT}/ablykit/{module}\npatch=subprocess\nconcurrency=thread\nsigterm=true\n"
+        )
         subprocess.run(
-            [sys.executable, "-m", "coverage", "run", f"--data-file={data.name}", f"--include={ROOT}/ablykit/{module}",
-             "--concurrency=thread", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *map(str, tests)],
+            [sys.executable, "-m", "coverage", "run", f"--rcfile={config}",
+             "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tests)],
             cwd=ROOT, capture_output=True, check=False,
         )  # fmt: skip
-        measured = Coverage(data_file=data.name)
-        measured.load()
+        measured = Coverage(config_file=str(config))
         report = io.StringIO()
         try:
-            percent = measured.report(include=[f"{ROOT}/ablykit/{module}"], file=report, show_missing=True)
-        except Exception as error:
-            return module, 0.0, str(error)
+            measured.combine()
+            percent = measured.report(file=report, show_missing=True)
+        except NoDataError:
+            return module, 0.0, "its tests do not reach it"
     return module, percent, report.getvalue().splitlines()[2].partition("%")[2].strip()
 
 

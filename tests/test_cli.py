@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 
 import pytest
+import typer
 
+from ablykit import cli
+from ablykit.recording import load
+from tests.notebook import ROOT
 from tests.terminal import Terminal
 
 ABLYKIT = (sys.executable, "-m", "ablykit")
@@ -210,7 +215,7 @@ def test_a_lost_connection_has_an_exit_code(ably):
         ("wss://127.0.0.1:1/?key=a.b:****", "not known here"),
     ],
 )
-def test_what_can_not_be_reached_is_told_in_plain_words(url, says):
+def test_what_can_not_be_connected_to_is_told_in_plain_words(url, says):
     done = run("connect", url)
     assert done.returncode == 1
     assert says in done.stderr
@@ -224,6 +229,113 @@ def test_messagepack_is_shown_and_typed_as_json(ably):
         stdin='{"action":0,"id":"x"}\nnonsense\n',
     )
     assert [json.loads(line)["action"] for line in done.stdout.splitlines()] == [4, 0, 9, 8]
+
+
+# -- relay, record, show, diff, replay
+
+
+def test_at_a_terminal_it_shows_records_and_the_recording_can_be_read(ably, tmp_path):
+    files = tmp_path / "one", tmp_path / "two"
+    for file in files:
+        terminal = Terminal(*ABLYKIT, "relay", "--to", ably.tls_url, "--record", str(file))
+        try:
+            url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
+            typed = '{"action":10,"channel":"c"}\n{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":5}]}\n'
+            done = run("connect", f"{url}/?key={ably.key}&heartbeats=false", stdin=typed)
+            assert done.returncode == 0
+            terminal.wait_for(r"← CLOSED")
+            terminal.press(b"\x03")
+            assert terminal.exit_code() == 0
+        finally:
+            terminal.close()
+    shown = run("show", str(files[0])).stdout
+    assert "← ATTACHED     c PRESENCE, PUBLISH, SUBSCRIBE, PRESENCE_SUBSCRIBE  (" in shown
+    assert re.search(r"! \d client: data-kind \(RSL4a\)", shown)
+    assert "May publish messages." in run("show", "--explain", str(files[0])).stdout
+    assert json.loads(run("show", "--har", str(files[0])).stdout)["log"]["entries"]
+    assert run("show", "--svg", str(files[0])).stdout.startswith("<svg")
+    assert run("show", "--mermaid", str(files[0])).stdout.startswith("sequenceDiagram\n")
+    assert ably.key.secret not in files[0].read_text() + shown
+    assert run("diff", *map(str, files)).returncode == 0
+    differs = run("diff", str(files[0]), str(_cut(files[1], tmp_path)))
+    assert (differs.returncode, differs.stdout[:1]) == (1, "-")
+
+
+def _cut(file, place):
+    shorter = place / "shorter"
+    shorter.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")
+    return shorter
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "/nowhere"),
+        ("show", sys.executable),
+        ("diff", "/nowhere", "/nowhere"),
+        ("relay", "--to", "nonsense"),
+    ],
+)
+def test_what_can_not_be_read_or_reached_is_told_in_plain_words(arguments):
+    done = subprocess.run([*ABLYKIT, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ablykit: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path):
+    file, own = tmp_path / "talk.jsonl", tmp_path / "own.jsonl"
+    terminal = Terminal(*ABLYKIT, "record", str(file))
+    try:
+        key = terminal.wait_for(r"its key: (\S+)").group(1)
+        url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
+        typed = '{"action":10,"channel":"c"}\n'
+        done = run(
+            "connect", f"{url}/?key={key}&heartbeats=false&format=msgpack", "--record", str(own), stdin=typed
+        )
+        assert done.returncode == 0, done.stderr
+        while_written = [entry.action for entry in load(file)]
+        assert {"ATTACH", "ATTACHED"} <= set(while_written), "it can be read while it is written"
+        terminal.press(b"\x03")
+        terminal.wait_for(r"\d+ entries are in")
+        assert terminal.exit_code() == 0
+        assert "ATTACHED" not in terminal.seen
+    finally:
+        terminal.close()
+    assert run("diff", str(file), str(own)).stdout == ""
+    found = run("show", "--search", "flags", "--bytes", str(file)).stdout
+    assert found.splitlines()[0].split()[1:3] == ["←", "ATTACHED"]
+    assert "FIN, opcode 2: binary" in found
+    assert '"channelSerial"' in found
+    assert "CONNECTED" not in found
+    wrong = run("show", "--search", "[", str(file))
+    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+
+
+def test_record_says_when_its_file_can_not_be_written(tmp_path):
+    done = run("record", str(tmp_path / "no" / "such" / "folder"))
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_replay_says_the_clients_side_again_and_what_is_answered_otherwise(ably, tmp_path):
+    file, again = tmp_path / "r.jsonl", tmp_path / "again.jsonl"
+    typed = (
+        '{"action":10,"channel":"c"}\n{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"x"}]}\n'
+    )
+    url = f"{ably.tls_url}/?key={ably.key}&heartbeats=false"
+    assert run("connect", url, "--record", str(file), stdin=typed).returncode == 0
+    done = run("replay", str(file), "--record", str(again))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no difference" in done.stderr
+    assert run("diff", str(file), str(again)).returncode == 0
+    done = run("replay", str(file), "--to", f"{ably.tls_url}?key={ably.limited_key}")
+    assert done.returncode == 1
+    assert "+ ← ERROR" in done.stdout
+    done = run("replay", str(file), "--to", "ws://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "Nothing answers" in done.stderr
 
 
 # -- explain, lab, help
@@ -267,3 +379,55 @@ def test_help_is_for_newcomers():
         assert command in done.stdout
         assert "Usage" in run(command, "--help").stdout
     assert run().returncode in (0, 2)
+
+
+def test_lab_starts_jupyterlab_with_the_notebooks_and_takes_its_arguments(tmp_path):
+    done = run("lab", "--version", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\d+\.\d+.*\n", done.stdout)
+    assert done.stderr == ""
+
+
+def test_lab_in_a_home_that_can_not_be_written_keeps_its_files_elsewhere(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path / "none"), "TMPDIR": str(tmp_path)}
+    done = run("lab", "--version", cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert f"JupyterLab keeps its files in {tmp_path}" in done.stderr
+
+
+def test_notebooks_that_came_with_the_package_are_copied_once(tmp_path, monkeypatch, capsys):
+    shipped = tmp_path / "package"
+    (shipped / "notebooks").mkdir(parents=True)
+    (shipped / "notebooks" / cli.FIRST_NOTEBOOK).write_text("{}")
+    monkeypatch.setattr(cli, "HERE", shipped)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    copy = cli._notebooks()
+    assert (copy / cli.FIRST_NOTEBOOK).read_text() == "{}"
+    assert "yours to change" in capsys.readouterr().err
+    (copy / cli.FIRST_NOTEBOOK).write_text("mine")
+    assert cli._notebooks() == copy
+    assert (copy / cli.FIRST_NOTEBOOK).read_text() == "mine"
+    monkeypatch.chdir(copy)
+    assert cli._notebooks() == copy
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    monkeypatch.chdir(blocked)
+    monkeypatch.setattr(cli.shutil, "copytree", _not_allowed)
+    with pytest.raises(typer.Exit):
+        cli._notebooks()
+    assert "can't be copied" in capsys.readouterr().err
+
+
+def _not_allowed(*arguments):
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize(
+    "limit", ["retention", "retention=x", "retention=0", "retention=-1", "=", "retention=²"]
+)
+def test_a_limit_is_a_name_and_a_number_above_zero(limit):
+    with pytest.raises(ValueError, match="NAME=NUMBER"):
+        cli._limits([limit])
+    assert cli._limits(["retention=5", "memory=7"]) == {"retention": 5, "memory": 7}

@@ -1,11 +1,8 @@
 """Between a client and an Ably: all passes, all is written down."""
 
 import json
-import re
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -14,11 +11,8 @@ import pytest
 
 from ablykit import wire
 from ablykit.analysis import lint
-from ablykit.recording import load
 from ablykit.relay import Relay
 from tests.foreign import ConnectionClosed, connect
-from tests.terminal import Terminal
-from tests.test_cli import ABLYKIT, run
 
 
 @pytest.fixture
@@ -88,53 +82,10 @@ def test_it_refuses_what_it_can_not_do_and_leaves_nothing():
             Relay("ws://127.0.0.1:1", port=taken.getsockname()[1])
 
 
-def test_at_a_terminal_it_shows_records_and_the_recording_can_be_read(ably, tmp_path):
-    files = tmp_path / "one", tmp_path / "two"
-    for file in files:
-        terminal = Terminal(*ABLYKIT, "relay", "--to", ably.tls_url, "--record", str(file))
-        try:
-            url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
-            typed = '{"action":10,"channel":"c"}\n{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":5}]}\n'
-            done = run("connect", f"{url}/?key={ably.key}&heartbeats=false", stdin=typed)
-            assert done.returncode == 0
-            terminal.wait_for(r"← CLOSED")
-            terminal.press(b"\x03")
-            assert terminal.exit_code() == 0
-        finally:
-            terminal.close()
-    shown = run("show", str(files[0])).stdout
-    assert "← ATTACHED     c PRESENCE, PUBLISH, SUBSCRIBE, PRESENCE_SUBSCRIBE  (" in shown
-    assert re.search(r"! \d client: data-kind \(RSL4a\)", shown)
-    assert "May publish messages." in run("show", "--explain", str(files[0])).stdout
-    assert json.loads(run("show", "--har", str(files[0])).stdout)["log"]["entries"]
-    assert run("show", "--svg", str(files[0])).stdout.startswith("<svg")
-    assert run("show", "--mermaid", str(files[0])).stdout.startswith("sequenceDiagram\n")
-    assert ably.key.secret not in files[0].read_text() + shown
-    assert run("diff", *map(str, files)).returncode == 0
-    differs = run("diff", str(files[0]), str(_cut(files[1], tmp_path)))
-    assert (differs.returncode, differs.stdout[:1]) == (1, "-")
-
-
 def _cut(file, place):
     shorter = place / "shorter"
     shorter.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")
     return shorter
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("show", "/nowhere"),
-        ("show", sys.executable),
-        ("diff", "/nowhere", "/nowhere"),
-        ("relay", "--to", "nonsense"),
-    ],
-)
-def test_what_can_not_be_read_or_reached_is_told_in_plain_words(arguments):
-    done = subprocess.run([*ABLYKIT, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("ablykit: ")
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
@@ -182,39 +133,3 @@ def test_a_ping_of_the_service_reaches_the_client(local):
         conn.transcript.listen(lambda entry: heard.set() if entry.kind == "ping" else None)
         assert heard.wait(5)
         assert {("in", "ping"), ("out", "pong")} <= {(e.direction, e.kind) for e in relay.transcript}
-
-
-def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path):
-    file, own = tmp_path / "talk.jsonl", tmp_path / "own.jsonl"
-    terminal = Terminal(*ABLYKIT, "record", str(file))
-    try:
-        key = terminal.wait_for(r"its key: (\S+)").group(1)
-        url = terminal.wait_for(r"(wss://127\.0\.0\.1:\d+) and ws://").group(1)
-        typed = '{"action":10,"channel":"c"}\n'
-        done = run(
-            "connect", f"{url}/?key={key}&heartbeats=false&format=msgpack", "--record", str(own), stdin=typed
-        )
-        assert done.returncode == 0, done.stderr
-        while_written = [entry.action for entry in load(file)]
-        assert {"ATTACH", "ATTACHED"} <= set(while_written), "it can be read while it is written"
-        terminal.press(b"\x03")
-        terminal.wait_for(r"\d+ entries are in")
-        assert terminal.exit_code() == 0
-        assert "ATTACHED" not in terminal.seen
-    finally:
-        terminal.close()
-    assert run("diff", str(file), str(own)).stdout == ""
-    found = run("show", "--search", "flags", "--bytes", str(file)).stdout
-    assert found.splitlines()[0].split()[1:3] == ["←", "ATTACHED"]
-    assert "FIN, opcode 2: binary" in found
-    assert '"channelSerial"' in found
-    assert "CONNECTED" not in found
-    wrong = run("show", "--search", "[", str(file))
-    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
-
-
-def test_record_says_when_its_file_can_not_be_written(tmp_path):
-    done = run("record", str(tmp_path / "no" / "such" / "folder"))
-    assert done.returncode == 1
-    assert "No such file" in done.stderr
-    assert "Traceback" not in done.stderr

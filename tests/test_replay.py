@@ -6,10 +6,8 @@ import pytest
 
 from ablykit import wire
 from ablykit.analysis import compare
-from ablykit.recording import save
 from ablykit.replay import resend
 from ablykit.transcript import Transcript
-from tests.test_cli import run
 
 ATTACH = {"action": 10, "channel": "c"}
 
@@ -65,21 +63,6 @@ def test_credentials_are_given_only_where_there_were_some(ably):
         conn.wait_closed()
     again = asyncio.run(resend(transcript, f"{ably.tls_url}?key={ably.key}"))
     assert compare(transcript, again) == []
-
-
-def test_at_a_terminal(recorded, ably, tmp_path):
-    file, again = tmp_path / "r.jsonl", tmp_path / "again.jsonl"
-    save(recorded, file)
-    done = run("replay", str(file), "--record", str(again))
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "no difference" in done.stderr
-    assert run("diff", str(file), str(again)).returncode == 0
-    done = run("replay", str(file), "--to", f"{ably.tls_url}?key={ably.limited_key}")
-    assert done.returncode == 1
-    assert "+ ← ERROR" in done.stdout
-    done = run("replay", str(file), "--to", "ws://127.0.0.1:1")
-    assert done.returncode == 1
-    assert "Nothing answers" in done.stderr
 
 
 def test_what_the_recording_left_open_is_no_difference(ably):

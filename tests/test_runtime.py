@@ -84,3 +84,27 @@ def test_a_notice_does_not_show_its_keys():
     assert "a.b:c" not in repr(NOTICE)
     assert NOTICE.pid == os.getpid()
     assert str(NOTICE.api_keys["a.b"]) == "a.b:****"
+
+
+def test_a_server_of_another_user_is_taken_for_alive(place, monkeypatch):
+    def somebody_elses(pid, signal):
+        raise PermissionError
+
+    runtime.announce(Notice(6666, 7777, (), "", pid=1))
+    monkeypatch.setattr(os, "kill", somebody_elses)
+    runtime.announce(NOTICE)
+    assert (place / "6666.json").exists()
+
+
+def test_a_place_is_the_users_own_by_number_or_where_there_are_none_by_name(monkeypatch):
+    assert runtime._directory().name == f"ablykit-{os.getuid()}"
+    monkeypatch.delattr(os, "getuid")
+    monkeypatch.setenv("USERNAME", "ada")
+    assert runtime._directory().name == "ablykit-ada"
+
+
+def test_where_users_have_no_numbers_a_notice_is_found_all_the_same(place, monkeypatch):
+    monkeypatch.delattr(os, "getuid")
+    runtime.announce(NOTICE)
+    runtime._here.clear()
+    assert runtime.find("ws://127.0.0.1:1111") == NOTICE

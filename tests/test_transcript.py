@@ -106,3 +106,23 @@ def test_a_restored_entry_is_heard_of_too():
     entry = other.record("a", "in", "x")
     transcript.restore(entry)
     assert heard == [entry]
+
+
+def test_a_copy_has_what_is_there_by_now_and_goes_its_own_way():
+    transcript = Transcript()
+    transcript.record("a", "in", "x")
+    copy = transcript.copy()
+    transcript.record("a", "in", "y")
+    assert list(copy) == list(transcript)[:1]
+    assert (copy.count, transcript.count) == (1, 2)
+
+
+def test_an_empty_transcript_is_one_all_the_same():
+    assert Transcript()
+    assert repr(Transcript()) == "<Transcript of 0 entries>"
+
+
+def test_messagepack_is_read_as_json_and_junk_as_itself():
+    transcript = Transcript()
+    for raw, text in ((b"\x81\xa6action\x00", '{"action": 0}'), (b"\xc1", "b'\\xc1'"), ("junk", "junk")):
+        assert transcript.record("a", "in", raw).text == text

@@ -142,7 +142,8 @@ def test_a_summary_names_flags_the_connection_and_the_id_of_a_ping():
 
 def test_the_parts_of_a_value_stand_below_it_and_a_messages_weight_below_the_message():
     found = explain(
-        {"action": 11, "channelSerial": "108R0:abc", "flags": 1, "messages": [{"data": "xyz"}]}, limit=100
+        {"action": 11, "channelSerial": "108R0:abc", "flags": 1, "messages": [{"data": "xyz"}]},
+        max_message_size=100,
     )
     rows = {row.name: row for row in found.rows}
     assert rows["HAS_PRESENCE"].meaning.unit == "bit 0"
