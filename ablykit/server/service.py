@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING
@@ -198,7 +198,7 @@ class Service:
             raise ValueError(f"There is no limit {min(unknown)!r}; there are {known}")
         changed = dict(limits or {})
         app = App(
-            app_id or self.ids.new("app", 6),
+            app_id or self._unused("app", 6, self.apps),
             limits=Limits(**changed),
             limits_2021=Limits(**(vars(IN_2021) | changed)),
             namespaces=dict(namespaces or {}),
@@ -214,11 +214,22 @@ class Service:
         *,
         revocable_tokens: bool = False,
     ) -> Key:
-        """A new key of an app; without `capability` it may do everything."""
-        api_key = key or ApiKey(app.id, self.ids.new("key", 6), self.ids.new("secret", 32))
+        """A new key of an app; without `capability` it may do everything.
+
+        Raises `ValueError` for a `key` whose name another one has.
+        """
+        if key and key.key_id in app.keys:
+            raise ValueError(f"There are two keys of the name {key.name}; each needs its own")
+        api_key = key or ApiKey(app.id, self._unused("key", 6, app.keys), self.ids.new("secret", 32))
         added = Key(api_key, Capability.parse(capability), revocable_tokens)
         app.keys[api_key.key_id] = added
         return added
+
+    def _unused(self, kind: str, length: int, taken: Container[str]) -> str:
+        """A new id that nobody was given: a seed makes those again that may have been given by hand."""
+        while (id := self.ids.new(kind, length)) in taken:
+            pass
+        return id
 
     def first_use(self, nonce: str) -> bool:
         """Whether a nonce is new; from now on it is not."""

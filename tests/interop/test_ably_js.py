@@ -3,12 +3,13 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ably import AblyRealtime
 
 from ablykit.relay import Relay
-from tests.interop.conftest import broken
+from tests.interop.conftest import Js, broken
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -243,3 +244,35 @@ def test_it_annotates_messages(js):
     assert first["emoji:distinct.v1"]["wave"]["total"] == 1
     assert second["emoji:distinct.v1"] == {}
     assert said["listed"] == ["annotation.create", "annotation.delete"]
+
+
+RESTART = """
+main(async () => {
+  const one = client({ disconnectedRetryTimeout: 100 });
+  await one.connection.once('connected');
+  const [id, channel, heard] = [one.connection.id, one.channels.get('talk'), []];
+  await channel.subscribe((m) => heard.push(m.data));
+  const cut = one.connection.once('disconnected');
+  await channel.publish('n', 'before');
+  const { reason } = await cut;
+  const again = channel.once('attached');
+  const { reason: lost } = await one.connection.once('connected');
+  const { resumed } = await again;
+  await channel.publish('n', 'after');
+  await until(() => heard.length === 2);
+  return { heard, resumed, same: one.connection.id === id, told: [reason.code, lost.code] };
+});
+"""
+
+
+def test_a_restart_is_told_and_what_was_lost_with_it_is_said_to_be_lost(local, packages):
+    first = local(sandbox=True)
+    published = threading.Event()
+    first.transcript.listen(lambda entry: published.set() if entry.action == "ACK" else None)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(Js(first, packages, "json"), RESTART)
+        assert published.wait(30)
+        first.stop()
+        local(sandbox=True, port=first.port, keys=[first.key.reveal()])
+        said = told.result()
+    assert said == {"heard": ["before", "after"], "resumed": False, "same": False, "told": [80003, 80018]}

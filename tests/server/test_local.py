@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ablykit import runtime, wire
-from ablykit.protocol import AblyError
+from ablykit.protocol import AblyError, Flag
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
@@ -54,6 +54,20 @@ def test_it_leaves_no_thread_no_port_and_no_file():
     assert (said["action"], said["error"]["code"]) == (6, 80003)
     with pytest.raises(ConnectionClosed):
         idle.recv(timeout=5)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_a_server_that_was_restarted_says_that_what_was_before_is_lost(local, seed):
+    first = local(seed=seed)
+    connected, _, *said = map(json.loads, talk(first, ATTACH, PUBLISH, query="v=5", answers=3))
+    first.stop()
+    again = local(seed=seed, port=first.port, keys=[first.key.reveal()])
+    key = connected["connectionDetails"]["connectionKey"]
+    (serial,) = (frame["channelSerial"] for frame in said if frame["action"] == 15)
+    resumed = talk(again, {**ATTACH, "channelSerial": serial}, query=f"v=5&resume={key}")
+    connected, attached = map(json.loads, resumed)
+    assert connected["error"]["code"] == 80018
+    assert not attached["flags"] & Flag.RESUMED
 
 
 def test_stopping_twice_is_stopping_once(ably):

@@ -126,3 +126,21 @@ def test_each_minute_is_told_of_once(world, monkeypatch):
         world.later(1)
     log = world.app.metachannels["[meta]stats:minute"].log
     assert len(log.all(world.now)) == 1
+
+
+def test_a_seed_makes_no_name_again_that_was_given_by_hand(make_world):
+    seeded = make_world()
+    world = make_world()
+    given = world.service.add_app(seeded.service.add_app().id)
+    assert world.service.add_app().id != given.id
+    app = seeded.service.add_app()
+    same = world.service.add_app(app.id)
+    made = seeded.service.add_key(app).api_key
+    world.service.add_key(same, key=made)
+    assert world.service.add_key(same).api_key.name != made.name
+    assert len(same.keys) == 2
+
+
+def test_two_keys_of_one_name_are_refused(world):
+    with pytest.raises(ValueError, match=f"two keys of the name {world.key.name}"):
+        world.service.add_key(world.app, key=ApiKey(world.app.id, world.key.key_id, "other"))
