@@ -30,6 +30,8 @@ class Presence(Panel):
     _css = style("presence.css")
     members = traitlets.List(traitlets.Dict()).tag(sync=True)
     left = traitlets.List(traitlets.Dict()).tag(sync=True)
+    now = traitlets.Float().tag(sync=True)
+    """The kernel's time, in ms since 1970, when it last told a page: the page counts on from there."""
     title = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -39,6 +41,7 @@ class Presence(Panel):
         self._channel = channel
         super().__init__(source)
         self.title = f"Present on {visible(channel)}" if channel else "Present"
+        self.on_page(self._on_page)
         self._begin()
         self.refresh()
 
@@ -59,7 +62,10 @@ class Presence(Panel):
         for entry in self.transcript.since(self._read):
             self._known.take(entry)
             self._read = entry.number + 1
-        self.members = [_shown(member) for member in self._here(self._known.all)]
+        members = [_shown(member) for member in self._here(self._known.all)]
+        if members != self.members:
+            with self.hold_sync():
+                self.now, self.members = time.time() * 1000, members
         self.left = [_shown(member) for member in self._here(self._known.left)]
 
     def html(self) -> str:
@@ -85,6 +91,10 @@ class Presence(Panel):
             (visible(m.client_id), visible(m.channel), _data(m), visible(m.connection_id), clock(m.since))
             for m in self._here(self._known.all)
         ]
+
+    def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        if content.get("want") == "now":
+            self.now = time.time() * 1000
 
     def _here(self, members: list[Member]) -> list[Member]:
         return [member for member in members if self._channel in (None, member.channel)]
@@ -112,5 +122,5 @@ def _shown(member: Member) -> dict[str, Any]:
         "connectionId": visible(member.connection_id),
         "data": _data(member),
         "since": clock(member.since)[11:19],
-        "age": max(time.time() * 1000 - member.since, 0),
+        "at": member.since,
     }

@@ -17,6 +17,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.conftest import needs
+from tests.notebook import ROOT
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 APP = ("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
@@ -157,3 +158,11 @@ def rows(page, number=0):
         (row.locator(".ak-arrow").inner_text(), row.locator(".ak-action").inner_text())
         for row in panel.locator(".ak-row").all()
     ]
+
+
+def picture(page, name, cell):
+    """Keep a picture of a cell for the README when asked to: PICTURES=1."""
+    if os.environ.get("PICTURES"):
+        page.mouse.move(0, 0)
+        page.locator(".jp-CodeCell").nth(cell).scroll_into_view_if_needed()
+        page.locator(".jp-CodeCell").nth(cell).screenshot(path=ROOT / "docs" / f"{name}.png")

@@ -1,11 +1,8 @@
 """JupyterLab in a real browser: a newcomer's first minutes."""
 
-import os
-
 import pytest
 
-from tests.browser.jupyter import at, choose, opened, rows, run_all
-from tests.notebook import ROOT
+from tests.browser.jupyter import at, choose, opened, picture, rows, run_all
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -19,14 +16,6 @@ FIRST = [
     ("←", "ACK"),
 ]
 AGAIN = [("→", "MESSAGE"), ("←", "MESSAGE"), ("←", "ACK")]
-
-
-def picture(page, name, cell):
-    """Keep a picture of a cell for the README when asked to: PICTURES=1."""
-    if os.environ.get("PICTURES"):
-        page.mouse.move(0, 0)
-        page.locator(".jp-CodeCell").nth(cell).scroll_into_view_if_needed()
-        page.locator(".jp-CodeCell").nth(cell).screenshot(path=ROOT / "docs" / f"{name}.png")
 
 
 def test_the_address_that_is_printed_opens_the_first_notebook(url, chromium):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ablykit.recording import loads
-from tests.browser.jupyter import at, choose, opened, rows, run_all, scratch
+from tests.browser.jupyter import at, choose, opened, picture, rows, run_all, scratch
 from tests.node import install, version_range
 
 pytestmark = pytest.mark.timeout(240)
@@ -384,12 +384,12 @@ def test_the_sequence_is_spaced_as_time_passed_when_asked(run):
 
 
 MEMBERS = """
-for n, name in enumerate(("ada", "bob")):
-    conn.send({"action": 14, "channel": "chat", "msgSerial": n + 1, "presence": [{"action": 2, "clientId": name, "data": f"seat {n}"}]})
+for serial, (name, data) in enumerate({"laptop": {"seat": 1}, "phone": "typing", "tablet": None, "wall": {"seat": 4}}.items(), 1):
+    conn.send({"action": 14, "channel": "chat", "msgSerial": serial, "presence": [{"action": 2, "clientId": name, "data": data}]})
     conn.recv("ACK")
 """
 LEAVE = """
-conn.send({"action": 14, "channel": "chat", "msgSerial": 3, "presence": [{"action": 3, "clientId": "bob"}]})
+conn.send({"action": 14, "channel": "chat", "msgSerial": 5, "presence": [{"action": 3, "clientId": "wall"}]})
 conn.recv("ACK");
 """
 
@@ -397,16 +397,21 @@ conn.recv("ACK");
 def test_who_is_present_is_seen_as_they_come_and_go(run):
     page = run(TALK, ALL[0], ALL[5], MEMBERS)
     panel = page.locator(".ablykit-presence")
-    panel.get_by_text("2 members").wait_for()
-    ada = panel.get_by_role("button", name=re.compile("ada"))
-    assert "seat 0" in ada.inner_text()
-    assert re.search(r"chat · since \d\d:\d\d:\d\d", ada.inner_text())
-    ada.click()
+    panel.get_by_text("4 members").wait_for()
+    laptop = panel.get_by_role("button", name=re.compile("laptop"))
+    assert '{"seat": 1}' in laptop.inner_text()
+    assert re.search(r"chat · since \d\d:\d\d:\d\d", laptop.inner_text())
+    page.wait_for_function(
+        "/\\([2-9] s\\)/.test(document.querySelector('.ablykit-presence .ak-member').textContent)"
+    )
+    laptop.click()
     page.locator(".ablykit-inspector .ak-detail strong", has_text="PRESENCE").wait_for()
-    assert ada.get_attribute("aria-pressed") == "true"
+    assert laptop.get_attribute("aria-pressed") == "true"
     page.locator(".jp-CodeCell .cm-content").last.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(LEAVE)
     page.keyboard.press("Shift+Enter")
-    panel.get_by_text("1 member", exact=True).wait_for()
-    panel.get_by_text("Left lately: bob").wait_for()
+    panel.get_by_text("3 members").wait_for()
+    panel.get_by_text("Left lately: wall").wait_for()
+    assert laptop.get_attribute("aria-pressed") == "true"
+    picture(page, "presence", 2)

@@ -5,6 +5,7 @@ import pytest
 from ablykit import wire
 from ablykit.panels import FrameInspector, Presence
 from ablykit.transcript import Transcript
+from tests.panels.page import Page
 
 ENTERED = '{"action":14,"channel":"c","connectionId":"x","presence":[{"action":2,"clientId":"ada"}]}'
 
@@ -42,3 +43,19 @@ def test_a_cleared_transcript_has_nobody():
     panel.refresh()
     assert panel.members == []
     assert str(panel) == "all channels: 0 members"
+
+
+def test_a_page_is_told_of_members_only_when_they_change_and_of_the_time_when_it_asks(monkeypatch):
+    transcript = Transcript()
+    panel, told = Presence(transcript), []
+    panel.observe(lambda change: told.append(change["name"]), ["members", "now"])
+    transcript.record("a", "in", ENTERED)
+    panel.refresh()
+    assert sorted(told) == ["members", "now"]
+    transcript.record("a", "in", '{"action":0}')
+    panel.refresh()
+    assert len(told) == 2
+    page = Page(panel, monkeypatch)
+    page.asks(want="nonsense")
+    page.asks(want="now")
+    assert told[2:] == ["now"]
