@@ -160,6 +160,14 @@ def rows(page, number=0):
     ]
 
 
+def execute(page, code):
+    """Run code in the notebook's kernel, as a cell would, but from nowhere on the page."""
+    page.evaluate(
+        "(code) => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }).done",
+        code,
+    )
+
+
 def picture(page, name, cell):
     """Keep a picture of a cell for the README when asked to: PICTURES=1."""
     if os.environ.get("PICTURES"):

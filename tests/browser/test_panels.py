@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ablykit.recording import loads
-from tests.browser.jupyter import at, choose, opened, picture, rows, run_all, scratch
+from tests.browser.jupyter import at, choose, execute, opened, picture, rows, run_all, scratch
 from tests.node import install, version_range
 
 pytestmark = pytest.mark.timeout(240)
@@ -407,11 +407,10 @@ def test_who_is_present_is_seen_as_they_come_and_go(run):
     laptop.click()
     page.locator(".ablykit-inspector .ak-detail strong", has_text="PRESENCE").wait_for()
     assert laptop.get_attribute("aria-pressed") == "true"
-    page.locator(".jp-CodeCell .cm-content").last.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(LEAVE)
-    page.keyboard.press("Shift+Enter")
+    laptop.focus()
+    execute(page, LEAVE)
     panel.get_by_text("3 members").wait_for()
     panel.get_by_text("Left lately: wall").wait_for()
     assert laptop.get_attribute("aria-pressed") == "true"
     picture(page, "presence", 2)
+    assert page.evaluate("document.activeElement.textContent").startswith("Llaptop"), "the focus stays"
