@@ -1,9 +1,13 @@
-"""What the package offers at its top."""
+"""What the package offers at its top, and that its layers stand."""
+
+import ast
+import re
 
 import pytest
 
 import ablykit
 from ablykit import wire
+from tests.notebook import ROOT
 
 
 def test_names_at_the_top_are_those_of_the_package():
@@ -11,3 +15,41 @@ def test_names_at_the_top_are_those_of_the_package():
     assert set(ablykit.__all__) <= set(dir(ablykit))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = ablykit.nonsense
+
+
+PACKAGE = ROOT / "ablykit"
+LAYOUT = re.search(r"```\nablykit/\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+LAYERS = re.findall(r"^  (\w+)(?:/|\.py)", LAYOUT, re.M)
+ABOVE_ALL = {"__init__", "__main__", "lab_settings"}
+"""What gathers names of all layers, starts the last one, or is run by IPython."""
+
+
+def layer(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The layers that a module imports, at its top or later."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"ablykit.{name.name}" for name in node.names] if module == "ablykit" else [module]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("ablykit."))
+
+
+def test_the_readme_has_a_place_for_every_module():
+    assert {layer(path) for path in PACKAGE.rglob("*.py")} == set(LAYERS) | ABOVE_ALL
+    modules = {path.name for path in (PACKAGE / "server").glob("*.py")} - {"__init__.py"}
+    assert {name for name in modules if name not in LAYOUT} == set()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_imports_only_what_stands_above_it(name):
+    above = {*LAYERS[: LAYERS.index(name) + 1]} - ({"wire"} if name == "server" else set())
+    for path in PACKAGE.rglob("*.py"):
+        if layer(path) == name:
+            assert set(imported(path)) <= above, path
