@@ -270,7 +270,7 @@ def test_another_timer_is_over_when_it_is():
 def test_the_scripts_pass_the_type_checker_and_the_linter(tmp_path):
     install(tmp_path)
     shutil.copytree(PANELS, tmp_path / "ablykit" / "panels")
-    for name in ("jsconfig.json", "eslint.config.js"):
+    for name in ("jsconfig.json", "eslint.config.mjs"):
         shutil.copy(ROOT / name, tmp_path)
     for command in (("tsc", "-p", "jsconfig.json"), ("eslint", "ablykit/panels")):
         done = subprocess.run(
