@@ -113,9 +113,7 @@ def test_apps_share_nothing(local_ably, local_ably_server):
         assert conn.recv("NACK")["error"]["code"] == 40160
 
 
-def test_options_are_known_for_three_sdks(local_ably):
-    with pytest.raises(ValueError, match="ably-js, ably-python, ably-python-rest"):
-        local_ably.options("ably-cobol")
+def test_node_needs_no_certificate_for_the_fixtures_app(local_ably):
     assert local_ably.options("ably-js")["tls"] is False
 
 

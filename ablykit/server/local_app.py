@@ -42,18 +42,15 @@ class LocalApp:
     def options(self, sdk: str) -> dict[str, Any]:
         """The client options that an official SDK needs to talk to this app, by the SDK's name.
 
-        They are `ably-js`, `ably-python` (realtime) and `ably-python-rest`. Over TLS, a program that
-        is not told otherwise must trust `ca_file`: set `SSL_CERT_FILE`, or for node
-        `NODE_EXTRA_CA_CERTS`. Raises `ValueError` for another name.
+        They are `ably-js`, `ably-js-1.2` (its older line), `ably-python` (realtime) and `ably-python-rest`.
+        Over TLS, a program that is not told otherwise must trust `ca_file`: set `SSL_CERT_FILE`, or for
+        node `NODE_EXTRA_CA_CERTS`. Raises `ValueError` for another name.
         """
         host, tls_port = self.ably.address, self.ably.tls_port
+        ports = {"port": self.ably.port, "tlsPort": tls_port, "tls": not self.ably.sandbox}
         known: dict[str, dict[str, Any]] = {
-            "ably-js": {
-                "endpoint": host,
-                "port": self.ably.port,
-                "tlsPort": tls_port,
-                "tls": not self.ably.sandbox,
-            },
+            "ably-js": {"endpoint": host, **ports},
+            "ably-js-1.2": {"realtimeHost": host, "restHost": host, **ports},
             "ably-python": {"realtime_host": f"{host}:{tls_port}"},  # it passes over its port
             "ably-python-rest": {"rest_host": host, "tls_port": tls_port},
         }

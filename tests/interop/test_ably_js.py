@@ -10,6 +10,7 @@ from ably import AblyRealtime
 
 from ablykit.relay import Relay
 from tests.interop.conftest import Js, broken
+from tests.node import install
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -276,3 +277,46 @@ def test_a_restart_is_told_and_what_was_lost_with_it_is_said_to_be_lost(local, p
         local(sandbox=True, port=first.port, keys=[first.key.reveal()])
         said = told.result()
     assert said == {"heard": ["before", "after"], "resumed": False, "same": False, "told": [80003, 80018]}
+
+
+OLDER = """
+const older = { ...given.options, tls: given.tls, useBinaryProtocol: given.binary, logLevel: 1 };
+main(async () => {
+  const [one, two] = [new Ably.Realtime.Promise(older), new Ably.Realtime.Promise({ ...older, clientId: 'me' })];
+  for (const c of [one, two]) await c.connection.once('connected');
+  const [heard, id] = [[], one.connection.id];
+  const [a, b] = [one, two].map((c) => c.channels.get('talk', { params: { rewind: '1' } }));
+  await b.publish('text', 'hello');
+  await a.subscribe((m) => heard.push(Buffer.isBuffer(m.data) ? 'bytes' : m.data));
+  await b.publish('object', { a: [1, 2] });
+  await b.publish('binary', Buffer.from([0, 255]));
+  await b.presence.enter('here');
+  one.connection.connectionManager.activeProtocol.getTransport().disconnect();
+  await b.publish('text', 'while away');
+  await one.connection.once('connected');
+  await until(() => heard.length === 4);
+  const [members, history, details] = [await a.presence.get(), await a.history(), await one.auth.requestToken()];
+  const said = { heard, same: one.connection.id === id, members: members.map((m) => [m.clientId, m.data]),
+    history: history.items.length, token: typeof details.token };
+  for (const c of [one, two]) { c.close(); await c.connection.once('closed'); }
+  return said;
+});
+"""
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory):
+    """A folder where the JavaScript SDK's line 1.2 is installed, which speaks an older version of the protocol."""
+    return install(tmp_path_factory.mktemp("ably-js-1"), "ably@1.2")
+
+
+@pytest.mark.parametrize("way", ["json", "msgpack-tls"])
+def test_its_older_line_talks_resumes_and_enters_too(server, older, way):
+    said = Js(server, older, way)(OLDER, options=server.options("ably-js-1.2"))
+    assert said == {
+        "heard": ["hello", {"a": [1, 2]}, "bytes", "while away"],
+        "same": True,
+        "members": [["me", "here"]],
+        "history": 4,
+        "token": "string",
+    }

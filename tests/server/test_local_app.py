@@ -8,6 +8,7 @@ from ablykit import wire
 
 SDKS = {
     "ably-js": {"key", "endpoint", "port", "tlsPort", "tls"},
+    "ably-js-1.2": {"key", "realtimeHost", "restHost", "port", "tlsPort", "tls"},
     "ably-python": {"key", "realtime_host"},
     "ably-python-rest": {"key", "rest_host", "tls_port"},
 }
@@ -41,7 +42,9 @@ def test_each_sdk_has_the_options_it_needs(app, sdk):
 
 
 def test_of_another_sdk_it_is_said_which_are_known(app):
-    with pytest.raises(ValueError, match="ably-js, ably-python, ably-python-rest, not for 'ably-cobol'"):
+    with pytest.raises(
+        ValueError, match=r"ably-js, ably-js-1\.2, ably-python, ably-python-rest, not for 'ably-cobol'"
+    ):
         app.options("ably-cobol")
 
 
