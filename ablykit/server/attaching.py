@@ -131,7 +131,7 @@ def granted(session: "Session", channel: ChannelName, name: str, asked: Flag) ->
         operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
         raise Denied(
             40160,
-            f"The {what} may do nothing of what is asked on {name[:80]!r}",
+            f"The {what} is not permitted anything of what is asked on {name[:80]!r}",
             resource=channel.identity,
             operation=" or ".join(sorted(operations)),
             rule=session.identity.rule(operations, channel),

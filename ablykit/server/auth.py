@@ -75,7 +75,7 @@ class Identity:
             what, operation = "token" if self.is_token else "key", " or ".join(operations)
             raise Denied(
                 40160,
-                f"The {what} may not {operation} on {channel.identity!r}",
+                f"The {what} is not permitted to {operation} on {channel.identity!r}",
                 resource=channel.identity,
                 operation=operation,
                 rule=self.rule(set(operations), channel),
@@ -278,7 +278,7 @@ def _check_signature(service: "Service", key: ApiKey, asked: TokenRequest) -> No
         raise AblyError(
             40104, "The token request's timestamp is too far from the service's time: see GET /time"
         )
-    if not service.first_use(asked.nonce):
+    if not service.first_use(f"{key.name} {asked.timestamp} {asked.nonce}"):
         raise AblyError(40105, "The token request's nonce was used before")
 
 

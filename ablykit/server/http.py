@@ -143,28 +143,36 @@ def format_for(request: Request) -> Format:
 
 def version_of(request: Request) -> int:
     """The protocol's version that the client speaks (CSV2): the newest, if it does not say."""
-    text = request.headers.get("x-ably-version", "")
+    text, _, _ = request.headers.get("x-ably-version", "").partition(".")  # up to 1.2 it had two parts
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else NEWEST
 
 
 def respond(
-    request: Request, value: Any, status: int = 200, headers: dict[str, str] | None = None
+    request: Request,
+    value: Any,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    format: Format | None = None,
 ) -> Response:
-    """An answer in the format the client accepts."""
-    format = format_for(request)
+    """An answer in the format the client accepts, or in another one."""
+    format = format_for(request) if format is None else format
     return Response(
         _ENCODE[format](_plain(value)), status, {**CORS, **(headers or {})}, media_type=MEDIA[format]
     )
 
 
 def respond_error(request: Request, error: AblyError) -> Response:
-    """An error as an answer, its code and message in headers too."""
+    """An error as an answer, its code and message in headers too.
+
+    SDKs of version 1 read errors as JSON, whatever they ask for.
+    """
     info = error.info
     headers = {
         "X-Ably-ErrorCode": str(info.code),
         "X-Ably-ErrorMessage": _header_text(info.message or ""),
     }
-    return respond(request, {"error": plain(info)}, error.status, headers)
+    format = Format.JSON if version_of(request) < 2 else None
+    return respond(request, {"error": plain(info)}, error.status, headers, format)
 
 
 def _header_text(text: str) -> str:

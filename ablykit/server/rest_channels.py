@@ -29,7 +29,8 @@ from ablykit.server.publishing import accept
 from ablykit.server.revising import RIGHTS, current, revise, versions
 
 SUMMED_UP = 3
-"""From which version of the protocol on a batch is answered with counts, not with its results alone."""
+"""From which version of the protocol on a batch is answered with counts, not with its results alone. Older
+clients ask for them by `newBatchResponse=true`."""
 
 M = TypeVar("M", Message, PresenceMessage)
 W = TypeVar("W", Annotation, Message)
@@ -183,7 +184,8 @@ async def batch_publish(caller: Caller, request: Request) -> Response:
     """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
     results = [_batch(caller, spec) for spec in one_or_more(body)]
-    if version_of(request) < SUMMED_UP and not isinstance(body, list):
+    asked_for = request.query_params.get("newBatchResponse") == "true"
+    if version_of(request) < SUMMED_UP and not asked_for and not isinstance(body, list):
         return respond(request, results[0]["results"], 201)
     return respond(request, results if isinstance(body, list) else results[0], 201)
 

@@ -20,9 +20,13 @@ from ablykit.server.http import (
     respond_page,
     stretch,
     value_of,
+    version_of,
 )
 from ablykit.server.service import Service
-from ablykit.server.stats import moment
+from ablykit.server.stats import in_parts, moment
+
+FLAT = 3
+"""From which version of the protocol on statistics are told with dots in their names (TS12r)."""
 
 REAUTH_MARGIN = 30_000
 """How long `allowReauthMargin` leaves a client to get another token, in ms."""
@@ -95,7 +99,13 @@ async def stats(caller: Caller, request: Request) -> Response:
     app = caller.identity.app
     found = [{**each, "appId": app.id} for each in app.stats.told(unit, start, end)]
     ordered = found if forwards else found[::-1]
-    return respond_page(request, ordered, lambda each: str(each["intervalId"]), lambda each: each)
+    is_flat = version_of(request) >= FLAT
+    return respond_page(
+        request,
+        ordered,
+        lambda each: str(each["intervalId"]),
+        lambda each: each if is_flat else in_parts(each),
+    )
 
 
 async def add_stats(caller: Caller, request: Request) -> Response:

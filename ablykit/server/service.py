@@ -232,7 +232,7 @@ class Service:
         return id
 
     def first_use(self, nonce: str) -> bool:
-        """Whether a nonce is new; from now on it is not."""
+        """Whether a nonce, with the key and the time it was signed for, is new; from now on it is not."""
         if nonce in self._nonces:
             return False
         self._nonces[nonce] = self.monotonic()

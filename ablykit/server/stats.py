@@ -95,6 +95,26 @@ class Stats:
         ]
 
 
+def in_parts(told: dict[str, Any]) -> dict[str, Any]:
+    """The counts of an interval as they were told before version 3 of the protocol: an object in an object
+    for each part of their names, by the names of then."""
+    whole = {name: value for name, value in told.items() if name not in ("entries", "schema")}
+    for name, count in told["entries"].items():
+        *path, last = _as_it_was(name).split(".")
+        part = whole
+        for step in path:
+            part = part.setdefault(step, {})
+        part[last] = count
+    return whole
+
+
+def _as_it_was(name: str) -> str:
+    for now, before in BEFORE:
+        if name.startswith(now):
+            return before + name.removeprefix(now)
+    return name
+
+
 @lru_cache
 def _names(direction: str, transport: str, kind: str) -> tuple[tuple[str, str], ...]:
     """What one kind of message counts as: the names of its counts and its sizes."""
@@ -110,6 +130,13 @@ RENAMED = {
     "tokenRequests": "apiRequests.tokenRequests",
 }
 """What older fixtures call otherwise (TS9)."""
+
+BEFORE = (
+    ("messages.", ""),
+    ("apiRequests.other.", "apiRequests."),
+    ("apiRequests.tokenRequests.", "tokenRequests."),
+)
+"""How names began before version 3 of the protocol (TS4 to TS9)."""
 
 
 @lru_cache

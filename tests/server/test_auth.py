@@ -8,7 +8,7 @@ import jwt as pyjwt
 import pytest
 
 from ablykit.protocol import AblyError, ApiKey, ChannelName
-from ablykit.protocol.tokens import TokenRequest, jwt, token_request
+from ablykit.protocol.tokens import TokenRequest, jwt, mac_of, token_request
 from ablykit.server.auth import Identity, Revocation, by_header, give_token, target
 from tests.server.frames import by_token, only, token_of
 
@@ -233,6 +233,24 @@ def test_what_can_not_be_given_is_not(world, asked, code):
     with pytest.raises(AblyError) as refusal:
         give_token(world.service, key.name, token_request(key, **asked), None)
     assert refusal.value.code == code
+
+
+def test_a_nonce_may_be_used_again_at_another_time_and_with_another_key(world):
+    other = world.service.add_key(world.service.add_app()).api_key
+    now = world.service.clock.wall()
+    for key, timestamp in ((world.key, now), (world.key, now + 1), (other, now)):
+        request = token_request(key, timestamp=timestamp).replace(nonce="1234567890123456")
+        request = request.replace(mac=mac_of(request, key.secret))
+        assert give_token(world.service, key.name, request, None).token
+        with pytest.raises(AblyError, match="nonce was used before"):
+            give_token(world.service, key.name, request, None)
+
+
+def test_what_is_refused_is_said_to_be_not_permitted(world):
+    client = by_token(world, token_of(world, capability={"a": ["subscribe"]}))
+    client.heard()
+    for frame in (*client.attach("c"), *client.publish("c", 0, {"data": "x"})):
+        assert "is not permitted" in frame["error"]["message"]
 
 
 def test_a_request_is_good_for_one_token(world):

@@ -39,7 +39,7 @@ def test_a_nack_is_traced_to_the_capability(world, capability, rule):
     assert (denial.code, denial.key, denial.by_token) == (40160, key.name, False)
     assert (denial.resource, denial.operation, denial.rule) == ("c", "publish", rule)
     assert str(denial) == (
-        f"40160: The key may not publish on 'c'\nkey        {key.name}\nclientId   *\n"
+        f"40160: The key is not permitted to publish on 'c'\nkey        {key.name}\nclientId   *\n"
         f"resource   c\noperation  publish\nrule       {rule}"
     )
 
@@ -171,7 +171,7 @@ def test_other_errors_are_no_denials(world):
 def test_an_exception_is_as_good_as_a_frame(world):
     _, client = limited(world, {"x": ["*"]})
     client.publish("c", 0, {"data": "x"})
-    assert why(world, AblyError(40160, "The key may not publish on 'c'")).resource == "c"
+    assert why(world, AblyError(40160, "The key is not permitted to publish on 'c'")).resource == "c"
 
 
 def test_it_is_asked_of_the_server(local):

@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from ablykit.protocol.tokens import jwt
 from ablykit.server.rest import rest_app
-from tests.server.over_http import Http, b64
+from tests.server.over_http import MSGPACK, Http, b64
 
 
 @pytest.mark.parametrize("direction", ["forwards", "backwards"])
@@ -86,11 +86,22 @@ def test_of_several_channels_each_has_its_result_or_its_error(world, http):
     assert world.service.denials.find(said["results"][1]).resource == "b"
 
 
-@pytest.mark.parametrize(("version", "told"), [("2", "list"), ("5", "dict"), ("1.2", "dict"), ("", "dict")])
+@pytest.mark.parametrize(
+    ("version", "told"), [("2", "list"), ("5", "dict"), ("1.2", "list"), ("newest", "dict"), ("", "dict")]
+)
 def test_a_request_says_which_version_it_speaks(http, version, told):
     spec = {"channels": ["a"], "messages": [{"data": "x"}]}
     said = http("POST", "/messages", spec, headers={"X-Ably-Version": version}, status=201)
     assert type(said).__name__ == told
+
+
+@pytest.mark.parametrize(("version", "media"), [("1.2", "application/json"), ("2", MSGPACK), ("5", MSGPACK)])
+def test_before_version_2_errors_are_json_in_whatever_format_the_rest_is(world, version, media):
+    client = TestClient(rest_app(world.service))
+    headers = {"Accept": MSGPACK, "X-Ably-Version": version}
+    answer = client.get("/channels/c/messages", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (401, media)
+    assert client.get("/time", headers=headers).headers["content-type"] == MSGPACK
 
 
 def test_a_time_may_be_a_name_where_names_are_known(world):

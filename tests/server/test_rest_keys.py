@@ -83,6 +83,10 @@ def test_statistics_are_told_and_can_be_put_in(http):
     http.world.service.sandbox = True
     http("POST", "/stats", minute, status=201)
     http("POST", "/stats", [minute], status=201)
+    for version, part in (("1.2", "inbound"), ("2", "inbound"), ("3", "entries"), ("", "entries")):
+        headers = {"X-Ably-Version": version}
+        (told,) = http("GET", "/stats", end="2024-02-03:15:03", by="hour", headers=headers)
+        assert part in told, version
     (told,) = http("GET", "/stats", end="2024-02-03:15:03", by="hour")
     assert told["entries"]["messages.inbound.all.messages.count"] == 10
     assert http.refused("POST", "/stats", 5, status=400) == 40000

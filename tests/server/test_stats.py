@@ -3,7 +3,7 @@
 import pytest
 
 from ablykit.protocol import AblyError
-from ablykit.server.stats import Stats
+from ablykit.server.stats import Stats, in_parts
 from tests.server.conftest import World
 from tests.server.over_http import Http
 
@@ -30,6 +30,24 @@ def test_counts_are_told_by_minute_hour_day_and_month():
     assert len(stats.told("minute", NOON, NOON + 60_000)) == 2
     with pytest.raises(AblyError, match="unit is minute"):
         stats.told("year", 0, 1)
+
+
+def test_before_version_3_counts_were_told_in_parts_by_other_names():
+    stats = Stats(lambda: NOON)
+    stats.message("inbound", "realtime", "messages", 2, 7)
+    stats.count("apiRequests.other.succeeded", 3)
+    stats.count("apiRequests.tokenRequests.failed", 4)
+    stats.count("connections.tls.opened")
+    stats.peak("channels.peak", 5)
+    (told,) = map(in_parts, stats.told("hour", 0, 10**15))
+    assert (told["intervalId"], told["unit"]) == ("2023-11-14:22", "hour")
+    assert told["inbound"]["realtime"]["messages"] == told["inbound"]["all"]["all"] == {"count": 2, "data": 7}
+    assert told["all"]["messages"]["count"] == 2
+    assert told["apiRequests"]["succeeded"] == 3
+    assert told["tokenRequests"] == {"failed": 4}
+    assert told["connections"] == {"all": {"opened": 1}, "tls": {"opened": 1}}
+    assert told["channels"] == {"peak": 5}
+    assert "entries" not in told
 
 
 def entries(http):
