@@ -161,8 +161,8 @@ def respond(
     )
 
 
-def respond_error(request: Request, error: AblyError) -> Response:
-    """An error as an answer, its code and message in headers too.
+def respond_error(request: Request, error: AblyError, **more: Any) -> Response:
+    """An error as an answer, its code and message in headers too, and what more there is to say.
 
     SDKs of version 1 read errors as JSON, whatever they ask for.
     """
@@ -172,7 +172,7 @@ def respond_error(request: Request, error: AblyError) -> Response:
         "X-Ably-ErrorMessage": _header_text(info.message or ""),
     }
     format = Format.JSON if version_of(request) < 2 else None
-    return respond(request, {"error": plain(info)}, error.status, headers, format)
+    return respond(request, {"error": plain(info), **more}, error.status, headers, format)
 
 
 def _header_text(text: str) -> str:

@@ -1,6 +1,5 @@
 """Apps as a sandbox makes them: by the description that SDKs' own test suites begin with."""
 
-import json
 from typing import Any, cast
 
 from ablykit.protocol import AblyError, ChannelName, NotAFrame, PresenceAction, PresenceMessage
@@ -53,7 +52,7 @@ def _told(key: Key) -> dict[str, str]:
         "keyName": own.name,
         "keySecret": own.secret,
         "keyStr": own.reveal(),
-        "capability": json.dumps(key.capability.grants, separators=(",", ":")),
+        "capability": key.capability.canonical(),
     }
 
 

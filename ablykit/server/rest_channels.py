@@ -19,6 +19,7 @@ from ablykit.server.http import (
     object_of,
     one_or_more,
     respond,
+    respond_error,
     respond_page,
     stretch,
     value_of,
@@ -186,8 +187,16 @@ async def batch_publish(caller: Caller, request: Request) -> Response:
     results = [_batch(caller, spec) for spec in one_or_more(body)]
     asked_for = request.query_params.get("newBatchResponse") == "true"
     if version_of(request) < SUMMED_UP and not asked_for and not isinstance(body, list):
-        return respond(request, results[0]["results"], 201)
+        return _results_alone(request, results[0])
     return respond(request, results if isinstance(body, list) else results[0], 201)
+
+
+def _results_alone(request: Request, told: dict[str, Any]) -> Response:
+    """A batch as it was answered before version 3: its results, and 40020 above them where one failed."""
+    if not told["failureCount"]:
+        return respond(request, told["results"], 201)
+    error = AblyError(40020, "Some of the publishes of this batch were refused: each one says why")
+    return respond_error(request, error, batchResponse=told["results"])
 
 
 def _batch(caller: Caller, spec: Any) -> dict[str, Any]:

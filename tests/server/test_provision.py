@@ -11,7 +11,7 @@ PRESENT = [
     {"clientId": "secret", "data": "AAEC", "encoding": "cipher+aes-128-cbc/base64"},
 ]
 APP = {
-    "keys": [{}, {"capability": '{"c":["subscribe"]}'}, {"revocableTokens": True}],
+    "keys": [{}, {"capability": '{"c": ["subscribe", "publish"]}'}, {"revocableTokens": True}],
     "namespaces": [{"id": "kept", "persisted": True}, {"id": "doc", "mutableMessages": True}],
     "channels": [{"name": "kept:fixtures", "presence": PRESENT}, {"name": "nobody"}],
     "limits": {"presence": {"maxMembers": 5}, "unknown": {"x": 1}},
@@ -31,7 +31,7 @@ def test_an_app_has_what_it_was_described_with(http):
     app = http("POST", "/apps", APP, key=False, status=201)
     assert [key["keyName"].partition(".")[0] for key in app["keys"]] == [app["appId"]] * 3
     assert app["keys"][0]["capability"] == '{"*":["*"]}'
-    assert app["keys"][1]["capability"] == '{"c":["subscribe"]}'
+    assert app["keys"][1]["capability"] == '{"c":["publish","subscribe"]}'
     assert app["keys"][2]["keyStr"] == f"{app['keys'][2]['keyName']}:{app['keys'][2]['keySecret']}"
     assert (app["endpoint"], app["tls"], app["namespaces"]) == ("ably.test", True, APP["namespaces"])
     made = http.world.service.apps[app["appId"]]

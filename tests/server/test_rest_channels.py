@@ -102,6 +102,11 @@ def test_a_batch_before_version_3_is_answered_with_its_results_alone(http):
     spec = {"channels": ["a", "b"], "messages": {"data": "x"}}
     said = http("POST", "/messages", spec, headers={"X-Ably-Version": "2"}, status=201)
     assert [each["channel"] for each in said] == ["a", "b"]
+    spec["channels"].append("[bad")
+    said = http("POST", "/messages", spec, headers={"X-Ably-Version": "2"}, status=400)
+    assert said["error"]["code"] == 40020
+    assert [each.get("error", {}).get("code") for each in said["batchResponse"]] == [None, None, 40010]
+    spec["channels"].pop()
     for version, asked in (("nonsense", {}), ("2", {"newBatchResponse": "true"})):
         said = http("POST", "/messages", spec, headers={"X-Ably-Version": version}, status=201, **asked)
         assert said["successCount"] == 2
