@@ -54,6 +54,12 @@ def parse_query(query: str) -> ConnectionParams:
     )
 
 
+def format_of(query: str) -> Format:
+    """The format that a query asks for; JSON if that can't be told."""
+    asked = dict(parse_qsl(query, keep_blank_values=True)).get("format")
+    return Format.MSGPACK if asked == Format.MSGPACK.value else Format.JSON
+
+
 def connection_url(base: str, **params: Any) -> str:
     """`base` with parameters added to its query, in the order given.
 
@@ -83,9 +89,12 @@ def _boolean(name: str, text: str) -> bool:
 
 
 def _version(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
+    major, dot, minor = text.partition(".")  # up to 1.2 versions had two parts
+    parts = (major, minor) if dot else (major,)
+    is_number = all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts)
+    if not is_number or int(major) < 1:
         raise AblyError(40017, f"v is a protocol version, 1 or above, not {text[:40]!r}", 400)
-    return int(text)
+    return int(major)
 
 
 def _milliseconds(name: str, text: str) -> int:

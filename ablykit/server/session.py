@@ -23,6 +23,7 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
+from ablykit.protocol.url import format_of
 from ablykit.server import annotating, attaching, metachannels, presence, publishing, renewing, revising
 from ablykit.server.auth import Identity, identify
 from ablykit.server.channel import Attachment, Channel, Rate, channel_of
@@ -69,6 +70,7 @@ class Session:
     def start(self, query: str, now: float, *, secure: bool, path: str = "/") -> None:
         """Answer a new WebSocket: CONNECTED, or an ERROR and the end (RTN14)."""
         self._query = query
+        self.variant = Variant(format_of(query), today=False)  # that of a refusal too
         try:
             self.params = parse_query(query)
             self.variant = Variant(self.params.format, self.params.today)

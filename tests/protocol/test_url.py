@@ -33,6 +33,7 @@ def test_all_parameters_are_read():
     assert parse_query("access_token=t").access_token == "t"
     assert parse_query("lib=l&v=1").agent == "l"
     assert not parse_query("v=1").today
+    assert not parse_query("v=1.2").today
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,9 @@ def test_all_parameters_are_read():
         ("v=0", 40017),
         ("v=-1", 40017),
         ("v=two", 40017),
-        ("v=1.2", 40017),
+        ("v=1.", 40017),
+        ("v=0.9", 40017),
+        ("v=1.2.3", 40017),
         ("v=²", 40017),
         ("remainPresentFor=soon", 40003),
     ],

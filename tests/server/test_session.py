@@ -49,6 +49,17 @@ def test_a_refused_connection_is_told_why_in_a_frame(world, query, options, code
     assert client.closed[0] == 1000
 
 
+@pytest.mark.parametrize("wrong", ["v=0", "echo=x", "clientId=*"])
+def test_a_refusal_comes_in_the_format_that_was_asked_for(world, wrong):
+    client = world.client(f"format=msgpack&{wrong}")
+    assert client.session.variant.format is Format.MSGPACK
+    assert client.heard()[0]["action"] == 9
+
+
+def test_versions_of_two_parts_are_spoken(world):
+    assert "connectionKey" in only(world.client("v=1.2").heard())
+
+
 def test_a_wrong_secret_and_an_unknown_key_are_the_same_refusal(world):
     for wrong in (f"{world.key.name}:wrong", f"{world.app.id}.nokey:{world.key.secret}"):
         assert error_of(world.client(f"key={wrong}", key=False).heard()) == 40101
