@@ -220,14 +220,14 @@ def _capability(value: object) -> Capability:
 def give_token(
     service: "Service", key_name: str, asked: TokenRequest, signer: Identity | None
 ) -> TokenDetails:
-    """The token that is asked for: signed for by `mac`, or asked for by the key's own holder.
+    """The token that is asked for: signed for by `mac`, or without one asked for by the key's own holder.
 
     Raises `AblyError`: 40003, 40012, 40101, 40104, 40105, 40160, 40400.
     """
     key = _key_named(service, key_name)
     if asked.key_name not in (None, key_name):
         raise AblyError(40101, "The token request is for another key than the one in its address")
-    if signer is None or signer.is_token or signer.key is not key:
+    if asked.mac is not None or signer is None or signer.is_token or signer.key is not key:
         _check_signature(service, key.api_key, asked)
     ttl = DEFAULT_TTL if asked.ttl is None else asked.ttl
     if ttl <= 0:

@@ -235,6 +235,14 @@ def test_what_can_not_be_given_is_not(world, asked, code):
     assert refusal.value.code == code
 
 
+def test_a_mac_that_is_given_must_be_right_even_from_the_keys_own_holder(world):
+    holder = world.client().session.identity
+    request = token_request(world.key)
+    assert give_token(world.service, world.key.name, request.replace(mac=None, nonce=None), holder).token
+    with pytest.raises(AblyError, match="mac is not the one"):
+        give_token(world.service, world.key.name, request.replace(mac="wrong"), holder)
+
+
 def test_a_nonce_may_be_used_again_at_another_time_and_with_another_key(world):
     other = world.service.add_key(world.service.add_app()).api_key
     now = world.service.clock.wall()
