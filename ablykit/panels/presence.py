@@ -78,7 +78,8 @@ class Presence(Panel):
         return f"<div><b>{escape(self._heading)}</b><table><tr>{head}</tr>{rows}</table></div>"
 
     def __str__(self) -> str:
-        return "\n".join([self._heading, *("  " + "  ".join(cells).rstrip() for cells in self._cells())])
+        rows = ["  " + "  ".join(cells).rstrip() for cells in self._cells()]
+        return "\n".join([self._heading, *rows])
 
     @property
     def _heading(self) -> str:

@@ -46,7 +46,7 @@ def parse_query(query: str) -> ConnectionParams:
         format=_format(given.get("format", "json")),
         heartbeats=_boolean("heartbeats", given.get("heartbeats", "true")),
         echo=_boolean("echo", given.get("echo", "true")),
-        v=_version(given["v"]) if "v" in given else None,
+        v=version_of(given["v"]) if "v" in given else None,
         agent=given.get("agent", given.get("lib")),
         resume=given.get("resume"),
         recover=given.get("recover"),
@@ -88,7 +88,8 @@ def _boolean(name: str, text: str) -> bool:
     return text.lower() == "true"
 
 
-def _version(text: str) -> int:
+def version_of(text: str) -> int:
+    """The number of a protocol's version. Raises `AblyError` 40017 for what is none (CSV2)."""
     major, dot, minor = text.partition(".")  # up to 1.2 versions had two parts
     parts = (major, minor) if dot else (major,)
     is_number = all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts)

@@ -11,7 +11,6 @@ from ablykit.protocol import (
     ChannelName,
     Message,
     MessageAction,
-    ProtocolMessage,
 )
 from ablykit.protocol.encoding import check_data
 from ablykit.protocol.frames import MessageAnnotations
@@ -36,14 +35,7 @@ def annotate(
     channel = publisher.service.channel(publisher.identity.app, name)
     kept = channel.log.all(now)
     whole = [_checked(publisher, annotation, kept) for annotation in annotations]
-    draft = ProtocolMessage(
-        action=Action.ANNOTATION,
-        id=frame_id,
-        connection_id=publisher.connection_id,
-        channel=name.identity,
-        timestamp=publisher.service.clock.now(),
-        annotations=whole,
-    )
+    draft = publisher.frame(Action.ANNOTATION, name, frame_id, annotations=whole)
     entry = channel.log.append(draft, now)
     kept = channel.log.all(now)
     for serial in dict.fromkeys(annotation.message_serial or "" for annotation in whole):

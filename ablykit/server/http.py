@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame
+from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame, url
 from ablykit.protocol.codec import plain, read
 from ablykit.protocol.frames import Wire
 from ablykit.server.auth import ANYONE, Identity, by_header, by_key, by_token
@@ -143,8 +143,10 @@ def format_for(request: Request) -> Format:
 
 def version_of(request: Request) -> int:
     """The protocol's version that the client speaks (CSV2): the newest, if it does not say."""
-    text, _, _ = request.headers.get("x-ably-version", "").partition(".")  # up to 1.2 it had two parts
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else NEWEST
+    try:
+        return url.version_of(request.headers.get("x-ably-version", ""))
+    except AblyError:
+        return NEWEST
 
 
 def respond(

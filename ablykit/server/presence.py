@@ -70,8 +70,7 @@ def _checked(session: "Session", channel: "Channel", item: PresenceMessage) -> P
         )
     if action == PresenceAction.LEAVE and not is_there:
         return None
-    kept = item.data
-    if action == PresenceAction.LEAVE and kept is None:  # a leave tells what was there last (RTP10)
+    if action == PresenceAction.LEAVE and item.data is None:  # a leave tells what was there last (RTP10)
         before = channel.members[session.connection.id, client_id]
         item = item.replace(data=before.data, encoding=before.encoding)
     return item.replace(action=int(action), client_id=client_id, id=None, connection_id=None)

@@ -1,7 +1,7 @@
 """The way of messages into a channel's log, from a session or from an HTTP request."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablykit.protocol import (
     AblyError,
@@ -42,6 +42,17 @@ class Publisher:
             raise AblyError(40012, f"Nothing may be published here as clientId {client_id[:60]!r}")
         return client_id or self.client_id
 
+    def frame(self, action: Action, name: ChannelName, id: str | None, **content: Any) -> ProtocolMessage:
+        """What is given to a channel's log: a frame of this publisher, made now."""
+        return ProtocolMessage(
+            action=action,
+            id=id,
+            connection_id=self.connection_id,
+            channel=name.identity,
+            timestamp=self.service.clock.now(),
+            **content,
+        )
+
 
 def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishResult:
     """Check a MESSAGE and give it to the log; tells the serials. Raises `AblyError` to be NACKed."""
@@ -72,14 +83,7 @@ def accept(
     given_id = messages[0].id
     if given_id and (earlier := channel.log.find(given_id, now)):
         return PublishResult(serials=earlier.serials)
-    draft = ProtocolMessage(
-        action=Action.MESSAGE,
-        id=None if given_id else frame_id,
-        connection_id=publisher.connection_id,
-        channel=name.identity,
-        timestamp=service.clock.now(),
-        messages=named,
-    )
+    draft = publisher.frame(Action.MESSAGE, name, None if given_id else frame_id, messages=named)
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
     entry = channel.log.append(draft, now, keep=not ephemeral)
     publisher.identity.app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)

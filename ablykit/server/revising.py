@@ -59,21 +59,9 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     if message.action == MessageAction.UPDATE:
         message = message.replace(data=whole.data, encoding=whole.encoding)
     asked = message.version or MessageVersion()
-    draft = ProtocolMessage(
-        action=Action.MESSAGE,
-        id=frame_id,
-        connection_id=publisher.connection_id,
-        channel=name.identity,
-        timestamp=publisher.service.clock.now(),
-        messages=[
-            message.replace(
-                id=None,
-                client_id=so_far[0].client_id,
-                version=asked.replace(client_id=publisher.name_for(asked.client_id)),
-            )
-        ],
-    )
-    entry = channel.log.append(draft, now)
+    version = asked.replace(client_id=publisher.name_for(asked.client_id))
+    message = message.replace(id=None, client_id=so_far[0].client_id, version=version)
+    entry = channel.log.append(publisher.frame(Action.MESSAGE, name, frame_id, messages=[message]), now)
     given = (entry.frame.messages or [message])[0].version
     return (given and given.serial) or ""
 

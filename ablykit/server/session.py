@@ -70,7 +70,6 @@ class Session:
     def start(self, query: str, now: float, *, secure: bool, path: str = "/") -> None:
         """Answer a new WebSocket: CONNECTED, or an ERROR and the end (RTN14)."""
         self._query = query
-        self.variant = Variant(format_of(query), today=False)  # that of a refusal too
         try:
             self.params = parse_query(query)
             self.variant = Variant(self.params.format, self.params.today)
@@ -80,6 +79,9 @@ class Session:
             self.app = self.identity.app
             self.client_id = self.identity.named(self.params.client_id)
         except AblyError as error:
+            self.variant = Variant(
+                format_of(query), self.params.today
+            )  # also where the query is what is wrong
             self.refuse(error)
             return
         self.limits: Limits = self.app.limits_for(self.params)
