@@ -23,6 +23,11 @@ conn.frames(2)
 conn.send({"action": 10, "channel": ":x"})
 conn.recv("ERROR");
 """
+MEMBERS = """
+for serial, (name, data) in enumerate({"laptop": {"seat": 1}, "phone": "typing", "tablet": None, "wall": {"seat": 4}}.items(), 1):
+    conn.send({"action": 14, "channel": "chat", "msgSerial": serial, "presence": [{"action": 2, "clientId": name, "data": data}]})
+    conn.recv("ACK")
+"""
 ALL = (
     "ablykit.FrameInspector(conn)",
     "ablykit.Sequence(conn)",
@@ -275,7 +280,8 @@ def axe(tmp_path_factory):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(run, axe, dark):
-    page = run(TALK, *ALL, dark=dark)
+    page = run(TALK, *ALL, MEMBERS, dark=dark)
+    page.locator(".ablykit-presence").get_by_text("4 members").wait_for()
     page.locator(".ablykit-inspector .ak-row").nth(7).click()
     page.locator(".ablykit-inspector .ak-detail strong").wait_for()
     page.locator(".ablykit-inspector .ak-raw summary").last.click()
@@ -383,11 +389,6 @@ def test_the_sequence_is_spaced_as_time_passed_when_asked(run):
     page.wait_for_function(f"{height} === {even}")
 
 
-MEMBERS = """
-for serial, (name, data) in enumerate({"laptop": {"seat": 1}, "phone": "typing", "tablet": None, "wall": {"seat": 4}}.items(), 1):
-    conn.send({"action": 14, "channel": "chat", "msgSerial": serial, "presence": [{"action": 2, "clientId": name, "data": data}]})
-    conn.recv("ACK")
-"""
 LEAVE = """
 conn.send({"action": 14, "channel": "chat", "msgSerial": 5, "presence": [{"action": 3, "clientId": "wall"}]})
 conn.recv("ACK");
