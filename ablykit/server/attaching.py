@@ -47,8 +47,10 @@ MAX_REWIND = 100
 _UNITS = {"s": 1_000, "m": 60_000}
 
 
-def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[ProtocolMessage, list[Entry]]:
-    """Attach a session to a channel; tells the ATTACHED to send and what to send after it.
+def attach(
+    session: "Session", frame: ProtocolMessage, now: float
+) -> tuple[Attachment, ProtocolMessage, list[Entry]]:
+    """Return the attachment that an ATTACH is granted, the ATTACHED to send, and the backlog to follow it.
 
     Raises `AblyError`: 40000 without a channel, 40010, 40160, 90010, or 40003 for a bad rewind.
     """
@@ -69,8 +71,7 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
     backlog, flags, error = _backlog(channel.log, frame, params, now)
     point = channel.log.serial
     followed = Deltas() if "delta" in params else None
-    channel.attach(Attachment(session, name, asked, modes, params, wanted_by(parsed.filter), followed))
-    session.channels[name] = channel
+    attachment = Attachment(session, channel, name, asked, modes, params, wanted_by(parsed.filter), followed)
     attached = ProtocolMessage(
         action=Action.ATTACHED,
         flags=int(modes | flags | (Flag.HAS_PRESENCE if channel.members else 0)),
@@ -80,7 +81,7 @@ def attach(session: "Session", frame: ProtocolMessage, now: float) -> tuple[Prot
         error=error,
     )
     hears = {int(action) for action, mode in MODE_TO_HEAR.items() if modes & mode}
-    return attached, [entry for entry in backlog if entry.frame.action in hears]
+    return attachment, attached, [entry for entry in backlog if entry.frame.action in hears]
 
 
 def wanted_by(expression: str) -> Callable[[Message], bool] | None:
@@ -139,14 +140,13 @@ def granted(session: "Session", channel: ChannelName, name: str, asked: Flag) ->
     return modes
 
 
-def check_mode(session: "Session", name: str, mode: Flag) -> None:
+def check_mode(attachment: Attachment | None, mode: Flag) -> None:
     """Raise `Denied` 40165 where a channel is attached without the mode that what is asked needs."""
-    attachment = session.attachment(name)
     if attachment and not attachment.modes & mode:
         raise Denied(
             40165,
-            f"{name!r} was attached without the mode {mode.name}: attach again with it",
-            resource=name,
+            f"{attachment.name!r} was attached without the mode {mode.name}: attach again with it",
+            resource=attachment.name,
             operation=(mode.name or "").lower().replace("_", "-"),
             rule=f"The ATTACH asked for {_named(attachment.asked)}; "
             f"allowed of it is {_named(attachment.modes)}",
@@ -167,7 +167,7 @@ def allowed(session: "Session", channel: ChannelName) -> Flag:
 
 def _check_limit(session: "Session", name: str) -> None:
     limit = session.limits.max_channels
-    if name not in session.channels and len(session.channels) >= limit:
+    if name not in session.attachments and len(session.attachments) >= limit:
         raise AblyError(90010, f"At most {limit} channels may be attached at once")
 
 
@@ -205,4 +205,4 @@ def rewind(log: Log, value: str, now: float) -> list[Entry]:
         wanted = "rewind is a number of messages, or a time such as 15s or 2m"
         raise AblyError(40003, f"{wanted}, not {value[:20]!r}")
     count, ms = (MAX_REWIND, int(number) * _UNITS[unit]) if unit else (min(int(number), MAX_REWIND), None)
-    return as_they_are(log.last(now, count=count, ms=ms), log.all(now))
+    return as_they_are(log, log.last(now, count=count, ms=ms), now)

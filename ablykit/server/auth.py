@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,16 @@ class Identity:
     def is_token(self) -> bool:
         """Whether it came with a token, not with the key itself."""
         return self.deadline is not None
+
+    @property
+    def targets(self) -> Iterator[tuple[str, str]]:
+        """What it can be revoked by: kind and value (RSA17)."""
+        if self.client_id is not None:
+            yield "clientId", self.client_id
+        if self.revocation_key is not None:
+            yield "revocationKey", self.revocation_key
+        for resource in (self.capability or self.key.capability).grants:
+            yield "channel", resource
 
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """What is allowed on a channel: what both key and token allow."""
@@ -244,7 +255,7 @@ def give_token(
     token = f"{app.id}.{service.ids.new('token', 40)}"
     deadline = service.monotonic() + ttl
     wall = service.clock.wall()
-    service.tokens[token] = Identity(app, key, asked.client_id, capability, deadline, wall)
+    service.remember(token, Identity(app, key, asked.client_id, capability, deadline, wall))
     return TokenDetails(
         token=token,
         key_name=key_name,
@@ -293,15 +304,16 @@ class Revocation:
     applies_at: float
     key: "Key"
 
+    @property
+    def target(self) -> tuple[str, str, str]:
+        """What it is found by: the name of the key, kind and value."""
+        return self.key.api_key.name, self.kind, self.value
+
     def covers(self, identity: Identity) -> bool:
         """Whether an identity's token is one of these."""
         if not identity.is_token or identity.key is not self.key or identity.issued >= self.issued_before:
             return False
-        if self.kind == "clientId":
-            return identity.client_id == self.value
-        if self.kind == "revocationKey":
-            return identity.revocation_key == self.value
-        return self.value in (identity.capability or identity.key.capability).grants
+        return (self.kind, self.value) in identity.targets
 
 
 KINDS = ("clientId", "revocationKey", "channel")

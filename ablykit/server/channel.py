@@ -1,37 +1,65 @@
-"""One channel: its log, and who is attached to it."""
+"""One channel: its log, and who is attached to it.
 
-from collections.abc import Callable
+What is in the log goes to every attachment that may hear it and wants it; that is decided once for each
+attachment, not once for each message. The channel knows its subscribers only as `Subscriber`: something that
+has a connectionId, says what it wants, and takes deliveries.
+
+A subscriber that can't be given what is in the log is ended, since it would otherwise miss a message without
+noticing. It never harms the publisher or the other subscribers.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, ProtocolMessage
+from ablykit.protocol.credentials import quiet_logger
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery, delivery_of
 from ablykit.server.deltas import Deltas
 from ablykit.server.log import Entry, Log
 from ablykit.server.stats import Stats
 
-if TYPE_CHECKING:
-    from ablykit.server.session import Session
-
+LOGGER = quiet_logger("ablykit.server")
 
 MODE_TO_HEAR = {
     Action.MESSAGE: Flag.SUBSCRIBE,
     Action.PRESENCE: Flag.PRESENCE_SUBSCRIBE,
     Action.ANNOTATION: Flag.ANNOTATION_SUBSCRIBE,
 }
-"""Which mode an attachment needs to be told of what is in the log."""
-
+"""Which mode an attachment needs to be sent what is in the log."""
 
 KINDS: dict[int, str] = {Action.MESSAGE: "messages", Action.PRESENCE: "presence"}
 """What is counted, by what the statistics call it."""
 
 
-@dataclass(slots=True)
+class Subscriber(Protocol):
+    """What a channel needs of whoever is attached to it."""
+
+    @property
+    def connection_id(self) -> str:
+        """The connection it belongs to."""
+        ...
+
+    def wants(self, delivery: Delivery) -> bool:
+        """Whether it wants a delivery, by where that came from."""
+        ...
+
+    def send(self, delivery: Delivery, channel: str | None = None) -> None:
+        """Take a delivery, with the channel renamed if a name is given."""
+        ...
+
+    def disconnect(self, error: AblyError) -> None:
+        """End its socket, so that it knows it has missed something."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
 class Attachment:
     """A connection's hold on a channel: under which name, with which modes and params."""
 
-    session: "Session"
+    subscriber: Subscriber
+    channel: "Channel"
     name: str
     asked: Flag
     """The modes it asked for."""
@@ -43,12 +71,12 @@ class Attachment:
     deltas: Deltas | None = None
     """What it was sent last, where messages may come as deltas."""
     told: dict[str, int] | None = None
-    """The occupancy it was told last."""
+    """The occupancy it was sent last."""
 
     def deliver(self, delivery: Delivery) -> bool:
-        """Send it on, unless it is an echo the connection did not want; tells whether it went."""
+        """Send it on, unless it is an echo the connection did not want; return whether it went."""
         found = delivery if self.wants is None else self.filtered(delivery)
-        if found is None or not self.session.wants(found):
+        if found is None or not self.subscriber.wants(found):
             return False
         self.send(found)
         return True
@@ -56,10 +84,10 @@ class Attachment:
     def send(self, delivery: Delivery) -> None:
         """Send a delivery by the name it attached with; as deltas, if it wants these."""
         found = delivery if self.deltas is None else self.deltas.of(delivery)
-        self.session.send(found, None if self.name == found.frame.channel else self.name)
+        self.subscriber.send(found, None if self.name == found.frame.channel else self.name)
 
     def filtered(self, delivery: Delivery) -> Delivery | None:
-        """What of a delivery is wanted; None for nothing of it."""
+        """Return what of a delivery is wanted; None for nothing of it."""
         messages = delivery.frame.messages
         if self.wants is None or not messages:
             return delivery
@@ -69,21 +97,40 @@ class Attachment:
         return Delivery(delivery.frame.replace(messages=wanted), delivery.publisher) if wanted else None
 
 
+class Surroundings(Protocol):
+    """What a channel needs of the service it is in."""
+
+    def now(self) -> float:
+        """The running time, in ms."""
+        ...
+
+    def soon(self, channel: "Channel", due: float) -> None:
+        """Call the channel's `tell_occupancy` at a running time."""
+        ...
+
+    def draft(self, channel: str, message: Message) -> ProtocolMessage:
+        """A frame of the service itself that carries a message."""
+        ...
+
+    def activity(self, channel: "Channel") -> None:
+        """The first has attached, or the last has gone."""
+        ...
+
+
 class Channel:
     """A channel: who is attached, and the log that everything goes through."""
 
-    def __init__(
-        self, name: str, log: Log, stats: Stats, activity: "Callable[[Channel], None] | None" = None
-    ) -> None:
+    def __init__(self, name: str, log: Log, stats: Stats, surroundings: Surroundings) -> None:
         self.name = name
         self.log = log
-        self._activity = activity
-        """Called when the first is attached, and when nobody is any more."""
         self._stats = stats
-        self._attachments: dict[int, Attachment] = {}
-        self._subscribers: dict[int, list[Attachment]] = {}
-        self._curious: list[Attachment] = []
-        self._deaf: list[Attachment] = []
+        self._surroundings = surroundings
+        self._by_connection: dict[str, dict[str, Attachment]] = {}
+        self._subscribers: dict[int, tuple[Attachment, ...]] | None = None
+        """Who hears what, by action; None until it is chosen anew."""
+        self._curious: dict[int, Attachment] = {}
+        self._occupancy = occupancy.Occupancy()
+        self._told_at = -occupancy.INTERVAL
         self.members: dict[tuple[str, str], PresenceMessage] = {}
         """Who is present, by connectionId and clientId."""
         self.rate = Rate()
@@ -91,76 +138,162 @@ class Channel:
         log.follow(self._deliver)
 
     def attach(self, attachment: Attachment) -> None:
-        """Add an attachment, in place of an earlier one of the same session."""
-        first = not self._attachments
-        self._attachments[id(attachment.session)] = attachment
-        self._choose_subscribers()
-        if first and self._activity:
-            self._activity(self)
+        """Add an attachment, in place of an earlier one of the same connection and name."""
+        connection = attachment.subscriber.connection_id
+        first = not self._by_connection
+        mine = self._by_connection.setdefault(connection, {})
+        before = _modes(mine)
+        if earlier := mine.get(attachment.name):
+            self._curious.pop(id(earlier), None)
+        mine[attachment.name] = attachment
+        if "occupancy" in attachment.params:
+            self._curious[id(attachment)] = attachment
+        self._changed(before, _modes(mine))
+        if first:
+            self._surroundings.activity(self)
 
-    def detach(self, session: "Session") -> None:
-        """Remove a session's attachment, if it has one."""
-        if self._attachments.pop(id(session), None):
-            self._choose_subscribers()
-            self.tell_occupancy()
-            if not self._attachments and self._activity:
-                self._activity(self)
+    def detach(self, attachment: Attachment) -> None:
+        """Remove an attachment, if it is still there."""
+        connection = attachment.subscriber.connection_id
+        mine = self._by_connection.get(connection, {})
+        if mine.get(attachment.name) is not attachment:
+            return
+        before = _modes(mine)
+        del mine[attachment.name]
+        self._curious.pop(id(attachment), None)
+        if not mine:
+            del self._by_connection[connection]
+        self._changed(before, _modes(mine))
+        self.tell_occupancy()
+        if not self._by_connection:
+            self._surroundings.activity(self)
 
-    def attachment_of(self, session: "Session") -> Attachment | None:
-        """The attachment of a session, if it has one."""
-        return self._attachments.get(id(session))
+    def _changed(self, before: Flag | None, after: Flag | None) -> None:
+        self._subscribers = None
+        self._occupancy.changed(before, after)
+
+    def attachments_of(self, connection_id: str) -> list[Attachment]:
+        """Every attachment of a connection, one for each name."""
+        return list(self._by_connection.get(connection_id, {}).values())
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """Every attachment."""
+        return [each for mine in self._by_connection.values() for each in mine.values()]
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether anyone is attached."""
+        return bool(self._by_connection)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anyone is attached or present."""
+        return bool(self._by_connection or self.members)
+
+    @property
+    def metrics(self) -> dict[str, int]:
+        """How many take part, by name (CHM2)."""
+        return self._occupancy.metrics(len(self.members))
 
     def idle_for(self, now: float) -> float:
         """How long nobody has been attached and nothing kept, in ms, as far as this was asked before.
 
-        Until that is as long as messages are kept, who comes back is told that nothing was missed.
+        A client that re-attaches while this is shorter than the log's retention is told that it missed
+        nothing.
         """
-        if self._attachments or self.members or not self.log.is_empty:
+        if self.is_in_use or not self.log.is_empty:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
         return 0.0 if self._idle_since is None else now - self._idle_since
 
-    @property
-    def attachments(self) -> list["Attachment"]:
-        """Who is attached."""
-        return list(self._attachments.values())
+    # -- occupancy
 
-    def _choose_subscribers(self) -> None:
-        self._subscribers = {
-            action: [a for a in self._attachments.values() if a.modes & mode]
-            for action, mode in MODE_TO_HEAR.items()
-        }
-        self._curious = [a for a in self._attachments.values() if "occupancy" in a.params]
-        self._deaf = [a for a in self._attachments.values() if not a.modes & Flag.PRESENCE_SUBSCRIBE]
+    def tell_occupancy(self, newcomer: Attachment | None = None) -> None:
+        """Send their counts to those who asked, where these have changed.
 
-    def tell_occupancy(self) -> None:
-        """Tell those who asked how many take part, where that has changed."""
-        for attachment in self._curious:
-            occupancy.tell(self, attachment)
+        At most once in `occupancy.INTERVAL`; what changes before is sent when that is over. A `newcomer` is
+        sent its first counts at once.
+        """
+        if newcomer and "occupancy" in newcomer.params:
+            self._send_occupancy([newcomer])
+        if not self._curious:
+            return
+        now = self._surroundings.now()
+        due = self._told_at + occupancy.INTERVAL
+        if now < due:
+            self._surroundings.soon(self, due)
+            return
+        if self._send_occupancy(list(self._curious.values())):
+            self._told_at = now
+
+    def _send_occupancy(self, attachments: list[Attachment]) -> bool:
+        """Send their counts to those for whom they have changed; return whether there were any."""
+        made: dict[tuple[str, str], Delivery] = {}  # one frame for all that ask for the same by one name
+        metrics = self.metrics
+        for attachment in attachments:
+            asked = attachment.params["occupancy"]
+            counts = occupancy.wanted(asked, metrics)
+            if counts == attachment.told:
+                continue
+            attachment.told = counts
+            delivery = made.get((attachment.name, asked))
+            if delivery is None:
+                frame = self._surroundings.draft(attachment.name, occupancy.message(counts))
+                delivery = made[attachment.name, asked] = Delivery(frame)
+            attachment.send(delivery)
+        return bool(made)
+
+    # -- delivery
 
     def _deliver(self, entry: Entry) -> None:
-        action = entry.frame.action
-        delivery = delivery_of(entry.frame)
-        told = 0
-        for attachment in self._subscribers.get(action, ()):
-            told += attachment.deliver(delivery)
-        if action == Action.PRESENCE:
-            told += self._tell_owner(delivery)
-        if told and (kind := KINDS.get(action)):
-            count = len(entry.frame.messages or entry.frame.presence or ())
+        frame = entry.frame
+        delivery = delivery_of(frame)
+        told = sum(_tried(each, delivery) for each in self._hearing(frame.action))
+        if frame.action == Action.PRESENCE:
+            told += sum(_tried(each, delivery) for each in self._deaf_owners(frame.connection_id))
+        if told and (kind := KINDS.get(frame.action)):
+            count = len(frame.messages or frame.presence or ())
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
-        if action == Action.PRESENCE:
+        if frame.action == Action.PRESENCE:
             self.tell_occupancy()
 
-    def _tell_owner(self, delivery: Delivery) -> int:
-        """Tell a connection of its own members also where it hears of no others (RTP17a); tells how many."""
-        own = delivery.frame.connection_id
-        return sum(a.deliver(delivery) for a in self._deaf if a.session.connection.id == own)
+    def _hearing(self, action: int) -> tuple[Attachment, ...]:
+        if self._subscribers is None:
+            everyone = self.attachments
+            self._subscribers = {
+                action: tuple(a for a in everyone if a.modes & mode) for action, mode in MODE_TO_HEAR.items()
+            }
+        return self._subscribers.get(action, ())
+
+    def _deaf_owners(self, connection_id: str | None) -> Iterator[Attachment]:
+        """A connection's attachments that hear of no other members: they are sent their own (RTP17a)."""
+        owners = self.attachments_of(connection_id or "")
+        return (each for each in owners if not each.modes & Flag.PRESENCE_SUBSCRIBE)
+
+
+def _tried(attachment: Attachment, delivery: Delivery) -> bool:
+    """Deliver, and return whether it went. A subscriber that it can't be delivered to is ended."""
+    try:
+        return attachment.deliver(delivery)
+    except Exception:
+        LOGGER.exception("A frame could not be delivered on %s", attachment.name[:80])
+        error = AblyError(50000, "A message could not be delivered: reconnect, to be sent what was missed")
+        attachment.subscriber.disconnect(error)
+        return False
+
+
+def _modes(attachments: dict[str, Attachment]) -> Flag | None:
+    """What a connection's attachments allow together; None where there are none."""
+    together = None
+    for each in attachments.values():
+        together = each.modes if together is None else together | each.modes
+    return together
 
 
 def channel_of(frame: ProtocolMessage) -> str:
-    """The channel a frame names. Raises `AblyError` 40000 when it names none."""
+    """Return the channel a frame names. Raises `AblyError` 40000 when it names none."""
     if frame.channel is None:
         raise AblyError(40000, "Missing channel identifier")
     return frame.channel
@@ -176,7 +309,7 @@ class Rate:
         self._count = 0
 
     def count(self, now: float) -> int:
-        """Count one more at `now` (ms); tells how many there were in this second."""
+        """Count one more at `now` (ms), and return this second's total."""
         second = int(now // 1000)
         if second != self._second:
             self._second, self._count = second, 0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REMEMBERED_ANSWERS = 1_000
 """How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
 
+REMEMBERED_SERIALS = 10_000
+"""How many serials of messages these may hold together."""
+
 
 @dataclass
 class Connection:
@@ -29,12 +32,11 @@ class Connection:
     session: "Session | None" = None
     expires: float | None = None
     """When it is forgotten, ms of running time; None while a socket is open."""
-    leave_at: float | None = None
-    """When its members leave, ms of running time; None while a socket is open."""
     present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
     """The members it entered: on which channel, by which clientId."""
     last_serial: int = -1
     answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
+    _serials: int = 0
 
     @property
     def key(self) -> str:
@@ -44,9 +46,15 @@ class Connection:
     def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
         """Remember an ACK or NACK, and give it back."""
         self.answers[frame.msg_serial or 0] = frame
-        if len(self.answers) > REMEMBERED_ANSWERS:
-            self.answers.popitem(last=False)
+        self._serials += _serials_in(frame)
+        while len(self.answers) > REMEMBERED_ANSWERS or self._serials > REMEMBERED_SERIALS:
+            _, oldest = self.answers.popitem(last=False)
+            self._serials -= _serials_in(oldest)
         return frame
+
+
+def _serials_in(answer: ProtocolMessage) -> int:
+    return sum(len(result.serials or ()) for result in answer.res or ())
 
 
 def recovery_key(recover: str | None) -> str | None:

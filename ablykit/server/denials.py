@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ablykit.protocol import ERRORS, AblyError, ErrorInfo
+from ablykit.protocol import ERRORS, AblyError
 
 if TYPE_CHECKING:
     from ablykit.server.auth import Identity
 
 KEPT = 1_000
 """How many denials are remembered."""
+
+LONGEST = 1_000
+"""How many characters of each of their texts are: names and capabilities may be as long as a frame."""
 
 ALSO = frozenset({40012, 40400})
 """Denials whose HTTP status (neither 401 nor 403) does not say that they are."""
@@ -62,7 +65,7 @@ class Denials:
     """The denials of a service, the newest of them."""
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[ErrorInfo, str | None, int | None, Denial]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, str | None, str | None, int | None, Denial]] = deque(maxlen=KEPT)
 
     def note(
         self,
@@ -78,15 +81,15 @@ class Denials:
         denied = error if isinstance(error, Denied) else None
         denial = Denial(
             error.code,
-            error.message,
+            _short(error.message),
             identity.key.api_key.name if identity else None,
             identity.is_token if identity else False,
-            identity.client_id if identity else None,
-            denied.resource if denied else channel,
+            _short(identity.client_id) if identity else None,
+            _short(denied.resource if denied else channel),
             denied.operation if denied else None,
-            denied.rule if denied else ERRORS[error.code][1],
+            _short(denied.rule if denied else ERRORS[error.code][1]),
         )
-        self._kept.append((error.info, channel, serial, denial))
+        self._kept.append((error.code, _short(error.info.message), _short(channel), serial, denial))
 
     def find(self, told: object) -> Denial:
         """The newest denial that a frame, an HTTP answer or an error tells of.
@@ -95,10 +98,11 @@ class Denials:
         """
         frame: dict[str, Any] = cast("dict[str, Any]", told) if isinstance(told, Mapping) else {}
         code, message = _code_and_message(frame.get("error", told))
-        for info, channel, serial, denial in reversed(self._kept):
+        looked_for = code, _short(message)
+        for kept_code, said, channel, serial, denial in reversed(self._kept):
             if (
-                (info.code, info.message) == (code, message)
-                and frame.get("channel", channel) == channel
+                (kept_code, said) == looked_for
+                and _short(frame.get("channel", channel)) == channel
                 and frame.get("msgSerial", serial) == serial
             ):
                 return denial
@@ -106,6 +110,11 @@ class Denials:
             "That tells of no denial of this server's: such a thing has an error with a code as 40160 in it, "
             f"and is one of the last {KEPT}"
         )
+
+
+def _short(text: Any) -> Any:
+    """A text as it is remembered, and looked for: no longer than need be."""
+    return f"{text[:LONGEST]}…" if isinstance(text, str) and len(text) > LONGEST else text
 
 
 def _code_and_message(error: Any) -> tuple[Any, Any]:

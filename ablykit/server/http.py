@@ -2,8 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -225,7 +226,7 @@ def stretch(
 
 
 def respond_page(
-    request: Request, items: list[T], key_of: Callable[[T], str], shown: Callable[[T], Any]
+    request: Request, items: Iterable[T], key_of: Callable[[T], str], shown: Callable[[T], Any]
 ) -> Response:
     """A page of items, and by its Link header the way to the next one (RSC, PaginatedResult).
 
@@ -233,12 +234,12 @@ def respond_page(
     """
     limit = number_param(request, "limit", DEFAULT_PAGE, least=1, most=LONGEST_PAGE)
     after = request.query_params.get("cursor")
-    if after is not None:
-        place = next((n for n, item in enumerate(items) if key_of(item) == after), None)
-        if place is None:
-            raise AblyError(40003, "The page to go on from is no longer kept: begin again")
-        items = items[place + 1 :]
-    page, rest = items[:limit], items[limit:]
+    left = iter(items)
+    if after is not None and all(key_of(item) != after for item in left):  # `left` goes on after it
+        raise AblyError(40003, "The page to go on from is no longer kept: begin again")
+    page = list(islice(left, limit + 1))
+    rest = len(page) > limit
+    page = page[:limit]
     links = [_link(request, "first", None), _link(request, "current", after)]
     if rest:
         links.append(_link(request, "next", key_of(page[-1])))

@@ -339,7 +339,7 @@ class LocalAbly:
         return WebSocket(self._service, self._open_sockets, self._max_frame_size)
 
     async def _until_stopped(self) -> None:
-        self._service.wake = self._wake.set
+        self._service.agenda.wake = self._wake.set
         while not self._stopping.is_set():
             self._wake.clear()
             now = self._service.monotonic()

@@ -1,17 +1,20 @@
-"""How many take part in a channel, in which way; told to those who attach with `occupancy` (CHM2)."""
+"""How many connections take part in a channel, and in which way (CHM2).
 
-from typing import TYPE_CHECKING, Any
+The counts are kept as connections come and go, so that reading them costs the same however many there are.
+A connection that is attached under several names counts once.
+"""
+
+from typing import Any
 
 import msgspec
 
-from ablykit.protocol import AblyError, Action, Flag, Message, ProtocolMessage
-from ablykit.server.delivery import Delivery
-
-if TYPE_CHECKING:
-    from ablykit.server.channel import Attachment, Channel
+from ablykit.protocol import AblyError, Flag, Message
 
 EVENT = "[meta]occupancy"
-"""The name of the messages that tell it."""
+"""The name of the messages that carry it."""
+
+INTERVAL = 100.0
+"""How often a channel's occupancy is sent at most, in ms: what happens between is sent together (assumed)."""
 
 _MODES = {
     "publishers": Flag.PUBLISH,
@@ -22,17 +25,22 @@ _MODES = {
 NAMES = ("connections", "presenceMembers", *_MODES)
 
 
-def metrics(channel: "Channel | None") -> dict[str, int]:
-    """The counts of a channel, by name; all 0 for one that is not there."""
-    attached = channel.attachments if channel else []
-    counts = {name: sum(bool(a.modes & mode) for a in attached) for name, mode in _MODES.items()}
-    return {"connections": len(attached), "presenceMembers": len(channel.members) if channel else 0, **counts}
+class Occupancy:
+    """The counts of one channel. Modes are what all of a connection's attachments allow together."""
 
+    def __init__(self) -> None:
+        self.connections = 0
+        self._by_mode = dict.fromkeys(_MODES, 0)
 
-def details(name: str, channel: "Channel | None") -> dict[str, Any]:
-    """A channel's status, with its occupancy."""
-    active = bool(channel and channel.attachments)
-    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics(channel)}}}
+    def changed(self, before: Flag | None, after: Flag | None) -> None:
+        """Count a connection whose modes have changed; None stands for one that is not attached."""
+        self.connections += (after is not None) - (before is not None)
+        for name, mode in _MODES.items():
+            self._by_mode[name] += bool((after or Flag(0)) & mode) - bool((before or Flag(0)) & mode)
+
+    def metrics(self, members: int) -> dict[str, int]:
+        """Return the counts by name, with the number of members present."""
+        return {"connections": self.connections, "presenceMembers": members, **self._by_mode}
 
 
 def check(value: str) -> None:
@@ -43,23 +51,18 @@ def check(value: str) -> None:
         )
 
 
-def tell(channel: "Channel", attachment: "Attachment") -> None:
-    """Tell an attachment how it is now, if it asked and it is news."""
-    asked = attachment.params.get("occupancy")
-    if asked is None:
-        return
-    counts = metrics(channel)
-    wanted = counts if asked == "metrics" else {(name := asked.removeprefix("metrics.")): counts[name]}
-    if wanted == attachment.told:
-        return
-    attachment.told = wanted
-    data = msgspec.json.encode({"metrics": wanted}).decode()
-    message = Message(name=EVENT, data=data, encoding="json")
-    frame = ProtocolMessage(
-        action=Action.MESSAGE,
-        id=f"{attachment.session.service.ids.new('occupancy', 10)}",
-        channel=attachment.name,
-        timestamp=attachment.session.service.clock.now(),
-        messages=[message],
-    )
-    attachment.send(Delivery(frame))
+def wanted(asked: str, metrics: dict[str, int]) -> dict[str, int]:
+    """Return those counts that an `occupancy` param asks for."""
+    return metrics if asked == "metrics" else {(name := asked.removeprefix("metrics.")): metrics[name]}
+
+
+def message(counts: dict[str, int]) -> Message:
+    """Return the message that carries some counts."""
+    data = msgspec.json.encode({"metrics": counts}).decode()
+    return Message(name=EVENT, data=data, encoding="json")
+
+
+def details(name: str, metrics: dict[str, int]) -> dict[str, Any]:
+    """Return a channel's status with its occupancy, as HTTP and metachannels carry it (CHD2)."""
+    active = metrics["connections"] > 0
+    return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics}}}

@@ -39,11 +39,12 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     if not frame.presence:
         raise AblyError(40000, "A PRESENCE needs presence: a list with at least one member")
     session.identity.check("presence", name)
-    if session.attachment(attached_as) is None:
+    attachment = session.attachments.get(attached_as)
+    if attachment is None:
         raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
     session.check_mode(attached_as, Flag.PRESENCE)
     check_size(frame.presence, session.limits.max_message_size)
-    channel = session.channels[attached_as]
+    channel = attachment.channel
     items = [_checked(session, channel, item) for item in frame.presence]
     _check_room(channel, session.connection.id, items, session.limits.max_members)
     told = [item for item in items if item is not None]

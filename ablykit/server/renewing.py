@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ablykit.protocol import AblyError, Action, ChannelName, Flag, ProtocolMessage
 from ablykit.server import attaching, presence
 from ablykit.server.auth import Identity, by_token
-from ablykit.server.channel import Channel
+from ablykit.server.channel import Attachment
 
 if TYPE_CHECKING:
     from ablykit.server.session import Session
@@ -38,8 +38,8 @@ def renew(session: "Session", frame: ProtocolMessage, now: float) -> None:
         return
     session.set_deadline(now)
     session.reply(session.connected())
-    for name, channel in list(session.channels.items()):
-        _keep_or_lose(session, name, channel, now)
+    for attachment in list(session.attachments.values()):
+        _keep_or_lose(session, attachment, now)
 
 
 def _fitting(session: "Session", token: str) -> Identity:
@@ -49,12 +49,10 @@ def _fitting(session: "Session", token: str) -> Identity:
     return identity
 
 
-def _keep_or_lose(session: "Session", name: str, channel: Channel, now: float) -> None:
+def _keep_or_lose(session: "Session", attachment: Attachment, now: float) -> None:
     """Go on with what the new token allows of what was asked for; where that is nothing, the channel is lost
     (RTC8a1)."""
-    attachment = channel.attachment_of(session)
-    if attachment is None:
-        return
+    channel, name = attachment.channel, attachment.name
     modes, lost = Flag(0), None
     try:
         modes = attaching.granted(session, ChannelName.parse(name), name, attachment.asked)
@@ -63,10 +61,11 @@ def _keep_or_lose(session: "Session", name: str, channel: Channel, now: float) -
     if not modes & Flag.PRESENCE:
         presence.leave_all(session.connection, now, channel)
     if lost:
-        session.channels.pop(name).detach(session)
+        session.detach(attachment, now)
         session.reply_error(lost, name)
     elif modes != attachment.modes:
-        channel.attach(replace(attachment, modes=modes))
+        session.attachments[name] = renewed = replace(attachment, modes=modes)
+        channel.attach(renewed)
         session.reply(
             ProtocolMessage(
                 action=Action.ATTACHED,

@@ -1,6 +1,6 @@
 """HTTP endpoints about channels: publishing, history, presence, status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from starlette.requests import Request
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ablykit.protocol import AblyError, Annotation, ChannelName, Message, NotAFrame, PresenceMessage
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.encoding import in_format
-from ablykit.server.annotating import annotate, of_message
+from ablykit.server.annotating import annotate
 from ablykit.server.channel import Channel
 from ablykit.server.http import (
     Caller,
@@ -25,15 +25,15 @@ from ablykit.server.http import (
     value_of,
     version_of,
 )
-from ablykit.server.occupancy import details
+from ablykit.server.log import Entry, Log
+from ablykit.server.occupancy import Occupancy, details
 from ablykit.server.publishing import accept
-from ablykit.server.revising import RIGHTS, current, revise, versions
+from ablykit.server.revising import RIGHTS, as_they_are, revise
 
 SUMMED_UP = 3
 """From which version of the protocol on a batch is answered with counts, not with its results alone. Older
 clients ask for them by `newBatchResponse=true`."""
 
-M = TypeVar("M", Message, PresenceMessage)
 W = TypeVar("W", Annotation, Message)
 
 
@@ -70,34 +70,39 @@ def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dic
 
 
 async def history(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/messages`: what was published (RSL2)."""
-    channel = _channel(caller, caller.channel(request, "history"))
-    entries = channel.log.all(caller.service.monotonic()) if channel else []
-    found = list(current(entries).values())
+    """`GET /channels/C/messages`: what was published (RSL2), as it is now."""
     until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
-    if until is not None:
-        found = [message for message in found if (message.serial or "") <= f"{until}:~"]
-    return _page(request, found, lambda message: message.serial or "")
+
+    def messages(log: Log, entry: Entry) -> list[Message]:
+        if not entry.is_original:
+            return []
+        now = caller.service.monotonic()
+        return as_they_are(log, [entry], now)[0].messages
+
+    return _history(caller, request, messages, until)
 
 
 async def message(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/messages/S`: a message as it is now (RSL11)."""
-    return respond(request, _shown(request)(_versions(caller, request)[-1]))
+    return respond(request, _shown(request)(_kept(caller, request)[1]))
 
 
 async def message_versions(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/messages/S/versions`: a message as it was, version by version (RSL14)."""
-    found = _versions(caller, request)
+    log, now = _kept(caller, request)
+    story = log.story(now.serial or "", caller.service.monotonic())
+    found = story.versions() if story else [now]
     return respond_page(request, found, lambda m: (m.version and m.version.serial) or "", _shown(request))
 
 
-def _versions(caller: Caller, request: Request) -> list[Message]:
+def _kept(caller: Caller, request: Request) -> tuple[Log, Message]:
+    """The message of the address as it is now, and the log that has it. Raises `AblyError` 40400."""
     channel = _channel(caller, caller.channel(request, "history"))
     serial = request.path_params["serial"]
-    found = versions(channel.log.all(caller.service.monotonic()), serial) if channel else []
-    if not found:
+    found = channel.log.message(serial, caller.service.monotonic()) if channel else None
+    if channel is None or found is None:
         raise AblyError(40400, f"No message {serial[:60]!r} is kept on this channel")
-    return found
+    return channel.log, found
 
 
 async def revise_message(caller: Caller, request: Request) -> Response:
@@ -117,8 +122,9 @@ async def revise_message(caller: Caller, request: Request) -> Response:
 async def annotations(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/messages/S/annotations`: the annotations of a message (RSAN3)."""
     channel = _channel(caller, caller.channel(request, "history"))
-    entries = channel.log.all(caller.service.monotonic()) if channel else []
-    found = of_message(entries, request.path_params["serial"])
+    now = caller.service.monotonic()
+    story = channel.log.story(request.path_params["serial"], now) if channel else None
+    found = story.annotations if story else []
     return respond_page(request, found, lambda annotation: annotation.serial or "", plain)
 
 
@@ -133,13 +139,7 @@ async def annotate_message(caller: Caller, request: Request) -> Response:
 
 async def presence_history(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/presence/history`: who entered, updated and left (RSP4)."""
-    channel = _channel(caller, caller.channel(request, "history"))
-    found = [
-        member
-        for entry in (channel.log.all(caller.service.monotonic()) if channel else ())
-        for member in entry.frame.presence or ()
-    ]
-    return _page(request, found, lambda member: member.id or "")
+    return _history(caller, request, lambda log, entry: entry.frame.presence or [])
 
 
 async def members(caller: Caller, request: Request) -> Response:
@@ -164,7 +164,7 @@ async def members(caller: Caller, request: Request) -> Response:
 async def status(caller: Caller, request: Request) -> Response:
     """`GET /channels/C`: whether it is active, and how many take part (CHD2)."""
     name = caller.channel(request, "channel-metadata")
-    return respond(request, details(name.identity, _channel(caller, name)))
+    return respond(request, _details(name.identity, _channel(caller, name)))
 
 
 async def channels(caller: Caller, request: Request) -> Response:
@@ -173,11 +173,11 @@ async def channels(caller: Caller, request: Request) -> Response:
     prefix = request.query_params.get("prefix", "")
     app = caller.identity.app
     names = sorted(
-        name for name, channel in app.channels.items() if channel.attachments and name.startswith(prefix)
+        name for name, channel in app.channels.items() if channel.is_attached and name.startswith(prefix)
     )
     by_id = request.query_params.get("by", "value") == "id"
     return respond_page(
-        request, names, lambda name: name, lambda name: name if by_id else details(name, app.channels[name])
+        request, names, lambda name: name, lambda name: name if by_id else _details(name, app.channels[name])
     )
 
 
@@ -241,16 +241,39 @@ def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, 
     }
 
 
+def _details(name: str, channel: Channel | None) -> dict[str, Any]:
+    return details(name, channel.metrics if channel else Occupancy().metrics(0))
+
+
 def _channel(caller: Caller, name: ChannelName) -> Channel | None:
     """The channel, if there is one: to look at it does not make it."""
     return caller.identity.app.find(name)
 
 
-def _page(request: Request, found: list[M], key_of: Callable[[M], str]) -> Response:
-    """Messages between two times, in the direction that is asked for, a page of them."""
+def _history(
+    caller: Caller,
+    request: Request,
+    items: Callable[[Log, Entry], Sequence[Message | PresenceMessage]],
+    until: str | None = None,
+) -> Response:
+    """A page of what a channel's entries hold, between two times and in the direction that is asked for.
+
+    Only the entries of the page are read, wherever it is: a cursor is an entry's serial and a place in it.
+    """
+    channel = _channel(caller, caller.channel(request, "history"))
     start, end, forwards = stretch(request)
-    within = [message for message in found if start <= (message.timestamp or 0) <= end]
-    return respond_page(request, within if forwards else within[::-1], key_of, _shown(request))
+    after = request.query_params.get("cursor", "").rpartition(":")[0] or None
+    bounds: dict[str, Any] = {"start": start, "end": end, "after": after, "until": until}
+
+    def placed() -> Iterator[tuple[str, Message | PresenceMessage]]:
+        if channel is None:
+            return
+        for entry in channel.log.read(caller.service.monotonic(), **bounds, forwards=forwards):
+            found = [(f"{entry.serial}:{n:03d}", each) for n, each in enumerate(items(channel.log, entry))]
+            yield from found if forwards else reversed(found)
+
+    shown = _shown(request)
+    return respond_page(request, placed(), lambda each: each[0], lambda each: shown(each[1]))
 
 
 def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:

@@ -80,14 +80,15 @@ async def revoke(caller: Caller, request: Request) -> Response:
     margin = REAUTH_MARGIN if body.get("allowReauthMargin") is True else 0
     applies_at = caller.service.monotonic() + margin
     results: list[dict[str, Any]] = []
+    made: list[Revocation] = []
     for each in targets:
         try:
-            made = Revocation(*target(each), before, applies_at, key)
+            made.append(Revocation(*target(each), before, applies_at, key))
         except AblyError as error:
             results.append({"target": each, "error": plain(error.info)})
         else:
-            caller.service.revoke(caller.identity.app, made)
             results.append({"target": each, "appliesAt": now + margin, "issuedBefore": before})
+    caller.service.revoke(caller.identity.app, made)
     return respond(request, batch(results), 201)
 
 

@@ -1,7 +1,7 @@
 """The service: its apps with their keys and limits, and the connections it remembers."""
 
 import itertools
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -14,10 +14,12 @@ from ablykit.protocol import (
     Capability,
     ChannelName,
     ConnectionParams,
+    Message,
     ProtocolMessage,
 )
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server import metachannels, presence
+from ablykit.server.agenda import Agenda
 from ablykit.server.auth import CLOCK_TOLERANCE, Identity, Revocation
 from ablykit.server.channel import Channel
 from ablykit.server.denials import Denials
@@ -51,6 +53,18 @@ class Limits:
     memory: int = 64 * 1024 * 1024
     """How many bytes all that is kept may take together; beyond it the oldest goes first."""
 
+
+MOST_IDLE = 10_000
+"""How many channels of an app are remembered that nobody is attached to."""
+
+MOST_DROPPED = 10_000
+"""How many connections are remembered whose sockets are gone, so that they can be resumed."""
+
+MOST_TOKENS = 100_000
+"""How many tokens are remembered; beyond that the oldest is no longer taken."""
+
+HOUSEKEEPING = 5_000
+"""How often messages and channels are looked through for what has had its time, in ms."""
 
 TODAY = Limits()
 IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rate=250)
@@ -104,7 +118,12 @@ class App:
 
     memory: Memory = field(init=False)
     stats: Stats = field(default_factory=lambda: Stats(Clock.wall))
-    revocations: list[Revocation] = field(default_factory=list[Revocation])
+    revocations: dict[tuple[str, str, str], list[Revocation]] = field(
+        default_factory=dict[tuple[str, str, str], list["Revocation"]]
+    )
+    """What is revoked, by the name of the key, kind and value."""
+    idle: OrderedDict[Channel, None] = field(default_factory=OrderedDict[Channel, None])
+    """The channels that nobody is attached to, the one used longest ago first."""
     refusals: deque[AblyError] = field(default_factory=deque[AblyError])
     """What the next publishes are refused with, for tests that want to see that."""
 
@@ -135,7 +154,30 @@ class App:
 
     def revoked(self, identity: Identity, now: float) -> bool:
         """Whether an identity's token is no longer taken, at a running time in ms."""
-        return any(r.applies_at <= now and r.covers(identity) for r in self.revocations)
+        name = identity.key.api_key.name
+        return any(
+            revocation.applies_at <= now and revocation.covers(identity)
+            for kind, value in identity.targets
+            for revocation in self.revocations.get((name, kind, value), ())
+        )
+
+    def forget_idle(self) -> None:
+        """Forget the channels used longest ago, where more than `MOST_IDLE` are kept that nobody is on.
+
+        A client that comes back to one is told that it can't go on from where it was.
+        """
+        while len(self.idle) > MOST_IDLE:
+            channel, _ = self.idle.popitem(last=False)
+            if channel.is_in_use:  # a member is present who has just dropped: it will leave in time
+                self.idle[channel] = None
+                return
+            self.forget(channel)
+
+    def forget(self, channel: Channel) -> None:
+        """Forget a channel and all that it kept."""
+        self.idle.pop(channel, None)
+        channel.log.drop_all()
+        self.named_like(ChannelName.parse(channel.name)).pop(channel.name, None)
 
     def limits_for(self, params: ConnectionParams) -> Limits:
         """The limits of a connection with these parameters."""
@@ -169,15 +211,15 @@ class Service:
         self.apps: dict[str, App] = {}
         self.connections: dict[str, Connection] = {}
         """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
+        self._dropped: OrderedDict[str, Connection] = OrderedDict()
+        """Those of them whose sockets are gone, by connectionId, the one dropped longest ago first."""
         self.tokens: dict[str, Identity] = {}
-        self._nonces: dict[str, float] = {}
-        self._pending: list[tuple[App, Revocation]] = []
-        """Revocations that are not enforced yet."""
-        self.wake: Callable[[], None] = lambda: None
-        """Called when something is due sooner than was said by `next_due`."""
+        self._nonces: set[str] = set()
+        self.agenda = Agenda()
         self.names = itertools.count(1)
         self.denials = Denials()
         self._minute = self.clock.wall() // MINUTE
+        self.agenda.at("housekeeping", monotonic() + HOUSEKEEPING, self._housekeeping)
         self.transcript: Transcript | None = None
         """Where all that crosses the wire is written down, from when someone asks for it."""
 
@@ -235,32 +277,56 @@ class Service:
         """Whether a nonce, with the key and the time it was signed for, is new; from now on it is not."""
         if nonce in self._nonces:
             return False
-        self._nonces[nonce] = self.monotonic()
+        self._nonces.add(nonce)
+        due = self.monotonic() + 2 * CLOCK_TOLERANCE
+        self.agenda.at(("nonce", nonce), due, lambda now: self._nonces.discard(nonce))
         return True
 
-    def revoke(self, app: App, revocation: Revocation) -> None:
-        """Take tokens no longer, from when the revocation says; who lives by one is ended then, and asked
-        for another one before (RSA17)."""
-        app.revocations.append(revocation)
-        self._pending.append((app, revocation))
-        if revocation.applies_at > self.monotonic():
-            for session in self._revoked_by(app, revocation):
-                session.reply(ProtocolMessage(action=Action.AUTH))
-            self.wake()
-        else:
-            self._enforce(self.monotonic())
+    def remember(self, token: str, identity: Identity) -> None:
+        """Take a token from now on; and know it for a while after its end, to say that it has ended."""
+        self.tokens[token] = identity
+        if len(self.tokens) > MOST_TOKENS:
+            self._forget_token(next(iter(self.tokens)))
+        due = (identity.deadline or self.monotonic()) + CLOCK_TOLERANCE
+        self.agenda.at(("token", token), due, lambda now: self._forget_token(token))
 
-    def _enforce(self, now: float) -> None:
-        """End the connections whose tokens are no longer taken, where that has come into force."""
-        due = [(app, revocation) for app, revocation in self._pending if revocation.applies_at <= now]
-        self._pending = [pending for pending in self._pending if pending not in due]
-        for app, revocation in due:
-            for session in self._revoked_by(app, revocation):
+    def _forget_token(self, token: str) -> None:
+        self.tokens.pop(token, None)
+        self.agenda.cancel(("token", token))
+
+    # -- revocation (RSA17)
+
+    def revoke(self, app: App, revocations: Iterable[Revocation]) -> None:
+        """Take tokens no longer, from when each revocation says. Connections that live by one are ended
+        then, and asked for another token before."""
+        now = self.monotonic()
+        for revocation in revocations:
+            app.revocations.setdefault(revocation.target, []).append(revocation)
+            self.agenda.at(
+                ("revoke", app.id, revocation.applies_at),
+                revocation.applies_at,
+                lambda now: self._enforce(app, now),
+            )
+            kept_for = revocation.issued_before - self.clock.wall() + LONGEST_REVOCABLE_TTL
+            self.agenda.at(
+                ("revoked", app.id, id(revocation)),
+                max(revocation.applies_at, now + kept_for),
+                partial(_forget_revocation, app, revocation),
+            )
+            if revocation.applies_at > now:
+                for session in self._sessions_of(app):
+                    if revocation.covers(session.identity):
+                        session.reply(ProtocolMessage(action=Action.AUTH))
+        self.agenda.run(now)
+
+    def _enforce(self, app: App, now: float) -> None:
+        """End the connections whose tokens are no longer taken."""
+        for session in self._sessions_of(app):
+            if app.revoked(session.identity, now):
                 session.disconnect(AblyError(40141, "The token was revoked"))
 
-    def _revoked_by(self, app: App, revocation: Revocation) -> "list[Session]":
-        sessions = [c.session for c in self.connections.values() if c.app is app and c.session]
-        return [session for session in sessions if revocation.covers(session.identity)]
+    def _sessions_of(self, app: App) -> "list[Session]":
+        return [c.session for c in self.connections.values() if c.app is app and c.session]
 
     def remove_app(self, app: App) -> None:
         """End an app: its connections, and all that it kept."""
@@ -270,7 +336,8 @@ class Service:
             if connection.session:
                 connection.session.disconnect(gone)
             self.forget(connection)
-        self.tokens = {token: who for token, who in self.tokens.items() if who.app is not app}
+        for token in [token for token, who in self.tokens.items() if who.app is app]:
+            self._forget_token(token)
 
     def key_of(self, text: str) -> tuple[App, Key]:
         """The app and key that a full API key names. Raises `AblyError` 40005, 40400 or 40101."""
@@ -288,66 +355,118 @@ class Service:
         found = app.find(name)
         if found is None:
             found = app.named_like(name)[name.identity] = self._new_channel(app, name)
+            app.idle[found] = None
+            app.forget_idle()
+        elif found in app.idle:
+            app.idle.move_to_end(found)
         return found
 
     def _new_channel(self, app: App, name: ChannelName) -> Channel:
-        retention = app.retention_of(name)
-        if name.is_meta:  # it is in nobody's way: ids of its own, and the true time
+        retention, around = app.retention_of(name), _Surroundings(self, app)
+        if name.is_meta:  # it is in nobody's way: its own ids, and the true time
             log = Log(self.ids.new("metalog", 10), self.clock.wall(), retention, app.memory)
-            return Channel(name.identity, log, app.stats)
+            return Channel(name.identity, log, app.stats, around)
         log = Log(self.ids.new("log", 10), self.clock.now(), retention, app.memory)
         app.stats.count("channels.opened")
         app.stats.peak("channels.peak", len(app.channels) + 1)
-        return Channel(name.identity, log, app.stats, partial(self._tell_activity, app))
+        return Channel(name.identity, log, app.stats, around)
+
+    # -- connections
+
+    def drop(self, connection: "Connection", expires: float, leave_at: float | None) -> None:
+        """Remember a connection whose socket is gone: until `expires` it can be resumed; at `leave_at` its
+        members leave. Both are ms of running time."""
+        connection.session, connection.expires = None, expires
+        self._dropped[connection.id] = connection
+        self.agenda.at(("expires", connection.id), expires, lambda now: self._expire(connection, now))
+        if leave_at is not None:
+            self.agenda.at(
+                ("leaves", connection.id), leave_at, lambda now: presence.leave_all(connection, now)
+            )
+        if len(self._dropped) > MOST_DROPPED:
+            self._expire(next(iter(self._dropped.values())), self.monotonic())
+
+    def resume(self, connection: "Connection") -> None:
+        """Take up a dropped connection again: it does not expire, and its members stay."""
+        connection.expires = None
+        self._dropped.pop(connection.id, None)
+        self.agenda.cancel(("expires", connection.id))
+        self.agenda.cancel(("leaves", connection.id))
+
+    def _expire(self, connection: "Connection", now: float) -> None:
+        self.forget(connection)
+        presence.leave_all(connection, now)
 
     def forget(self, connection: "Connection") -> None:
         """Let nobody resume a connection any more, by whichever of its keys."""
+        self.resume(connection)
         for key in connection.keys:
             self.connections.pop(key, None)
 
-    def _tell_activity(self, app: App, channel: Channel) -> None:
-        event = "channel.opened" if channel.attachments else "channel.closed"
-        told = details(channel.name, channel)
-        metachannels.tell(self, app, metachannels.CHANNELS, event, told)
-
-    def _tell_stats(self, minute: int) -> None:
-        """Tell what happened in a minute (since 1970), where something did."""
-        for app in self.apps.values():
-            for each in app.stats.told("minute", minute * MINUTE, minute * MINUTE):
-                metachannels.tell(self, app, metachannels.STATS, "update", each)
+    # -- what is due
 
     def next_due(self) -> float | None:
-        """When members of dropped connections leave next, or a revocation comes into force; ms of running
-        time."""
-        leaving = [c.leave_at for c in self.connections.values() if c.leave_at is not None]
-        return min((*leaving, *(revocation.applies_at for _, revocation in self._pending)), default=None)
+        """When something is due next; ms of running time."""
+        return self.agenda.next_due
 
     def sweep(self, now: float) -> None:
-        """Forget what has had its time: dropped connections, old messages, unused channels."""
-        for connection in list(self.connections.values()):
-            if connection.leave_at is not None and connection.leave_at <= now:
-                connection.leave_at = None
-                presence.leave_all(connection, now)
-        for key, connection in list(self.connections.items()):
-            if connection.expires is not None and connection.expires <= now:
-                presence.leave_all(connection, now)
-                del self.connections[key]
-        self._enforce(now)
+        """Do all that is due."""
+        self.agenda.run(now)
+
+    def _housekeeping(self, now: float) -> None:
+        """Forget old messages and unused channels, and publish the statistics of the minute that is over."""
+        self.agenda.at("housekeeping", now + HOUSEKEEPING, self._housekeeping)
         minute = self.clock.wall() // MINUTE
         if minute > self._minute:
             self._tell_stats(self._minute)
             self._minute = minute
-        for token, identity in list(self.tokens.items()):
-            if identity.deadline is not None and identity.deadline < now - CLOCK_TOLERANCE:
-                del self.tokens[token]
-        for nonce, at in list(self._nonces.items()):
-            if at < now - 2 * CLOCK_TOLERANCE:
-                del self._nonces[nonce]
-        over = self.clock.wall() - LONGEST_REVOCABLE_TTL
         for app in self.apps.values():
-            app.revocations = [r for r in app.revocations if r.issued_before > over or r.applies_at > now]
-            for channels in (app.channels, app.metachannels):
-                for name, channel in list(channels.items()):
-                    channel.log.forget(now)
-                    if channel.idle_for(now) >= channel.log.retention:
-                        del channels[name]
+            for channel in [*app.channels.values(), *app.metachannels.values()]:
+                channel.log.forget(now)
+                if channel.idle_for(now) >= channel.log.retention:
+                    app.forget(channel)
+
+    def _tell_stats(self, minute: int) -> None:
+        """Publish what happened in a minute (since 1970), where something did."""
+        for app in self.apps.values():
+            for each in app.stats.told("minute", minute * MINUTE, minute * MINUTE):
+                metachannels.tell(self, app, metachannels.STATS, "update", each)
+
+
+def _forget_revocation(app: App, revocation: Revocation, now: float) -> None:
+    left = [each for each in app.revocations.pop(revocation.target, []) if each is not revocation]
+    if left:
+        app.revocations[revocation.target] = left
+
+
+class _Surroundings:
+    """What a channel needs of the service it is in (see `channel.Surroundings`)."""
+
+    def __init__(self, service: Service, app: App) -> None:
+        self._service, self._app = service, app
+
+    def now(self) -> float:
+        return self._service.monotonic()
+
+    def soon(self, channel: Channel, due: float) -> None:
+        self._service.agenda.at(("occupancy", channel), due, lambda now: channel.tell_occupancy())
+
+    def draft(self, channel: str, message: Message) -> ProtocolMessage:
+        return ProtocolMessage(
+            action=Action.MESSAGE,
+            id=self._service.ids.new("occupancy", 10),
+            channel=channel,
+            timestamp=self._service.clock.now(),
+            messages=[message],
+        )
+
+    def activity(self, channel: Channel) -> None:
+        if channel.is_attached:
+            self._app.idle.pop(channel, None)
+        elif self._app.find(ChannelName.parse(channel.name)) is channel:
+            self._app.idle[channel] = None
+            self._app.forget_idle()
+        if not ChannelName.parse(channel.name).is_meta:
+            event = "channel.opened" if channel.is_attached else "channel.closed"
+            told = details(channel.name, channel.metrics)
+            metachannels.tell(self._service, self._app, metachannels.CHANNELS, event, told)

@@ -23,13 +23,16 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
+from ablykit.protocol.credentials import quiet_logger
 from ablykit.protocol.url import format_of
 from ablykit.server import annotating, attaching, metachannels, presence, publishing, renewing, revising
 from ablykit.server.auth import Identity, identify
-from ablykit.server.channel import Attachment, Channel, Rate, channel_of
+from ablykit.server.channel import Attachment, Rate, channel_of
 from ablykit.server.connection import Connection, recovery_key
 from ablykit.server.delivery import Delivery, Variant, delivery_of
 from ablykit.server.service import Limits, Service
+
+LOGGER = quiet_logger("ablykit.server")
 
 
 class Transport(Protocol):
@@ -58,8 +61,8 @@ class Session:
         self.variant = Variant(Format.JSON, today=False)
         self.ended = False
         self.resumed = False
-        self.channels: dict[str, Channel] = {}
-        """What this session is attached to, by the name it attached with."""
+        self.attachments: dict[str, Attachment] = {}
+        """What this session is attached to, by the name it attached with: one channel may have several."""
         self.deadline: float | None = None
         """When `on_time` has something to do, ms of running time; None for never."""
         self._frames = Rate()
@@ -94,7 +97,7 @@ class Session:
         self._tell("connection.opened")
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
-        """One WebSocket message from the client."""
+        """One WebSocket message from the client. Whatever it is, it is answered, and nothing is raised."""
         if self.ended:
             return
         try:
@@ -106,6 +109,9 @@ class Session:
             self.refuse(error, 1007)
         except NotAFrame as error:
             self.reply_error(error)
+        except Exception:
+            LOGGER.exception("A frame could not be handled")
+            self.reply_error(AblyError(50000, "The service failed at this frame; its log says why"))
 
     def refuse(self, error: AblyError, code: int = 1000) -> None:
         """Say what is wrong, and end the connection."""
@@ -127,10 +133,8 @@ class Session:
             self.app.open[self.security] -= 1
             self._tell("connection.closed", duration=int(now - self._opened_at))
         if connection is not None and connection.session is self:
-            connection.session = None
-            connection.expires = now + self.limits.connection_state_ttl
-            connection.leave_at = now + self.params.remain_present_for if connection.present else None
-            self.service.wake()
+            leave_at = now + self.params.remain_present_for if connection.present else None
+            self.service.drop(connection, now + self.limits.connection_state_ttl, leave_at)
 
     def heartbeat(self) -> None:
         """Break the silence (RTN23a)."""
@@ -188,6 +192,11 @@ class Session:
         identity: Identity | None = getattr(self, "identity", None)
         self.service.denials.note(error, identity, channel=channel, serial=serial)
 
+    @property
+    def connection_id(self) -> str:
+        """The connectionId."""
+        return self.connection.id
+
     def wants(self, delivery: Delivery) -> bool:
         """Whether this is not an echo, or echoes are wanted (RTN2b)."""
         return self.params.echo or delivery.publisher != self.connection.id
@@ -218,7 +227,8 @@ class Session:
         if connection.session is not None:
             replaced, connection.session = connection.session, None
             replaced.disconnect(AblyError(80016, "This connection was resumed from another socket"))
-        connection.session, connection.expires, connection.leave_at = self, None, None
+        self.service.resume(connection)
+        connection.session = self
         self.connection = connection
         self.resumed = True
         if self.params.recover is not None:  # another process: it is told apart by its key (RTN16d)
@@ -282,22 +292,29 @@ class Session:
         self.disconnect(AblyError(80003, "Disconnected, as asked"))
 
     def _on_attach(self, frame: ProtocolMessage, now: float) -> None:
-        attached, backlog = attaching.attach(self, frame, now)
+        attachment, attached, backlog = attaching.attach(self, frame, now)
+        self.attachments[attachment.name] = attachment
+        attachment.channel.attach(attachment)
         self.reply(attached)
-        if attachment := self.attachment(channel_of(frame)):
-            for entry in backlog:
-                attachment.deliver(delivery_of(entry.frame))
-        if (attached.flags or 0) & Flag.HAS_PRESENCE and (attached.flags or 0) & Flag.PRESENCE_SUBSCRIBE:
-            self._sync(channel_of(frame))
-        self.channels[channel_of(frame)].tell_occupancy()
+        for entry in backlog:
+            attachment.deliver(delivery_of(entry.frame))
+        if (attached.flags or 0) & Flag.HAS_PRESENCE and attachment.modes & Flag.PRESENCE_SUBSCRIBE:
+            self._sync(attachment)
+        attachment.channel.tell_occupancy(attachment)
 
     def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
         name = channel_of(frame)
-        channel = self.channels.pop(name, None)
-        if channel is not None:
-            channel.detach(self)
-            presence.leave_all(self.connection, now, channel)
+        if attachment := self.attachments.get(name):
+            self.detach(attachment, now)
         self.reply(ProtocolMessage(action=Action.DETACHED, channel=name))
+
+    def detach(self, attachment: Attachment, now: float) -> None:
+        """Let go of an attachment; with the last one of a channel this connection's members leave."""
+        channel = attachment.channel
+        self.attachments.pop(attachment.name, None)
+        channel.detach(attachment)
+        if not channel.attachments_of(self.connection_id):
+            presence.leave_all(self.connection, now, channel)
 
     def _on_message(self, frame: ProtocolMessage, now: float) -> None:
         change = revising.revision_in(frame)
@@ -309,13 +326,13 @@ class Session:
     def _on_sync(self, frame: ProtocolMessage, now: float) -> None:
         """A client asks for all members again."""
         name = channel_of(frame)
-        attachment = self.attachment(name)
+        attachment = self.attachments.get(name)
         if attachment is None or not attachment.modes & Flag.PRESENCE_SUBSCRIBE:
             raise AblyError(91008, f"{name!r} is not attached with the mode PRESENCE_SUBSCRIBE")
-        self._sync(name)
+        self._sync(attachment)
 
-    def _sync(self, name: str) -> None:
-        for page in presence.sync(self.channels[name], name):
+    def _sync(self, attachment: Attachment) -> None:
+        for page in presence.sync(attachment.channel, attachment.name):
             self.reply(page)
 
     @property
@@ -353,6 +370,10 @@ class Session:
                 self.reply(answer)
             return
         self.connection.last_serial = serial
+        self.reply(self.connection.answer(self._answer(frame, serial, now, publish)))
+
+    def _answer(self, frame: ProtocolMessage, serial: int, now: float, publish: "Publish") -> ProtocolMessage:
+        """Publish, and return the ACK or NACK. What a NACK is for has not been given to the log."""
         try:
             if self.service.enforce_rates:
                 self._check_publish_rate(now)
@@ -361,11 +382,13 @@ class Session:
             res = publish(self, frame, now)
         except AblyError as error:
             self._note(error, serial=serial)
-            answer = ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
-        else:
-            results = None if res is None else [res]
-            answer = ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=results)
-        self.reply(self.connection.answer(answer))
+            return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
+        except Exception:
+            LOGGER.exception("A publish could not be handled")
+            error = AblyError(50000, "The service failed at this publish; its log says why")
+            return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
+        results = None if res is None else [res]
+        return ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=results)
 
     # -- limits
 
@@ -391,18 +414,14 @@ class Session:
         self.transport.close(code, reason)
 
     def _leave_channels(self) -> None:
-        for channel in self.channels.values():
-            channel.detach(self)
-        self.channels.clear()
+        attachments = list(self.attachments.values())
+        self.attachments.clear()
+        for attachment in attachments:
+            attachment.channel.detach(attachment)
 
     def check_mode(self, name: str, mode: Flag) -> None:
         """Raise `Denied` 40165 where a channel is attached without a mode."""
-        attaching.check_mode(self, name, mode)
-
-    def attachment(self, name: str) -> Attachment | None:
-        """This session's attachment to a channel, by the name it attached with."""
-        channel = self.channels.get(name)
-        return channel.attachment_of(self) if channel else None
+        attaching.check_mode(self.attachments.get(name), mode)
 
     _HANDLERS: ClassVar[dict[int, "Callable[[Session, ProtocolMessage, float], None]"]] = {
         Action.HEARTBEAT: _on_heartbeat,
@@ -434,7 +453,9 @@ def _annotate(session: Session, frame: ProtocolMessage, now: float) -> PublishRe
 
 def _revising(change: Message) -> Publish:
     def publish(session: Session, frame: ProtocolMessage, now: float) -> PublishResult:
-        name, frame_id = ChannelName.parse(channel_of(frame)), f"{session.connection.id}:{frame.msg_serial}"
+        attached_as = channel_of(frame)
+        session.check_mode(attached_as, Flag.PUBLISH)
+        name, frame_id = ChannelName.parse(attached_as), f"{session.connection.id}:{frame.msg_serial}"
         return PublishResult(serials=[revising.revise(session.publisher, name, change, frame_id, now)])
 
     return publish

@@ -2,8 +2,6 @@
 
 import pytest
 
-from ablykit.protocol import Annotation
-from ablykit.server.annotating import summary
 from tests.server.frames import only
 from tests.server.over_http import Http
 
@@ -74,51 +72,6 @@ def test_over_http_annotations_are_put_on_and_told(world, serial):
     assert http.refused("POST", f"{path}x/annotations", {"type": "x:total.v1"}, status=404) == 40400
 
 
-def given(way, *annotations):
-    listed = [
-        Annotation(type=f"t:{way}", action=a, client_id=c, name=n, count=k) for a, c, n, k in annotations
-    ]
-    return summary(listed).get(f"t:{way}")
-
-
-@pytest.mark.parametrize(
-    ("way", "annotations", "comes_to"),
-    [
-        ("total.v1", [(0, None, None, None), (0, "a", None, None), (1, "a", None, None)], {"total": 1}),
-        (
-            "flag.v1",
-            [(0, "a", None, None), (0, "a", None, None), (0, "b", None, None)],
-            {"total": 2, "clientIds": ["a", "b"]},
-        ),
-        (
-            "distinct.v1",
-            [(0, "a", "x", None), (0, "a", "y", None), (0, "b", "x", None), (1, "a", "y", None)],
-            {"x": {"total": 2, "clientIds": ["a", "b"]}},
-        ),
-        (
-            "unique.v1",
-            [(0, "a", "x", None), (0, "a", "y", None), (1, "b", "x", None)],
-            {"y": {"total": 1, "clientIds": ["a"]}},
-        ),
-        ("unique.v1", [(0, "a", "x", None), (1, "a", "y", None)], {"x": {"total": 1, "clientIds": ["a"]}}),
-        (
-            "multiple.v1",
-            [
-                (0, "a", "x", 2),
-                (0, "a", "x", None),
-                (0, None, "x", 4),
-                (0, "b", "y", None),
-                (1, "b", "y", None),
-            ],
-            {"x": {"total": 7, "clientIds": {"a": 3}, "totalUnidentified": 4}},
-        ),
-        ("unknown.v9", [(0, "a", "x", None)], None),
-    ],
-)
-def test_each_way_sums_up_as_its_name_says(way, annotations, comes_to):
-    assert given(way, *annotations) == comes_to
-
-
 @pytest.mark.parametrize(
     ("annotation", "code"),
     [
@@ -159,3 +112,16 @@ def test_elsewhere_messages_are_not_annotated(world):
         "annotations": [{"type": "x:total.v1", "messageSerial": serial}],
     }
     assert only(author.say(frame))["error"]["code"] == 93002
+
+
+def test_a_message_has_so_many_types_and_names_and_no_more(world, serial, monkeypatch):
+    from ablykit.server import summary
+
+    monkeypatch.setattr(summary, "MOST_KEYS", 2)
+    ada = client(world)
+    answers = [
+        annotate(ada, n, messageSerial=serial, type="x:distinct.v1", name=name)[-1]
+        for n, name in enumerate("abca")
+    ]
+    assert [answer["action"] for answer in answers] == [1, 1, 2, 1]
+    assert answers[2]["error"]["code"] == 40000

@@ -6,7 +6,7 @@ from ablykit.protocol import AblyError, ChannelName, Flag, Message, ProtocolMess
 from ablykit.server.attaching import wanted_by
 from ablykit.server.channel import Attachment, Rate, channel_of
 from ablykit.server.delivery import Delivery
-from tests.server.frames import enter
+from tests.server.frames import enter, filtered
 
 NAME = ChannelName("c")
 
@@ -23,7 +23,8 @@ def client(world):
 
 
 def attachment(client, modes=Flag.SUBSCRIBE, name="c", **more):
-    return Attachment(client.session, name, modes, modes, {}, **more)
+    channel = client.world.service.channel(client.world.app, NAME)
+    return Attachment(client.session, channel, name, modes, modes, {}, **more)
 
 
 def test_a_delivery_goes_by_the_name_one_attached_with(client):
@@ -53,14 +54,54 @@ def test_of_a_delivery_goes_what_is_wanted(client):
 
 def test_who_is_attached_is_known_and_the_first_and_the_last_are_told(world, client):
     channel, told = world.service.channel(world.app, NAME), []
-    channel._activity = lambda each: told.append(len(each.attachments))
-    channel.attach(attachment(client))
-    channel.attach(attachment(client, Flag.PUBLISH))
-    assert channel.attachment_of(client.session).modes == Flag.PUBLISH
-    channel.detach(client.session)
-    channel.detach(client.session)
-    assert channel.attachment_of(client.session) is None
+    channel._surroundings.activity = lambda each: told.append(len(each.attachments))
+    first, again = attachment(client), attachment(client, Flag.PUBLISH)
+    channel.attach(first)
+    channel.attach(again)
+    assert channel.attachments_of(client.session.connection_id) == [again]
+    channel.detach(first)
+    assert channel.attachments == [again], "the first was replaced before"
+    for _ in range(2):
+        channel.detach(again)
+    assert not channel.is_attached
     assert told == [1, 0]
+
+
+def test_two_names_of_one_channel_are_two_attachments_of_one_connection(world, client):
+    client.attach("c")
+    client.attach(filtered("name == 'wanted'"))
+    other = world.client("v=5")
+    other.publish("c", 0, {"name": "other", "data": "1"})
+    other.publish("c", 1, {"name": "wanted", "data": "2"})
+    heard = [(f["channel"], f["messages"][0]["data"]) for f in client.heard()]
+    assert heard == [("c", "1"), ("c", "2"), (filtered("name == 'wanted'"), "2")]
+    enter(client)
+    client.say({"action": 12, "channel": "c"})
+    assert world.app.channels["c"].members, "it is still attached by the other name"
+    client.say({"action": 12, "channel": filtered("name == 'wanted'")})
+    assert not world.app.channels["c"].members
+
+
+def test_a_subscriber_that_can_not_be_delivered_to_is_ended_and_harms_nobody(world, client):
+    broken, other = world.client("v=5"), world.client("v=5")
+    for each in (client, broken, other):
+        each.attach("c")
+        each.heard()
+
+    def fails(delivery):
+        raise RuntimeError("as the test wants")
+
+    broken.session.attachments["c"].wants = fails
+    assert [frame["action"] for frame in client.publish("c", 0, {"data": "x"})] == [15, 1]
+    assert [frame["action"] for frame in other.heard()] == [15]
+    assert [frame["error"]["code"] for frame in broken.heard()] == [50000]
+    assert broken.closed
+
+
+def test_attaching_costs_the_same_however_many_are_attached(world, client):
+    channel = world.service.channel(world.app, NAME)
+    channel.attach(attachment(client))
+    assert channel._subscribers is None, "who hears what is chosen at the next delivery, not at each attach"
 
 
 def test_it_is_idle_while_nobody_is_there_and_nothing_kept(world, client):
@@ -91,6 +132,7 @@ def test_own_members_are_told_where_no_others_are_and_occupancy_changes(world, c
     watcher = world.client("v=5")
     watcher.attach("c", params={"occupancy": "metrics.presenceMembers"})
     client.attach("c", flags=int(Flag.PRESENCE))
+    world.later(100)
     assert sorted(frame["action"] for frame in enter(client)) == [1, 14]
     assert [frame["action"] for frame in watcher.heard()][-2:] == [14, 15]
 

@@ -161,6 +161,7 @@ def test_the_occupancy_that_is_told_between_is_a_base_too(world):
     _, told = client.attach("c", params={"delta": "vcdiff", "occupancy": "metrics"})
     reader.read([told])
     world.client().publish("c", 0, {"data": LONG})
+    world.later(100)
     world.client("v=5").attach("c")
     world.client().publish("c", 0, {"data": LONG})
     assert [value for value in reader.read(client.heard()) if isinstance(value, str)] == [LONG, LONG]

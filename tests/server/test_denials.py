@@ -183,3 +183,11 @@ def test_it_is_asked_of_the_server(local):
     for asked in (ably, ably.own):
         denial = asked.why(nack)
         assert (denial.key, denial.operation) == (key.name, "publish")
+
+
+def test_of_what_was_denied_no_more_is_remembered_than_can_be_read(world):
+    names = {f"{'x' * 1_000}{n}": ["subscribe"] for n in range(200)}
+    _, client = limited(world, names)
+    denial = why(world, only(client.publish("c", 0, {"data": "x"})))
+    assert denial.operation == "publish"
+    assert len(denial.rule) == 1_001

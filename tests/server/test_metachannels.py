@@ -6,6 +6,7 @@ import pytest
 
 from ablykit.protocol import Flag
 from ablykit.protocol.tokens import jwt
+from ablykit.server.service import HOUSEKEEPING
 from tests.server.over_http import Http
 
 ALL = {"[*]*": ["*"], "*": ["*"]}
@@ -88,11 +89,11 @@ def test_statistics_are_told_minute_by_minute(world, watch, monkeypatch):
     world.client("v=5").publish("c", 0, {"data": "x"})
     wall = world.service.clock.wall()
     monkeypatch.setattr(world.service.clock, "wall", lambda: wall + 60_000)
-    world.later(1)
+    world.later(HOUSEKEEPING)
     ((event, told),) = heard()
     assert (event, told["unit"]) == ("update", "minute")
     assert told["entries"]["messages.inbound.realtime.messages.count"] == 1
-    world.later(1)
+    world.later(HOUSEKEEPING)
     assert heard() == []
 
 

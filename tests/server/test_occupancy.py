@@ -21,13 +21,42 @@ def test_who_asks_is_told_at_once_and_when_it_changes(world):
         {"connections": 1, "presenceMembers": 0, "publishers": 1, "subscribers": 1, "presenceConnections": 1, "presenceSubscribers": 1}
     ]  # fmt: skip
     other = world.client("v=5&clientId=me")
+    world.later(100)
     other.attach("c")
+    world.later(100)
     other.say({"action": 14, "channel": "c", "msgSerial": 0, "presence": [{"action": 2}]})
     other.attach("c")
+    world.later(100)
     other.say({"action": 7})
+    world.later(100)
     counts = [(metrics["connections"], metrics["presenceMembers"]) for metrics in told(watcher.heard())]
     assert counts[:2] == [(2, 0), (2, 1)]
     assert counts[-1] == (1, 0)
+
+
+def test_what_changes_within_a_moment_is_told_together(world):
+    watcher = world.client("v=5")
+    watcher.attach("c", params={"occupancy": "metrics.connections"})
+    for _ in range(50):
+        world.client("v=5").attach("c")
+    assert told(watcher.heard()) == [{"connections": 2}], "the first at once, the others together"
+    world.later(100)
+    assert told(watcher.heard()) == [{"connections": 51}]
+    world.later(100)
+    assert told(watcher.heard()) == [], "nothing has changed since"
+
+
+def test_a_connection_attached_by_two_names_counts_once(world):
+    client = world.client("v=5")
+    client.attach("c", flags=1 << 17)
+    client.attach("[?rewind=1]c", flags=1 << 18)
+    channel = world.app.channels["c"]
+    assert channel.metrics["connections"] == 1
+    assert (channel.metrics["publishers"], channel.metrics["subscribers"]) == (1, 1)
+    client.say({"action": 12, "channel": "c"})
+    assert (channel.metrics["publishers"], channel.metrics["subscribers"]) == (0, 1)
+    client.say({"action": 12, "channel": "[?rewind=1]c"})
+    assert set(channel.metrics.values()) == {0}
 
 
 def test_one_count_is_told_only_when_it_changes(world):
@@ -35,6 +64,7 @@ def test_one_count_is_told_only_when_it_changes(world):
     assert told(watcher.attach("[?occupancy=metrics.publishers]c")[-1:]) == [{"publishers": 1}]
     listener = world.client("v=5")
     listener.attach("c", flags=1 << 18)
+    world.later(100)
     assert told(watcher.heard()) == []
     world.client("v=5").attach("c")
     assert told(watcher.heard()) == [{"publishers": 2}]

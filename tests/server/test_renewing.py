@@ -32,7 +32,7 @@ def test_a_connection_goes_on_with_another_token(world, make_token):
     assert [(frame["action"], frame.get("channel")) for frame in heard] == [(4, None), (9, "b")]
     assert heard[1]["error"]["code"] == 40160
     assert client.session.deadline > world.now + 60_000
-    assert set(client.session.channels) == {"a"}
+    assert set(client.session.attachments) == {"a"}
     assert client.closed is None
 
 
@@ -95,7 +95,7 @@ def test_a_channel_that_was_left_meanwhile_is_neither_kept_nor_lost(world, make_
     client = by_token(world, make_token())
     client.heard()
     client.attach("c")
-    world.app.channels["c"].detach(client.session)
+    client.session.detach(client.session.attachments["c"], world.now)
     answer = client.say({"action": 17, "auth": {"accessToken": make_token(capability={"d": ["*"]})}})
     assert [frame["action"] for frame in answer] == [4]
 

@@ -5,9 +5,8 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from ablykit.protocol import Message
 from ablykit.server.rest import rest_app
-from ablykit.server.revising import as_they_are, current, revised, versions
+from ablykit.server.revising import as_they_are
 from tests.server.conftest import World
 from tests.server.frames import only
 from tests.server.over_http import Http, b64
@@ -86,18 +85,6 @@ def test_an_append_is_told_as_its_part_and_kept_as_the_whole(world, author, read
     whole = Http(world)("GET", f"/channels/doc:a/messages/{serial}")
     assert (whole["data"], whole["action"]) == ("Hello", 1)
     assert publish(author, 2, serial=serial, action=5, data={"a": 1}) == 40013
-
-
-@pytest.mark.parametrize(
-    ("before", "more", "after"), [("a", "b", "ab"), (b"a", b"b", b"ab"), ("a", None, "a"), (None, None, None)]
-)
-def test_what_is_appended_goes_to_the_end(before, more, after):
-    assert revised(Message(data=before), Message(action=5, data=more)).data == after
-
-
-def test_what_a_revision_does_not_name_stays():
-    before = Message(name="n", data="d", encoding="e", extras={"a": 1}, action=0)
-    assert revised(before, Message(action=2)).replace(action=0) == before
 
 
 @pytest.mark.parametrize(
@@ -188,23 +175,38 @@ def test_what_annotations_come_to_goes_with_the_last_version(world, author):
     author.say(
         {"action": 21, "channel": "doc:a", "msgSerial": 2, "annotations": [{"type": "x:total.v1", "messageSerial": serial}]}
     )  # fmt: skip
-    entries = world.app.channels["doc:a"].log.all(world.now)
-    first, last = versions(entries, serial)
+    story = world.app.channels["doc:a"].log.story(serial, world.now)
+    first, last = story.versions()
     assert (first.data, last.data) == ("one", "two")
     assert last.annotations.summary == {"x:total.v1": {"total": 1}}
-    assert current(entries)[serial] == last
+    assert story.now == last
 
 
 def test_publishes_are_told_as_their_messages_are_now(world, author):
     serial = publish(author, 0, data="one")
-    entries = world.app.channels["doc:a"].log.all(world.now)
-    assert as_they_are(entries, entries) is entries
+    log = world.app.channels["doc:a"].log
+    entries = log.all(world.now)
+    assert as_they_are(log, entries, world.now)[0] is entries[0]
     author.publish("doc:a", 1, {"action": 5, "serial": serial, "data": " two"})
     author.publish("doc:a", 2, {"data": "other"})
-    kept = world.app.channels["doc:a"].log.all(world.now)
-    told = as_they_are([kept[0], kept[2]], kept)
+    kept = log.all(world.now)
+    told = as_they_are(log, [kept[0], kept[2]], world.now)
     assert [entry.frame.messages[0].data for entry in told] == ["one two", "other"]
     assert told[1] is kept[2]
+
+
+def test_an_attachment_without_the_mode_revises_as_little_as_it_publishes(world, author):
+    serial = publish(author, 0, data="one")
+    listener = world.client("v=5&clientId=ada")
+    listener.attach("doc:a", flags=1 << 18)
+    listener.heard()
+    assert publish(listener, 0, data="x") == 40165
+    assert publish(listener, 1, serial=serial, action=1, data="x") == 40165
+
+
+def test_a_message_is_not_appended_to_beyond_what_one_may_have(author):
+    serial = publish(author, 0, data="x" * 40_000)
+    assert publish(author, 1, serial=serial, action=5, data="x" * 40_000) == 40009
 
 
 def test_a_revision_that_names_no_message_is_refused(author):

@@ -7,7 +7,8 @@ import pytest
 from ablykit.protocol import AblyError, ApiKey, ChannelName, ConnectionParams, parse_query
 from ablykit.protocol.tokens import jwt
 from ablykit.server.auth import Revocation
-from ablykit.server.service import IN_2021, TODAY, Limits, Namespace, namespaces
+from ablykit.server.service import HOUSEKEEPING, IN_2021, TODAY, Limits, Namespace, namespaces
+from tests.server.frames import enter, token_of
 
 NAME = ChannelName("c")
 
@@ -73,20 +74,19 @@ def test_a_nonce_is_new_once_until_it_is_forgotten(world):
 
 def test_it_says_when_something_is_due_and_does_it(world):
     woken = []
-    world.service.wake = lambda: woken.append(True)
-    assert world.service.next_due() is None
-    client = world.client("v=5&clientId=me&remainPresentFor=5000")
+    world.service.agenda.wake = lambda: woken.append(True)
+    client = world.client("v=5&clientId=me&remainPresentFor=2000")
     client.attach("c")
     client.say({"action": 14, "channel": "c", "msgSerial": 0, "presence": [{"action": 2}]})
     client.drop()
     assert woken
-    assert world.service.next_due() == world.now + 5_000
+    assert world.service.next_due() == world.now + 2_000
     key = world.app.keys[world.key.key_id]
     soon = Revocation("clientId", "x", 0, world.now + 1_000, key)
-    world.service.revoke(world.app, soon)
+    world.service.revoke(world.app, [soon])
     assert world.service.next_due() == world.now + 1_000
-    world.later(5_000)
-    assert world.service.next_due() is None
+    world.later(2_000)
+    assert world.service.next_due() > world.now
     assert not world.service.channel(world.app, NAME).members
 
 
@@ -113,7 +113,8 @@ def test_an_app_that_is_removed_takes_its_connections_and_tokens_along(world):
 def test_what_was_revoked_and_when_is_known_by_the_app(world):
     client = world.client(f"v=5&accessToken={jwt(world.key, client_id='me')}", key=False)
     identity, key = client.session.identity, world.app.keys[world.key.key_id]
-    world.app.revocations.append(Revocation("clientId", "me", identity.issued + 1, world.now + 10, key))
+    revocation = Revocation("clientId", "me", identity.issued + 1, world.now + 10, key)
+    world.service.revoke(world.app, [revocation])
     assert not world.app.revoked(identity, world.now)
     assert world.app.revoked(identity, world.now + 10)
 
@@ -123,7 +124,7 @@ def test_each_minute_is_told_of_once(world, monkeypatch):
     wall = world.service.clock.wall()
     monkeypatch.setattr(world.service.clock, "wall", lambda: wall + 60_000)
     for _ in range(2):
-        world.later(1)
+        world.later(HOUSEKEEPING)
     log = world.app.metachannels["[meta]stats:minute"].log
     assert len(log.all(world.now)) == 1
 
@@ -144,3 +145,51 @@ def test_a_seed_makes_no_name_again_that_was_given_by_hand(make_world):
 def test_two_keys_of_one_name_are_refused(world):
     with pytest.raises(ValueError, match=f"two keys of the name {world.key.name}"):
         world.service.add_key(world.app, key=ApiKey(world.app.id, world.key.key_id, "other"))
+
+
+def test_what_fails_when_it_is_due_ends_nothing(world):
+    def fails(now):
+        raise RuntimeError("as the test wants")
+
+    world.service.agenda.at("fails", world.now + 1, fails)
+    client = world.client("v=5&clientId=me&remainPresentFor=1")
+    client.attach("c")
+    enter(client)
+    client.drop()
+    world.later(1)
+    assert not world.app.channels["c"].members
+
+
+def test_what_a_dropped_connection_costs_does_not_grow_with_those_dropped_before(world):
+    for _ in range(3):
+        client = world.client("v=5")
+        resumed = world.client(f"v=5&resume={client.session.connection.key}")
+        resumed.drop()
+    due = [key for _, _, key in world.service.agenda._heap if key[0] == "expires"]
+    assert len(due) == 3, "one entry each, and nothing is looked through"
+
+
+def test_of_dropped_connections_and_idle_channels_a_number_is_remembered(world, monkeypatch):
+    from ablykit.server import service
+
+    monkeypatch.setattr(service, "MOST_DROPPED", 3)
+    monkeypatch.setattr(service, "MOST_IDLE", 5)
+    clients = [world.client("v=5") for _ in range(5)]
+    for number, client in enumerate(clients):
+        client.publish(f"c{number}", 0, {"data": "x"})
+        client.drop()
+    assert len(world.service.connections) == 3
+    assert len(world.app.channels) + len(world.app.metachannels) == 5
+    assert "c4" in world.app.channels, "the one used last is among them"
+    assert "c0" not in world.app.channels
+    kept = sum(len(each.log.all(world.now)) for each in world.app.idle)
+    assert len(world.app.memory._order) == kept, "what went is counted no longer"
+
+
+def test_of_tokens_a_number_is_remembered(world, monkeypatch):
+    from ablykit.server import service
+
+    monkeypatch.setattr(service, "MOST_TOKENS", 2)
+    first, *others = [token_of(world) for _ in range(3)]
+    assert first not in world.service.tokens
+    assert all(token in world.service.tokens for token in others)

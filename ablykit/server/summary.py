@@ -1,0 +1,132 @@
+"""How the annotations of a message are summed up, type by type (TM7).
+
+A type such as `reaction:distinct.v1` says after its colon how it is counted. `Summary` counts each annotation
+once, as it comes; nothing is counted again.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ablykit.protocol import Annotation
+
+MOST_KEYS = 1_000
+"""How many different types and names a message's summary may have: it is sent whole with every annotation,
+so it must stay small (assumed; Ably clips long lists instead)."""
+
+
+class Way(NamedTuple):
+    """One way to count: what it begins with, how it takes one more, and how the result reads."""
+
+    start: Callable[[], Any]
+    add: Callable[[Any, Annotation], None]
+    told: Callable[[Any], dict[str, Any]]
+
+
+class Summary:
+    """The summary of one message's annotations, kept up to date."""
+
+    def __init__(self) -> None:
+        self._counted: dict[str, Any] = {}
+        self._keys: set[tuple[str, str | None]] = set()
+
+    def has_room_for(self, annotation: Annotation) -> bool:
+        """Whether an annotation fits: it brings no new type or name, or there are few enough so far."""
+        return len(self._keys) < MOST_KEYS or (annotation.type or "", annotation.name) in self._keys
+
+    def add(self, annotation: Annotation) -> None:
+        """Count one more annotation, or take one off. A type that says no known way is not counted."""
+        kind = annotation.type or ""
+        way = WAYS.get(way_of(kind))
+        if way is None:
+            return
+        self._keys.add((kind, annotation.name))
+        if kind not in self._counted:
+            self._counted[kind] = way.start()
+        way.add(self._counted[kind], annotation)
+
+    def told(self) -> dict[str, Any]:
+        """Return the summary as a SUMMARY carries it: for each type, what it comes to."""
+        return {kind: WAYS[way_of(kind)].told(counted) for kind, counted in self._counted.items()}
+
+
+def way_of(kind: str) -> str:
+    """Return how a type is counted: what stands after its last colon."""
+    return kind.rpartition(":")[2]
+
+
+def _count(total: list[int], annotation: Annotation) -> None:
+    total[0] += -1 if annotation.action else 1
+
+
+def _flag(known: dict[str, None], annotation: Annotation) -> None:
+    client = annotation.client_id or ""
+    known.pop(client, None) if annotation.action else known.setdefault(client)
+
+
+def _distinct(names: dict[str, dict[str, None]], annotation: Annotation) -> None:
+    name = annotation.name or ""
+    _flag(names.setdefault(name, {}), annotation)
+    if not names[name]:
+        del names[name]
+
+
+def _unique(chosen: dict[str, str], annotation: Annotation) -> None:
+    """A client has one name at a time. Taking another name off than the one it has changes nothing."""
+    client, name = annotation.client_id or "", annotation.name or ""
+    if not annotation.action:
+        chosen.pop(client, None)  # to the end: the newest choice is listed last
+        chosen[client] = name
+    elif chosen.get(client) == name:
+        del chosen[client]
+
+
+def _multiple(counts: dict[str, dict[str | None, int]], annotation: Annotation) -> None:
+    name, client = annotation.name or "", annotation.client_id
+    known = counts.setdefault(name, {})
+    if annotation.action:
+        known.pop(client, None)
+    else:
+        known[client] = known.get(client, 0) + (annotation.count or 1)
+    if not known:
+        del counts[name]
+
+
+def _clients(ids: Iterable[str]) -> dict[str, Any]:
+    known = list(ids)
+    return {"total": len(known), "clientIds": known}
+
+
+def _told_total(total: list[int]) -> dict[str, Any]:
+    return {"total": max(total[0], 0)}
+
+
+def _told_distinct(names: dict[str, dict[str, None]]) -> dict[str, Any]:
+    return {name: _clients(known) for name, known in names.items()}
+
+
+def _told_unique(chosen: dict[str, str]) -> dict[str, Any]:
+    names: dict[str, list[str]] = {}
+    for client, name in chosen.items():
+        names.setdefault(name, []).append(client)
+    return {name: _clients(clients) for name, clients in names.items()}
+
+
+def _told_multiple(counts: dict[str, dict[str | None, int]]) -> dict[str, Any]:
+    return {
+        name: {
+            "total": sum(known.values()),
+            "clientIds": {client: count for client, count in known.items() if client is not None},
+            "totalUnidentified": known.get(None, 0),
+        }
+        for name, known in counts.items()
+    }
+
+
+WAYS: dict[str, Way] = {
+    "total.v1": Way(lambda: [0], _count, _told_total),
+    "flag.v1": Way(dict, _flag, _clients),
+    "distinct.v1": Way(dict, _distinct, _told_distinct),
+    "unique.v1": Way(dict, _unique, _told_unique),
+    "multiple.v1": Way(dict, _multiple, _told_multiple),
+}
+"""For each way to sum up, how it is done (TM7)."""
