@@ -1,6 +1,7 @@
 """What crossed the wire, written down as it happens."""
 
 import json
+import logging
 import threading
 import time
 from collections import deque
@@ -14,7 +15,9 @@ import msgspec
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import NotAFrame, read
 from ablykit.protocol.credentials import redact, redact_binary
-from ablykit.protocol.explain import summary, visible
+from ablykit.protocol.explain import in_hex, summary, visible
+
+log = logging.getLogger(__name__)
 
 Direction = Literal["in", "out"]
 Kind = Literal["frame", "open", "close", "ping", "pong"]
@@ -61,7 +64,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     def summary(self) -> str:
         """What it says, in a few words."""
         frame = self.frame
-        text = summary(frame) if frame else self.raw if isinstance(self.raw, str) else repr(self.raw)
+        text = summary(frame) if frame else self.raw if isinstance(self.raw, str) else in_hex(self.raw)
         return visible(text if len(text) <= 160 else f"{text[:159]}…")
 
     @property
@@ -75,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         """`raw` as text: JSON as it came, MessagePack as JSON."""
         if isinstance(self.raw, str):
             return self.raw
-        return json.dumps(self.frame, default=repr, ensure_ascii=False) if self.frame else repr(self.raw)
+        return json.dumps(self.frame, default=in_hex, ensure_ascii=False) if self.frame else in_hex(self.raw)
 
 
 @lru_cache(maxsize=256)
@@ -136,11 +139,11 @@ class Transcript:
             self._bytes = self._count = 0
             self._began = 0.0
         for _, cleared in self._listeners:
-            cleared()
+            _call(cleared)
 
     def _tell(self, entry: Entry) -> None:
         for listener, _ in self._listeners:
-            listener(entry)
+            _call(listener, entry)
 
     def _add(self, entry: Entry) -> None:
         self._began = self._began or entry.at
@@ -155,7 +158,8 @@ class Transcript:
     def listen(self, listener: Listener, cleared: Callable[[], None] = lambda: None) -> Callable[[], None]:
         """Call `listener` with each entry from now on, and `cleared` when all are forgotten.
 
-        Gives a function that ends this.
+        Returns a function that ends this. An exception in either is logged; it reaches neither the other
+        listeners nor the connection whose frame was recorded.
         """
         both = (listener, cleared)
 
@@ -211,6 +215,13 @@ class Transcript:
 
     def __repr__(self) -> str:
         return f"<Transcript of {len(self)} entries>"
+
+
+def _call(listener: Callable[..., None], *arguments: Entry) -> None:
+    try:
+        listener(*arguments)
+    except Exception:
+        log.exception("A listener of a transcript failed; the transcript and its other listeners go on.")
 
 
 def line(entry: Entry) -> str:

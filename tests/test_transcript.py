@@ -66,6 +66,30 @@ def test_threads_may_record_at_once():
     assert [e.number for e in transcript] == list(range(800))
 
 
+def test_what_a_ping_carries_is_told_in_words():
+    transcript = Transcript()
+    pings = [transcript.record("a", "in", raw, "ping") for raw in (b"", b"\x0a", b"\x00" * 20)]
+    assert [ping.summary for ping in pings] == ["empty", "1 byte: 0a", "20 bytes: " + "00 " * 15 + "00 …"]
+    message = transcript.record("a", "in", b"\x82\xa6action\x0f\xa8messages\x91\x81\xa4data\xc4\x00")
+    assert message.summary == "empty"
+    assert "b'" not in str(transcript)
+    assert "b'" not in message.text
+
+
+def test_a_failing_listener_stops_neither_the_others_nor_the_recording_nor_a_clearing(caplog):
+    transcript, heard = Transcript(), []
+
+    def fail(*_):
+        raise RuntimeError("no such row")
+
+    transcript.listen(fail, fail)
+    transcript.listen(heard.append, lambda: heard.append("cleared"))
+    entry = transcript.record("a", "in", "x")
+    transcript.clear()
+    assert heard == [entry, "cleared"]
+    assert [record.exc_info[1].args for record in caplog.records] == [("no such row",)] * 2
+
+
 def test_a_known_secret_is_never_written_down():
     key = ApiKey("a", "b", "s3cr3t-value")
     remember(key)
@@ -124,5 +148,5 @@ def test_an_empty_transcript_is_one_all_the_same():
 
 def test_messagepack_is_read_as_json_and_junk_as_itself():
     transcript = Transcript()
-    for raw, text in ((b"\x81\xa6action\x00", '{"action": 0}'), (b"\xc1", "b'\\xc1'"), ("junk", "junk")):
+    for raw, text in ((b"\x81\xa6action\x00", '{"action": 0}'), (b"\xc1", "1 byte: c1"), ("junk", "junk")):
         assert transcript.record("a", "in", raw).text == text

@@ -80,7 +80,7 @@ def _differences(one: list[Entry], two: list[Entry]) -> list[Difference]:
 def shape(entry: Entry) -> str:
     """An entry in one line, with what differs from run to run masked."""
     if entry.kind != "frame":
-        said = _PARAMS.sub(r"\1=…", re.sub(r"(://)[^/]*", r"\1HOST", str(entry.raw)))
+        said = _PARAMS.sub(r"\1=…", re.sub(r"(://)[^/]*", r"\1HOST", entry.text))
         return f"{ARROWS[entry.direction]} WebSocket {entry.kind} {said}"
     frame = entry.frame
     said = (

@@ -18,7 +18,7 @@ from ablykit.panels.panel import BUDGET, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
-from ablykit.protocol.explain import explain, visible
+from ablykit.protocol.explain import explain, in_hex, visible
 from ablykit.transcript import ARROWS, Entry, Transcript
 
 BATCH = 250
@@ -333,7 +333,7 @@ def _static_row(entry: Entry, began: float, notes: Notes) -> str:
 def pretty(entry: Entry) -> str:
     """The frame as text, a member a line where it is an object, secrets as stars."""
     frame = entry.frame
-    return redact(json.dumps(frame, indent=2, ensure_ascii=False, default=repr) if frame else entry.text)
+    return redact(json.dumps(frame, indent=2, ensure_ascii=False, default=in_hex) if frame else entry.text)
 
 
 def _shown(entry: Entry) -> str:

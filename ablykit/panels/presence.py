@@ -10,7 +10,7 @@ import traitlets
 from ablykit.analysis.members import Member, Members
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.anatomy import clock
-from ablykit.protocol.explain import visible
+from ablykit.protocol.explain import in_hex, visible
 from ablykit.transcript import Transcript
 
 LONGEST = 200
@@ -110,7 +110,7 @@ def _data(member: Member) -> str:
     text = (
         member.data
         if isinstance(member.data, str)
-        else json.dumps(member.data, default=repr, ensure_ascii=False)
+        else json.dumps(member.data, default=in_hex, ensure_ascii=False)
     )
     return visible(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 

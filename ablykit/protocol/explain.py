@@ -182,7 +182,7 @@ def _summary(frame: dict[str, Any]) -> Iterator[str]:
 
 
 def _brief(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value) if isinstance(value, bytes) else _json(value)
+    text = value if isinstance(value, str) else in_hex(value) if isinstance(value, bytes) else _json(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
@@ -327,7 +327,7 @@ def _value(name: str, value: Any) -> str:
     if name == "accessToken":
         return starred(str(value))
     if isinstance(value, bytes):
-        return f"{len(value)} bytes: {value[:16].hex(' ')}{' …' if len(value) > 16 else ''}"
+        return in_hex(value)
     text = value if isinstance(value, str) else _json(value)
     if isinstance(value, int) and not isinstance(value, bool):
         text += _in_words(name, value)
@@ -347,9 +347,19 @@ def _in_words(name: str, value: int) -> str:
     return ""
 
 
+def in_hex(value: Any) -> str:
+    """Bytes in words: how many there are, and the first 16 in hex. Any other value as Python writes it."""
+    if not isinstance(value, bytes):
+        return repr(value)
+    if not value:
+        return "empty"
+    count = "1 byte" if len(value) == 1 else f"{len(value)} bytes"
+    return f"{count}: {value[:16].hex(' ')}{' …' if len(value) > 16 else ''}"
+
+
 def _json(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, default=repr)
+        return json.dumps(value, ensure_ascii=False, default=in_hex)
     except (ValueError, RecursionError, TypeError):
         return repr(value)
 

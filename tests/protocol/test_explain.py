@@ -137,7 +137,7 @@ def test_a_summary_names_flags_the_connection_and_the_id_of_a_ping():
     assert summary({"action": 4, "connectionId": "abc"}) == "connection abc"
     assert summary({"action": 0, "id": "x"}) == "id x"
     assert summary({"action": 14, "presence": [{"action": 9}]}) == "action 9 "
-    assert summary({"action": 15, "messages": [{"data": b"\x00"}]}) == "b'\\x00'"
+    assert summary({"action": 15, "messages": [{"data": b"\x00"}]}) == "1 byte: 00"
 
 
 def test_the_parts_of_a_value_stand_below_it_and_a_messages_weight_below_the_message():
