@@ -1,12 +1,14 @@
 """Channel names: what they may look like, and what stands in the brackets before them."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from ablykit.protocol.errors import AblyError
+
+LONGEST = 2_048
+"""The most characters in a name. Ably's documentation advises to stay below that: names are put in URLs."""
 
 _SHAPE = re.compile(r"\[([^\]?]*)(?:\?([^\]]*))?\](.*)", re.S)
 
@@ -24,6 +26,8 @@ class ChannelName:
     @classmethod
     def parse(cls, name: str) -> "ChannelName":
         """The parts of `name`. Raises `AblyError` 40010 when it breaks a naming rule."""
+        if len(name) > LONGEST:
+            raise _invalid(name, f"it is longer than {LONGEST} characters")
         qualifier, params, base = "", "", name
         if name.startswith("["):
             shape = _SHAPE.fullmatch(name)
@@ -57,7 +61,7 @@ class ChannelName:
 def _filter(name: str, text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # binascii.Error, what is not ASCII, and bytes that are not UTF-8
         raise _invalid(name, "its filter is no text in base64") from None
 
 

@@ -79,9 +79,11 @@ def convert(value: Any, type: type[T]) -> T:
     """A plain value as one of the wire's types, unknown members kept. Raises `NotAFrame`."""
     try:
         result = msgspec.convert(value, type)
-    except (msgspec.ValidationError, RecursionError) as error:
+        _keep_unknown(result, value)
+    except msgspec.ValidationError as error:
         raise NotAFrame(40000, f"Not a valid {type.__name__}: {error}") from error
-    _keep_unknown(result, value)
+    except RecursionError as error:
+        raise NotAFrame(40000, f"Not a valid {type.__name__}: too deeply nested") from error
     return result
 
 
@@ -98,7 +100,9 @@ def encode(frame: ProtocolMessage, format: Format = Format.JSON) -> bytes:
     """One frame as it crosses the wire. Raises `NotAFrame` when a value can't be written."""
     try:
         return _WRITE[format].encode(plain(frame) if _has_unknown(frame) else frame)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except RecursionError as error:
+        raise NotAFrame(40000, f"Too deeply nested to be written as {_LANGUAGE[format]}") from error
+    except (TypeError, ValueError, OverflowError) as error:
         raise NotAFrame(40000, f"Can't be written as {_LANGUAGE[format]}: {error}") from error
 
 

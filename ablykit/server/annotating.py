@@ -9,10 +9,9 @@ from ablykit.protocol import (
     Message,
     MessageAction,
 )
-from ablykit.protocol.encoding import check_data
 from ablykit.protocol.frames import MessageAnnotations
 from ablykit.server.log import Log
-from ablykit.server.publishing import Publisher
+from ablykit.server.publishing import Publisher, admit
 from ablykit.server.summary import MOST_KEYS, way_of
 
 NEEDS_SOMEBODY = frozenset({"flag.v1", "distinct.v1", "unique.v1"})
@@ -24,11 +23,12 @@ def annotate(
 ) -> list[str | None]:
     """Give annotations to the log, and tell the new summary of each message; tells their serials.
 
-    Raises `AblyError`: 40000, 40003, 40012, 40160, 40400, 93002.
+    Raises `AblyError`: 40000, 40003, 40012, 40160, 40400, 93002, and those of `admit`.
     """
     publisher.identity.check("annotation-publish", name)
     if not publisher.identity.app.namespace_of(name).mutable_messages:
         raise AblyError(93002, "Messages of this channel can't be annotated")
+    admit(annotations, publisher.limits.max_message_size)
     log = publisher.service.channel(publisher.identity.app, name).log
     whole = [_checked(publisher, annotation, log, now) for annotation in annotations]
     draft = publisher.frame(Action.ANNOTATION, name, frame_id, annotations=whole)
@@ -71,5 +71,4 @@ def _checked(publisher: Publisher, annotation: Annotation, log: Log, now: float)
     client_id = publisher.name_for(annotation.client_id)
     if client_id is None and way_of(annotation.type) in NEEDS_SOMEBODY:
         raise AblyError(40000, f"{annotation.type[:60]!r} counts clientIds: connect with one")
-    check_data(annotation.data)
     return annotation.replace(action=annotation.action or 0, client_id=client_id)

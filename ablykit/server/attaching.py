@@ -16,7 +16,7 @@ from ablykit.protocol import (
     ProtocolMessage,
     error_info,
 )
-from ablykit.protocol.expression import Expression
+from ablykit.protocol.expression import Filter
 from ablykit.server import deltas, occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.deltas import Deltas
@@ -41,6 +41,9 @@ MODE_FOR = {
 PARAMS = ("rewind", "occupancy", "delta", "modes")
 """The channel params understood here; ATTACHED repeats these only."""
 
+LONGEST_PARAM = 250
+"""How many characters of a channel param are kept: more than all modes together have."""
+
 MAX_REWIND = 100
 """The most messages that rewind brings back."""
 
@@ -60,6 +63,8 @@ def attach(
         raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
     given = parsed.params | (frame.params or {})
     params = {param: given[param] for param in PARAMS if param in given}
+    if any(len(value) > LONGEST_PARAM for value in params.values()):
+        raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
     asked = _asked(frame, params)
     modes = granted(session, parsed, name, asked)
     _check_limit(session, name)
@@ -90,7 +95,7 @@ def wanted_by(expression: str) -> Callable[[Message], bool] | None:
     if not expression:
         return None
     try:
-        asked = Expression(expression)
+        asked = Filter(expression)
     except ValueError as error:
         raise AblyError(40010, f"Invalid filter {expression[:80]!r}: {error}") from None
 

@@ -66,6 +66,8 @@ def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
     frame = frame.replace(messages=messages) if messages else frame
     if frame.presence:
         frame = frame.replace(presence=[in_format(member, variant.format) for member in frame.presence])
+    if frame.annotations:
+        frame = frame.replace(annotations=[in_format(each, variant.format) for each in frame.annotations])
     if variant.today:
         return frame
     if frame.action == Action.CONNECTED and frame.connection_details:

@@ -13,9 +13,9 @@ from ablykit.protocol import (
     PresenceMessage,
     ProtocolMessage,
 )
-from ablykit.protocol.encoding import check, size_of
+from ablykit.protocol.encoding import size_of
 from ablykit.server.channel import channel_of
-from ablykit.server.publishing import check_size
+from ablykit.server.publishing import admit
 
 if TYPE_CHECKING:
     from ablykit.server.channel import Channel
@@ -31,8 +31,8 @@ _ENTERING = frozenset({PresenceAction.PRESENT, PresenceAction.ENTER, PresenceAct
 def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     """Check a PRESENCE and give it to the log.
 
-    Raises `AblyError` to be NACKed: 40000, 40009, 40012, 40013, 40160, 40165, 91000, 91001,
-    91003.
+    Raises `AblyError` to be NACKed: 40000, 40012, 40160, 40165, 91000, 91001, 91003, and
+    those of `admit`.
     """
     attached_as = channel_of(frame)
     name = ChannelName.parse(attached_as)
@@ -43,7 +43,7 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     if attachment is None:
         raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
     session.check_mode(attached_as, Flag.PRESENCE)
-    check_size(frame.presence, session.limits.max_message_size)
+    admit(frame.presence, session.limits.max_message_size)
     channel = attachment.channel
     items = [_checked(session, channel, item) for item in frame.presence]
     _check_room(channel, session.connection.id, items, session.limits.max_members)
@@ -59,7 +59,6 @@ def _checked(session: "Session", channel: "Channel", item: PresenceMessage) -> P
     client_id = session.publisher.name_for(item.client_id)
     if client_id is None:
         raise AblyError(91000, "To be present one needs a clientId: on the connection, or on the member")
-    check(item)
     is_there = (session.connection.id, client_id) in channel.members
     if item.action == PresenceAction.LEAVE:
         action = PresenceAction.LEAVE

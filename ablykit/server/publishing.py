@@ -1,5 +1,6 @@
 """The way of messages into a channel's log, from a session or from an HTTP request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,20 @@ from ablykit.protocol import (
     Flag,
     Message,
     MessageAction,
-    PresenceMessage,
     ProtocolMessage,
     PublishResult,
 )
-from ablykit.protocol.encoding import check, size_of
+from ablykit.protocol.encoding import Item, check, size_of
 from ablykit.server.auth import ANYONE, Identity
 from ablykit.server.channel import channel_of
 
 if TYPE_CHECKING:
     from ablykit.server.service import Limits, Service
     from ablykit.server.session import Session
+
+
+MOST_AT_ONCE = 1_000
+"""How many messages, members or annotations one frame or request may carry."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def accept(
 ) -> PublishResult:
     """Give messages to a channel's log, once their sizes, kinds and ids are found right."""
     service, limits = publisher.service, publisher.limits
-    check_size(messages, limits.max_message_size)
+    admit(messages, limits.max_message_size)
     if any(message.connection_key for message in messages):
         publisher, messages = _on_behalf(publisher, messages)
     named = [_checked(publisher, message) for message in messages]
@@ -94,15 +98,22 @@ def accept(
     return PublishResult(serials=entry.serials)
 
 
-def check_size(messages: "list[Message] | list[PresenceMessage]", limit: int) -> None:
-    """Raise `AblyError` 40009 when messages are larger than `limit` bytes together (TM6)."""
-    size = sum(map(size_of, messages))
+def admit(items: Sequence[Item], limit: int) -> None:
+    """Raise `AblyError` unless what one frame or request carries can be taken into a log and delivered.
+
+    The codes: 40034 for more than `MOST_AT_ONCE`, 40013 for what not every client can be sent, 40009 for more
+    than `limit` bytes together (TM6).
+    """
+    if len(items) > MOST_AT_ONCE:
+        raise AblyError(40034, f"{len(items)} at once, where {MOST_AT_ONCE} are allowed: send them in parts")
+    for item in items:
+        check(item)
+    size = sum(map(size_of, items))
     if size > limit:
         raise AblyError(40009, f"Message too large: {size} bytes where at most {limit} are allowed")
 
 
 def _checked(publisher: Publisher, message: Message) -> Message:
-    check(message)
     if message.action not in (None, MessageAction.CREATE):
         raise AblyError(40000, "A revision is published alone, and only an update, a delete or an append")
     client_id = publisher.name_for(message.client_id)

@@ -15,10 +15,9 @@ from ablykit.protocol import (
     MessageVersion,
     ProtocolMessage,
 )
-from ablykit.protocol.encoding import check
 from ablykit.server.denials import Denied
 from ablykit.server.log import Entry, Log
-from ablykit.server.publishing import Publisher, check_size
+from ablykit.server.publishing import Publisher, admit
 from ablykit.server.story import revised
 
 RIGHTS = {
@@ -52,11 +51,10 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     if story is None:
         raise AblyError(40400, f"No message {message.serial[:60]!r} is kept on this channel")
     _check_owner(publisher, name, right, story.original)
-    check(message)
     limit = publisher.limits.max_message_size
-    check_size([message], limit)
+    admit([message], limit)
     whole = revised(story.now, message)  # an append that does not fit is refused before it is in the log
-    check_size([whole], limit)
+    admit([whole], limit)
     message = message.replace(name=whole.name, extras=whole.extras)
     if message.action == MessageAction.UPDATE:
         message = message.replace(data=whole.data, encoding=whole.encoding)

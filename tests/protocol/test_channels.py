@@ -27,6 +27,14 @@ def test_an_odd_name_is_still_a_name(name):
     assert ChannelName.parse(name).base == name
 
 
+@pytest.mark.parametrize("name", ["x" * 2_049, "[?x=" + "y" * 240_000 + "]c", "é" * 2_049])
+def test_a_name_has_a_greatest_length(name):
+    with pytest.raises(AblyError, match="2048 characters") as caught:
+        ChannelName.parse(name)
+    assert caught.value.code == 40010
+    assert len(caught.value.message) < 300
+
+
 def filtered(expression, base="c"):
     return f"[filter={base64.b64encode(expression).decode()}]{base}"
 
@@ -36,7 +44,7 @@ def test_a_filter_is_an_expression_in_base64():
     assert (name.filter, name.base, name.identity) == ("name == 'x'", "c", "c")
 
 
-@pytest.mark.parametrize("name", ["[filter=%%%]c", filtered(b"\xff")])
+@pytest.mark.parametrize("name", ["[filter=%%%]c", "[filter=é]c", filtered(b"\xff")])
 def test_a_filter_that_is_no_text_in_base64_is_refused(name):
     with pytest.raises(AblyError, match="filter is no text in base64"):
         ChannelName.parse(name)

@@ -101,6 +101,16 @@ def test_broken_utf8_is_told_apart_from_broken_json(raw):
         decode(raw, Format.JSON)
 
 
+@pytest.mark.parametrize("depth", [100, 400, 500, 600, 700, 800, 900, 1_000])
+def test_errors_within_errors_have_an_end(depth):
+    raw = b'{"action":9,"error":' + b'{"x":1,"cause":' * depth + b"{}" + b"}" * (depth + 1)
+    if depth == 100:
+        assert decode(encode(decode(raw))) == decode(raw)
+        return
+    with pytest.raises(NotAFrame, match="nested"):
+        encode(decode(raw))
+
+
 def test_what_one_format_cannot_hold_is_refused():
     frame = typed({"action": 15, "data": 2**70})
     with pytest.raises(NotAFrame, match="MessagePack"):

@@ -190,6 +190,23 @@ def test_a_filter_lets_through_what_it_finds(world, expression, heard):
     assert {frame["channel"] for frame in frames} <= {name}
 
 
+@pytest.mark.parametrize("expression", ["name < `5`", "ceil(headers.n)", "contains(headers.n, 'x')"])
+def test_a_filter_that_cannot_be_asked_of_a_message_lets_it_not_through_and_harms_nobody(world, expression):
+    choosy, other = world.client("v=5"), world.client("v=5")
+    assert only(choosy.attach(filtered(expression)))["action"] == 11
+    assert only(other.attach("c"))["action"] == 11
+    (ack,) = world.client("v=5").publish("c", 0, {"name": "text", "extras": {"headers": {"n": []}}})
+    assert ack["action"] == 1
+    assert choosy.heard() == []
+    assert only(other.heard())["action"] == 15
+
+
+@pytest.mark.parametrize("expression", ["[name,name]" + "|[@,@][]" * 22, "(" * 500 + "name" + ")" * 500])
+def test_a_filter_that_costs_too_much_is_an_error_of_that_channel(world, expression):
+    frame = only(world.client("v=5").attach(name := filtered(expression)))
+    assert (frame["channel"], frame["error"]["code"]) == (name, 40010)
+
+
 def test_a_filter_holds_for_what_is_rewound_too_and_not_for_publishing(world, talked):
     name = filtered("name == 'nobody said this'", params="?rewind=5")
     client = world.client()
@@ -211,7 +228,16 @@ def test_the_param_modes_goes_before_flags(world, modes, given):
     assert (attached["flags"], attached["params"]) == (int(given), {"modes": modes})
 
 
-@pytest.mark.parametrize("params", [{"modes": "susribe"}, {"modes": ""}, {"delta": "xdelta"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"modes": "susribe"},
+        {"modes": ""},
+        {"modes": ",".join(["subscribe"] * 30)},
+        {"modes": " " * 300 + "subscribe"},
+        {"delta": "xdelta"},
+    ],
+)
 def test_a_param_that_says_nothing_known_is_an_error_of_that_channel(world, params):
     frame = only(world.client().attach("c", params=params))
     assert (frame["channel"], frame["error"]["code"]) == ("c", 40003)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablykit.protocol import Format, Message, PresenceMessage, ProtocolMessage, PublishResult
+from ablykit.protocol import Annotation, Format, Message, PresenceMessage, ProtocolMessage, PublishResult
 from ablykit.protocol.frames import ConnectionDetails
 from ablykit.server.delivery import Delivery, Variant, delivery_of, in_look
 
@@ -30,6 +30,16 @@ def test_it_is_encoded_once_for_each_kind_of_connection():
     named = delivery.encoded(TODAY, wrap, "[?rewind=1]c")
     assert json.loads(named[1:-1])["channel"] == "[?rewind=1]c"
     assert wrapped == [Format.JSON, Format.MSGPACK, Format.JSON]
+
+
+@pytest.mark.parametrize(
+    ("member", "item"), [("messages", Message), ("presence", PresenceMessage), ("annotations", Annotation)]
+)
+def test_binary_data_is_base64_in_json_wherever_it_stands(member, item):
+    frame = ProtocolMessage(action=15, **{member: [item(data=b"\x00\x01")]})
+    (shown,) = getattr(in_look(frame, TODAY), member)
+    assert (shown.data, shown.encoding) == ("AAE=", "base64")
+    assert getattr(in_look(frame, BINARY), member) == [item(data=b"\x00\x01")]
 
 
 def test_only_a_message_can_be_an_echo():

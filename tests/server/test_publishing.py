@@ -1,9 +1,13 @@
 """From a MESSAGE to its ACK and to everyone who listens."""
 
+from datetime import UTC, datetime
+from math import nan
+
 import msgspec
 import pytest
 
-from ablykit.protocol import Flag, Format
+from ablykit.protocol import MODES, Flag, Format
+from ablykit.server.publishing import MOST_AT_ONCE
 from tests.server.frames import only
 
 
@@ -235,6 +239,81 @@ def test_on_a_filtered_channel_nothing_is_published(world):
 def test_a_mutation_may_not_stand_among_new_messages(world):
     answer = world.client("v=5").publish("c", 0, {"data": "x"}, {"action": 1, "serial": "s"})
     assert nacked(answer) == 40000
+
+
+def carrying(kind, serial, item, count=1):
+    """A frame of a kind on `doc:a`, with `count` of an item."""
+    action, member, usual = {
+        "message": (15, "messages", {}),
+        "update": (15, "messages", {"action": 1, "serial": serial}),
+        "presence": (14, "presence", {"action": 2}),
+        "annotation": (21, "annotations", {"type": "x:total.v1", "messageSerial": serial}),
+    }[kind]
+    frame = {"action": action, "channel": "doc:a", "msgSerial": 1, member: [{**usual, **item}] * count}
+    return msgspec.msgpack.encode(frame)
+
+
+@pytest.fixture
+def doc(make_world):
+    """A publisher on a mutable channel, a message's serial there, and a listener of each format."""
+    world = make_world(mutable=["doc"])
+    publisher = world.client("v=6&clientId=me&echo=false")
+    publisher.attach("doc:a", flags=int(MODES & ~(Flag.PRESENCE_SUBSCRIBE | Flag.ANNOTATION_SUBSCRIBE)))
+    serial = only(publisher.publish("doc:a", 0, {"data": "x"}))["res"][0]["serials"][0]
+    listeners = [world.client(f"v=6&format={format.value}") for format in Format]
+    for listener in listeners:
+        attach = msgspec.msgpack.encode({"action": 10, "channel": "doc:a", "flags": int(MODES)})
+        listener.say(attach, Format.MSGPACK)
+    return world, publisher, serial, listeners
+
+
+@pytest.mark.parametrize("kind", ["message", "update", "presence", "annotation"])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"extras": {"n": nan}},
+        {"extras": {"n": b"x"}},
+        {"data": {"n": msgspec.msgpack.Ext(5, b"x")}},
+        {"data": [{1: "x"}]},
+        {"unknown": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"data": "é", "encoding": "base64"},
+    ],
+    ids=lambda item: next(iter(item)),
+)
+def test_what_not_every_client_could_be_sent_is_refused_and_sent_to_nobody(doc, kind, item):
+    world, publisher, serial, listeners = doc
+    answer = only(publisher.say(carrying(kind, serial, item), Format.MSGPACK))
+    assert (answer["action"], answer["error"]["code"]) == (2, 40013)
+    assert [listener.heard() for listener in listeners] == [[], []]
+    world.later(1)
+
+
+@pytest.mark.parametrize("kind", ["message", "presence", "annotation"])
+def test_only_so_many_are_taken_at_once(doc, kind):
+    _, publisher, serial, listeners = doc
+    answer = only(publisher.say(carrying(kind, serial, {}, MOST_AT_ONCE + 1), Format.MSGPACK))
+    assert (answer["action"], answer["error"]["code"]) == (2, 40034)
+    assert [listener.heard() for listener in listeners] == [[], []]
+
+
+def test_a_frame_full_of_empty_messages_is_refused_and_nothing_of_it_kept(world):
+    client = world.client()
+    client.heard()
+    before = world.app.memory.bytes
+    assert nacked(client.publish("c", 0, *[{}] * 80_001)) == 40034
+    assert world.app.memory.bytes == before
+
+
+def test_annotations_have_the_size_limit_of_messages(doc):
+    _, publisher, serial, _ = doc
+    for item in (
+        {"data": "x" * 65_536},
+        {"extras": {"x": "x" * 65_536}},
+        {"type": "x" * 65_536 + ":total.v1"},
+    ):
+        answer = only(publisher.say(carrying("annotation", serial, item), Format.MSGPACK))
+        assert answer["error"]["code"] == 40009
+        publisher.session.connection.last_serial = 0
 
 
 def test_what_is_persisted_is_counted_as_that(make_world):

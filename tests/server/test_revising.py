@@ -211,3 +211,10 @@ def test_a_message_is_not_appended_to_beyond_what_one_may_have(author):
 
 def test_a_revision_that_names_no_message_is_refused(author):
     assert publish(author, 0, action=1, data="x") == 40003
+
+
+@pytest.mark.parametrize("more", ["not base64!", "é"])
+def test_text_that_is_appended_to_base64_leaves_it_base64(author, reader, more):
+    serial = publish(author, 0, data="AAEC", encoding="base64")
+    assert publish(author, 1, action=5, serial=serial, data=more) == 40013
+    assert [frame["action"] for frame in reader.heard()] == [15]
