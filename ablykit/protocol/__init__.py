@@ -2,6 +2,7 @@
 
 from ablykit.protocol.actions import (
     DEFAULT_MODES,
+    DEFAULT_MODES_2021,
     MODE_NAMES,
     MODES,
     Action,
@@ -31,6 +32,7 @@ from ablykit.protocol.url import ConnectionParams, connection_url, parse_query
 
 __all__ = [
     "DEFAULT_MODES",
+    "DEFAULT_MODES_2021",
     "ERRORS",
     "MODES",
     "MODE_NAMES",

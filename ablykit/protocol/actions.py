@@ -92,8 +92,11 @@ MODES = (
 MODE_NAMES = {mode.name.lower(): mode for mode in MODES if mode.name}
 """The modes by the names that the channel param `modes` has for them (RTL4k)."""
 
-DEFAULT_MODES = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
-"""The modes an ATTACH asks for when it names none: 983040."""
+DEFAULT_MODES_2021 = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
+"""The modes an ATTACH asks for when it names none, before version 2: 983040."""
+
+DEFAULT_MODES = DEFAULT_MODES_2021 | Flag.ANNOTATION_PUBLISH
+"""The same since version 2 (TR3w): 3080192."""
 
 
 def name_of(action: int) -> str:

@@ -5,6 +5,7 @@ absent is `None`, and `null` on the wire counts as absent. Members the protocol 
 kept in `unknown` and written back when the frame is encoded.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Self, get_args, get_type_hints
 
@@ -12,6 +13,10 @@ import msgspec
 
 Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """An integer that every JSON parser reads exactly."""
+
+
+Param = str | bool | Int | float
+"""A channel param's value: text, or what people write in place of text."""
 
 
 class Wire(
@@ -165,7 +170,7 @@ class ProtocolMessage(Wire):
     annotations: list[Annotation] | None = None
     state: list[dict[str, Any]] | None = None
     auth: AuthDetails | None = None
-    params: dict[str, str] | None = None
+    params: Mapping[str, Param] | None = None
     res: list[PublishResult] | None = None
 
 

@@ -39,6 +39,7 @@ def annotate(
             continue
         summed = Message(
             serial=serial,
+            name=story.now.name,  # without it, those who subscribe by name would not see it
             action=int(MessageAction.SUMMARY),
             annotations=MessageAnnotations(summary=story.summary.told()),
             version=story.now.version,

@@ -1,10 +1,12 @@
 """What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
     DEFAULT_MODES,
+    DEFAULT_MODES_2021,
     MODE_NAMES,
     MODES,
     AblyError,
@@ -17,6 +19,7 @@ from ablykit.protocol import (
     error_info,
 )
 from ablykit.protocol.expression import Filter
+from ablykit.protocol.frames import Param
 from ablykit.server import deltas, occupancy
 from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
 from ablykit.server.deltas import Deltas
@@ -61,11 +64,12 @@ def attach(
     parsed = ChannelName.parse(name)
     if parsed.qualifier not in ("", "meta"):
         raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
-    given = parsed.params | (frame.params or {})
+    given = parsed.params | {param: _text(value) for param, value in (frame.params or {}).items()}
     params = {param: given[param] for param in PARAMS if param in given}
     if any(len(value) > LONGEST_PARAM for value in params.values()):
         raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
-    asked = _asked(frame, params)
+    usual = DEFAULT_MODES if session.params.today else DEFAULT_MODES_2021
+    asked = _asked(frame, params) or usual
     modes = granted(session, parsed, name, asked)
     _check_limit(session, name)
     channel = session.service.channel(session.app, parsed)
@@ -77,6 +81,9 @@ def attach(
     point = channel.log.serial
     followed = Deltas() if "delta" in params else None
     attachment = Attachment(session, channel, name, asked, modes, params, wanted_by(parsed.filter), followed)
+    resumed = bool(flags & Flag.RESUMED) and frame.channel_serial
+    attachment.since = resumed or point
+    attachment.rewound = backlog[0].serial if backlog and not resumed else None
     attached = ProtocolMessage(
         action=Action.ATTACHED,
         flags=int(modes | flags | (Flag.HAS_PRESENCE if channel.members else 0)),
@@ -87,6 +94,13 @@ def attach(
     )
     hears = {int(action) for action, mode in MODE_TO_HEAR.items() if modes & mode}
     return attachment, attached, [entry for entry in backlog if entry.frame.action in hears]
+
+
+def _text(value: Param) -> str:
+    """Return a param's value as text: a number or a boolean as JSON writes it, `2.0` as `2`."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def wanted_by(expression: str) -> Callable[[Message], bool] | None:
@@ -114,12 +128,12 @@ def wanted_by(expression: str) -> Callable[[Message], bool] | None:
 
 
 def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
-    """The modes asked for: by the param `modes`, else by flags, else the usual ones (RTL4k, RTL4l).
+    """Return the modes asked for, by the param `modes` or else by flags; none if neither asks (RTL4k, RTL4l).
 
     Raises `AblyError` 40003 for a name that no mode has.
     """
     if "modes" not in params:
-        return Flag((frame.flags or 0) & MODES) or DEFAULT_MODES
+        return Flag((frame.flags or 0) & MODES)
     asked = Flag(0)
     for name in params["modes"].split(","):
         mode = MODE_NAMES.get(name.strip().lower())

@@ -10,9 +10,9 @@ noticing. It never harms the publisher or the other subscribers.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from ablykit.protocol import AblyError, Action, Flag, Message, PresenceMessage, ProtocolMessage
+from ablykit.protocol import AblyError, Action, Flag, Message, MessageAction, PresenceMessage, ProtocolMessage
 from ablykit.protocol.credentials import quiet_logger
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery, delivery_of
@@ -72,6 +72,10 @@ class Attachment:
     """What it was sent last, where messages may come as deltas."""
     told: dict[str, int] | None = None
     """The occupancy it was sent last."""
+    since: str = ""
+    """The serial in the log after which it hears everything."""
+    rewound: str | None = None
+    """The serial from which on a rewind brought it the messages, as they were then."""
 
     def deliver(self, delivery: Delivery) -> bool:
         """Send it on, unless it is an echo the connection did not want; return whether it went."""
@@ -95,6 +99,21 @@ class Attachment:
         if len(wanted) == len(messages):
             return delivery
         return Delivery(delivery.frame.replace(messages=wanted), delivery.publisher) if wanted else None
+
+
+class Whole(NamedTuple):
+    """The whole message after an append, for attachments that were never sent what it was appended to."""
+
+    serial: str
+    before: str
+    """The serial of the version that was appended to."""
+    update: Delivery
+
+    def is_heard_by(self, attachment: Attachment) -> bool:
+        """Whether an attachment has the version that was appended to."""
+        rewound = attachment.rewound
+        place = self.before.rpartition(":")[0]
+        return place > attachment.since or (rewound is not None and self.serial >= rewound)
 
 
 class Surroundings(Protocol):
@@ -250,7 +269,13 @@ class Channel:
     def _deliver(self, entry: Entry) -> None:
         frame = entry.frame
         delivery = delivery_of(frame)
-        told = sum(_tried(each, delivery) for each in self._hearing(frame.action))
+        hearing = self._hearing(frame.action)
+        if whole := self._whole(frame):
+            told = sum(
+                _tried(each, delivery if whole.is_heard_by(each) else whole.update) for each in hearing
+            )
+        else:
+            told = sum(_tried(each, delivery) for each in hearing)
         if frame.action == Action.PRESENCE:
             told += sum(_tried(each, delivery) for each in self._deaf_owners(frame.connection_id))
         if told and (kind := KINDS.get(frame.action)):
@@ -258,6 +283,19 @@ class Channel:
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
         if frame.action == Action.PRESENCE:
             self.tell_occupancy()
+
+    def _whole(self, frame: ProtocolMessage) -> "Whole | None":
+        """Return what an append makes whole; None for any other frame."""
+        message = (frame.messages or [None])[0]
+        if message is None or message.action != MessageAction.APPEND:
+            return None
+        story = self.log.story(message.serial or "", self._surroundings.now())
+        if story is None:  # the append itself took the place of what it was appended to
+            return None
+        update = message.replace(
+            action=int(MessageAction.UPDATE), data=story.now.data, encoding=story.now.encoding
+        )
+        return Whole(message.serial or "", story.before, delivery_of(frame.replace(messages=[update])))
 
     def _hearing(self, action: int) -> tuple[Attachment, ...]:
         if self._subscribers is None:

@@ -19,6 +19,8 @@ class Story:
     original: Message
     now: Message
     """The message as it is now, whole."""
+    before: str = ""
+    """The serial of the version before this one."""
     changes: list[Message] = field(default_factory=list[Message])
     """Its revisions and the summaries of its annotations, oldest first, as they were published."""
     annotations: list[Annotation] = field(default_factory=list[Annotation])
@@ -26,6 +28,8 @@ class Story:
 
     def change(self, change: Message) -> None:
         """Fold one more revision, or one more summary."""
+        if change.action != MessageAction.SUMMARY:
+            self.before = (self.now.version and self.now.version.serial) or ""
         self.now = revised(self.now, change)
         self.changes.append(change)
 

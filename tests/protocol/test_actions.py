@@ -1,6 +1,6 @@
 """The numbers of the protocol, and their names."""
 
-from ablykit.protocol import DEFAULT_MODES, MODE_NAMES, MODES, Action, Flag
+from ablykit.protocol import DEFAULT_MODES, DEFAULT_MODES_2021, MODE_NAMES, MODES, Action, Flag
 from ablykit.protocol.actions import AnnotationAction, MessageAction, PresenceAction, name_of
 
 
@@ -10,7 +10,7 @@ def test_the_numbers_are_those_of_the_protocol():
     assert name_of(77) == "action 77"
     assert int(Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE) == 983040
     assert int(MODES) == sum(1 << bit for bit in (16, 17, 18, 19, 21, 22, 24, 25))
-    assert int(DEFAULT_MODES) == 983040
+    assert (int(DEFAULT_MODES_2021), int(DEFAULT_MODES)) == (983040, 3080192)
 
 
 def test_what_happens_to_messages_members_and_annotations_has_numbers_too():

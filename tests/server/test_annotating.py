@@ -47,6 +47,14 @@ def test_an_annotation_is_told_with_the_new_summary(world, serial):
     }
 
 
+def test_a_summary_has_its_messages_name_so_that_subscribers_by_name_see_it(world):
+    author, reader = client(world), client(world, "reader", 1 << 18)
+    serial = author.publish("doc:a", 0, {"name": "vote", "data": "one"})[-1]["res"][0]["serials"][0]
+    annotate(author, 1, messageSerial=serial, type="likes:flag.v1")
+    created, summed = (frame["messages"][0] for frame in reader.heard())
+    assert (created["name"], summed["name"], summed["action"]) == ("vote", "vote", 4)
+
+
 def test_over_http_annotations_are_put_on_and_told(world, serial):
     http = Http(world)
     path = f"/channels/doc:a/messages/{serial}"

@@ -38,6 +38,13 @@ def test_modes_are_what_is_asked_as_far_as_the_key_allows(world, capability, ask
 
 
 @pytest.mark.parametrize(
+    ("version", "flags"), [("", 983040), ("v=1.2", 983040), ("v=2", 3080192), ("v=5", 3080192)]
+)
+def test_since_version_2_who_asks_for_no_modes_may_annotate_too(world, version, flags):
+    assert only(world.client(version).attach("c"))["flags"] == flags
+
+
+@pytest.mark.parametrize(
     ("capability", "flags"),
     [({"other": ["*"]}, 0), ({"*": ["subscribe"]}, Flag.PUBLISH), ({"*": ["history"]}, 0)],
 )
@@ -134,6 +141,20 @@ def test_rewind_brings_back_the_newest(world, talked, rewind, messages):
     assert [f["messages"][0]["data"] for f in rest] == messages
     assert attached["params"] == {"rewind": rewind}
     assert bool(attached["flags"] & Flag.HAS_BACKLOG) is bool(messages)
+
+
+@pytest.mark.parametrize(("number", "text"), [(1, "1"), (2.0, "2")])
+def test_a_number_among_the_params_is_read_as_its_text(world, talked, number, text):
+    attached, *rest = world.client().attach("c", params={"rewind": number, "unknown": True})
+    assert (attached["action"], attached["params"], len(rest)) == (11, {"rewind": text}, int(text))
+
+
+@pytest.mark.parametrize("value", [True, 1.5, -1])
+def test_a_param_that_is_no_text_and_not_understood_is_an_error_of_the_channel(world, value):
+    client = world.client()
+    client.heard()
+    frame = only(client.attach("c", params={"rewind": value}))
+    assert (frame["action"], frame["channel"], frame["error"]["code"]) == (9, "c", 40003)
 
 
 def test_rewind_by_time_leaves_out_what_is_older(world, talked):

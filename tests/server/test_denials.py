@@ -60,7 +60,7 @@ def test_of_a_token_it_is_said_whether_it_or_its_key_is_too_narrow(world):
     both = world.client(f"accessToken={jwt(key, capability={'c': ['subscribe']})}&v=5", key=False)
     both.heard()
     denial = why(world, only(both.attach("c")))
-    assert denial.operation == "presence or publish or subscribe"
+    assert denial.operation == "annotation-publish or presence or publish or subscribe"
     assert "none in common" in denial.rule
 
 

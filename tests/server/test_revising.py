@@ -87,6 +87,55 @@ def test_an_append_is_told_as_its_part_and_kept_as_the_whole(world, author, read
     assert publish(author, 2, serial=serial, action=5, data={"a": 1}) == 40013
 
 
+def told(client):
+    return [(m["action"], m["data"]) for frame in client.heard() for m in frame["messages"]]
+
+
+def late(world, **options):
+    client = world.client("v=5")
+    client.attach("doc:a", **options)
+    return client
+
+
+def test_who_attaches_late_is_sent_the_whole_message_first_and_then_what_is_appended(world, author, reader):
+    serial = publish(author, 0, name="n", data="Hel")
+    newcomer = late(world)
+    version = publish(author, 1, serial=serial, action=5, data="lo")
+    whole = only(newcomer.heard())["messages"][0]
+    assert (whole["action"], whole["name"], whole["data"]) == (1, "n", "Hello")
+    assert (whole["serial"], whole["version"]["serial"]) == (serial, version)
+    publish(author, 2, serial=serial, action=5, data="!")
+    assert told(newcomer) == [(5, "!")]
+    assert told(reader) == [(0, "Hel"), (5, "lo"), (5, "!")]
+
+
+def test_who_attaches_between_an_update_and_an_append_is_sent_the_whole_message(world, author):
+    serial = publish(author, 0, data="Hi")
+    publish(author, 1, serial=serial, action=1, data="Hel")
+    newcomer = late(world)
+    publish(author, 2, serial=serial, action=5, data="lo")
+    publish(author, 3, serial=serial, action=5, data="!")
+    assert told(newcomer) == [(1, "Hello"), (5, "!")]
+
+
+def test_what_a_rewind_brought_whole_is_appended_to(world, author):
+    first, second = publish(author, 0, data="A"), publish(author, 1, data="Hel")
+    publish(author, 2, serial=first, action=5, data="B")
+    newcomer = late(world, params={"rewind": "1"})
+    publish(author, 3, serial=second, action=5, data="lo")
+    publish(author, 4, serial=first, action=5, data="C")
+    assert told(newcomer) == [(5, "lo"), (1, "ABC")]
+
+
+def test_who_resumes_is_sent_the_whole_message_since_it_may_never_have_had_it(world, author):
+    serial = publish(author, 0, data="Hel")
+    point = only(world.client().attach("doc:a"))["channelSerial"]
+    resumed = late(world, channelSerial=point)
+    publish(author, 1, serial=serial, action=5, data="lo")
+    publish(author, 2, serial=serial, action=5, data="!")
+    assert told(resumed) == [(1, "Hello"), (5, "!")]
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [
