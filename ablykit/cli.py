@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from ablykit.terminal import Printer
@@ -34,6 +35,22 @@ TlsPort = Annotated[int, typer.Option(help="Port for wss://.")]
 
 FIRST_NOTEBOOK = "00_start_here.ipynb"
 HERE = Path(__file__).parent
+
+
+class _WithSearchTerms(TyperCommand):
+    """A command whose help ends with the search language."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        from ablykit.analysis.search import LANGUAGE
+
+        super().format_help(ctx, formatter)
+        table = Table(box=None, show_header=False)
+        for example, says in LANGUAGE:
+            table.add_row(example, says)
+        Console().print(" What --search finds; with several terms, only what all of them find:\n", table, "")
 
 
 @app.command()
@@ -192,7 +209,7 @@ def record(
         return _relay(ably.tls_url, file, show=False, host=host, port=port, tls_port=tls_port)
 
 
-@app.command()
+@app.command(cls=_WithSearchTerms)
 def show(
     file: Annotated[Path, typer.Argument(help="A recording, as ablykit relay --record writes it.")],
     explain: Annotated[bool, typer.Option("--explain", help="Each frame explained.")] = False,
@@ -201,7 +218,8 @@ def show(
     mermaid: Annotated[bool, typer.Option("--mermaid", help="As a sequence diagram, in text.")] = False,
     as_bytes: Annotated[bool, typer.Option("--bytes", help="Each frame's bytes too, in hex.")] = False,
     search: Annotated[
-        str | None, typer.Option(metavar="JMESPATH", help="Only frames that have this: error.code")
+        str | None,
+        typer.Option(metavar="TERMS", help="Only what these find, such as 'dir:in is:error'. See below."),
     ] = None,
 ) -> None:
     """Print a recording: a line for each frame, the time its answer took, and rules that were broken."""

@@ -12,7 +12,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.syntax import Syntax
 
-from ablykit.analysis import Finding, Search, lint, pairs
+from ablykit.analysis import Finding, lint, pairs
+from ablykit.analysis import search as find
 from ablykit.protocol import Action, NotAFrame, explain
 from ablykit.protocol.codec import read
 from ablykit.protocol.credentials import redact
@@ -63,16 +64,15 @@ def show_recording(
 ) -> None:
     """Print a transcript: a line for each entry, its answer's time, and the rules it broke.
 
-    `search` is a JMESPath expression; only frames that it finds are printed. Raises `ValueError` when
-    it is none.
+    Only entries that `search` finds are printed. Raises `ValueError` for a search that can't be asked.
     """
-    finds = Search(search).finds if search else None
+    shown = find(transcript, search or "")
     console = Console(soft_wrap=True, highlight=False)
     times = {pair.answer.number: pair.ms for pair in pairs(transcript) if pair.answer}
     findings: dict[int, list[Finding]] = {}
     for finding in lint(transcript):
         findings.setdefault(finding.entry.number, []).append(finding)
-    for entry in filter(finds, transcript):
+    for entry in shown:
         took = times.get(entry.number)
         after = f"  ({took:.1f} ms)" if took is not None else ""
         console.print(line(entry) + after, markup=False)

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from ablykit import cli
+from ablykit.analysis.search import LANGUAGE
 from ablykit.recording import load
 from tests.notebook import ROOT
 from tests.terminal import Terminal
@@ -304,13 +305,25 @@ def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path)
     finally:
         terminal.close()
     assert run("diff", str(file), str(own)).stdout == ""
-    found = run("show", "--search", "flags", "--bytes", str(file)).stdout
+    found = run("show", "--search", "?flags", "--bytes", str(file)).stdout
     assert found.splitlines()[0].split()[1:3] == ["←", "ATTACHED"]
     assert "FIN, opcode 2: binary" in found
     assert '"channelSerial"' in found
     assert "CONNECTED" not in found
-    wrong = run("show", "--search", "[", str(file))
-    assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+    for typed in ("?[", "chanel:c"):
+        wrong = run("show", "--search", typed, str(file))
+        assert (wrong.returncode, "Traceback" in wrong.stderr) == (1, False)
+        assert wrong.stderr.startswith(
+            ("ablykit: Not a JMESPath expression: ", "ablykit: There is no search key chanel.")
+        )
+    nothing = run("show", "--search", "?channel < `3`", str(file))
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "")
+
+
+def test_the_help_of_show_lists_the_search_language():
+    shown = " ".join(run("show", "--help").stdout.split())
+    for example, says in LANGUAGE:
+        assert f"{example} {says}" in shown
 
 
 def test_record_says_when_its_file_can_not_be_written(tmp_path):

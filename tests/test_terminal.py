@@ -108,10 +108,10 @@ def test_a_recording_is_a_line_for_each_entry_with_times_and_broken_rules(capsys
 
 
 def test_a_recording_can_be_searched_explained_and_taken_apart(capsys):
-    show_recording(recording(), explained=True, as_bytes=True, search="error.code")
+    show_recording(recording(), explained=True, as_bytes=True, search="?error.code")
     said = capsys.readouterr().out
     assert "ERROR (action 9)" in said
     assert "CONNECTED (action 4)" not in said
     assert "payload of" in said
     with pytest.raises(ValueError, match=r"."):
-        show_recording(recording(), search="[")
+        show_recording(recording(), search="?[")

@@ -124,9 +124,9 @@ class FrameInspector(Panel):
     def _find(self, content: dict[str, Any]) -> None:
         """Ask a JMESPath expression of every frame, and of each that comes."""
         try:
-            search = Search(str(content.get("expression", "")))
+            search = Search(f"?{content.get('expression', '')}")
         except ValueError as error:
-            return self.to_page({"notice": f"Not a JMESPath expression: {error}"})
+            return self.to_page({"notice": str(error)})
         with self._sending:
             self._searches.append(search)
             known = self.transcript.since(0)

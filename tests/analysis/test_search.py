@@ -1,40 +1,48 @@
-"""Frames found by what is in them."""
+"""The search language, as `ablykit show --search` asks it; panels ask by themselves, and are held to the same."""
 
 import pytest
 
-from ablykit.analysis import search
-from ablykit.transcript import Transcript
+from ablykit.analysis.search import LANGUAGE, TERMS, Known, Search, search
+from tests.search_examples import FOUND, REFUSED, transcript
 
 
-@pytest.fixture
-def transcript():
-    made = Transcript()
-    made.record("a", "out", "wss://h/", "open")
-    made.record("a", "in", '{"action":0}')
-    made.record("a", "in", '{"action":9,"error":{"code":40160},"flags":0,"messages":[]}')
-    made.record("a", "in", '{"action":15,"messages":[{"name":"greeting","data":"hi"}]}')
-    made.record("a", "in", "junk")
-    return made
+@pytest.mark.parametrize("typed", FOUND)
+def test_what_is_typed_finds_entries(typed):
+    assert [entry.number for entry in search(transcript(), typed)] == FOUND[typed]
+
+
+@pytest.mark.parametrize("typed", REFUSED)
+def test_what_can_not_be_searched_for_is_refused_with_what_to_write_instead(typed):
+    with pytest.raises(ValueError, match=r"keys are|Write") as caught:
+        Search(typed)
+    assert str(caught.value) == REFUSED[typed]
+
+
+@pytest.mark.parametrize("expression", ["a[", "a ==", "unknown(", "(" * 2_000])
+def test_what_is_no_expression_is_refused(expression):
+    with pytest.raises(ValueError, match=r"^Not a JMESPath expression: \w"):
+        Search(f"hello ?{expression}")
 
 
 @pytest.mark.parametrize(
-    ("expression", "found"),
-    [
-        ("error", [2]),
-        ("error.code == `40160`", [2]),
-        ("messages[?name=='greeting']", [3]),
-        ("messages", [3]),
-        ("flags", [2]),
-        ("action", [1, 2, 3]),
-        ("length(messages) > `0`", [3]),
-        ("nothing", []),
-    ],
+    ("typed", "expression"),
+    [("x ?a == `1` && b ", "a == `1` && b"), ("a?b", ""), ('"x ?a" ?b', "b"), ("?", "")],
 )
-def test_an_expression_finds_frames(transcript, expression, found):
-    assert [entry.number for entry in search(transcript, expression)] == found
+def test_an_expression_is_what_stands_after_a_question_mark(typed, expression):
+    assert Search(typed).expression == expression
 
 
-@pytest.mark.parametrize("expression", ["", "a[", "a ==", "unknown("])
-def test_what_is_no_expression_is_refused(transcript, expression):
-    with pytest.raises(ValueError, match=r"\w"):
-        list(search(transcript, expression))
+def test_an_entry_is_found_without_knowing_the_others():
+    entry = transcript()[4]
+    assert Search("hello").finds(entry)
+    assert not Search("is:unanswered").finds(entry)
+    assert Search("is:unanswered").finds(entry, Known(waiting={4}))
+
+
+def test_every_example_of_the_language_can_be_searched_for():
+    for example, says in LANGUAGE:
+        Search(example)
+        assert says
+    assert {term.key for term in TERMS} == {
+        example.partition(":")[0].partition(">")[0] for example, _ in LANGUAGE[: len(TERMS)]
+    }
