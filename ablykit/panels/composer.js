@@ -1,6 +1,7 @@
 // The composer's page: a frame is chosen, written, checked as it is typed, and sent.
 
 import { button, make } from "./panel.js";
+import { withIcon } from "./icons.js";
 import { completed, completion } from "./complete.js";
 
 const PAUSE = 150; // ms without typing before what is written is checked
@@ -47,7 +48,7 @@ function render({ model, el }) {
   offers.hidden = true;
   const verdict = make("div", "ak-verdict", "", { role: "status" });
   const submit = () => model.send({ want: "send", text: text.value });
-  const send = button("Send", submit, { title: "Ctrl+Enter" });
+  const send = withIcon(button("", submit, { title: "Ctrl+Enter" }), "send", "Send");
   send.classList.add("ak-send");
   const again = make("ol", "ak-again", "", { "aria-label": "Sent before" });
   const foot = make("div", "ak-foot");
@@ -70,8 +71,8 @@ function render({ model, el }) {
 
   /** @param {string[]} problems @param {string} fine */
   const say = (problems, fine) => {
-    const lines = problems.length ? problems.map((problem) => `⚠ ${problem}`) : [`✓ ${fine}`];
-    verdict.replaceChildren(...lines.map((line) => make("p", problems.length ? "ak-wrong" : "ak-fine", line)));
+    const wrong = problems.map((problem) => withIcon(make("p", "ak-wrong"), "warning", problem));
+    verdict.replaceChildren(...(wrong.length ? wrong : [withIcon(make("p", "ak-fine"), "check", fine)]));
   };
 
   /** @param {string} frame */

@@ -14,7 +14,6 @@ import { drawMachine } from "./machine.js";
 const TICK = 100; // ms
 const WINDOW = 5000; // ms over which rates are told
 const GRACE = 10_000; // ms an SDK waits beyond maxIdleInterval before it gives the connection up (RTN23a)
-const SIGNS = { connected: "●", disconnected: "◌", suspended: "◌", closed: "○", failed: "✕" };
 
 /**
  * What to say about a timer.
@@ -121,7 +120,7 @@ function render({ model, el }) {
     const facts = model.get("facts");
     samples = [...samples.filter((sample) => sample.at > now - 2 * WINDOW), { at: now, ...facts.frames }];
     root.dataset.state = facts.state;
-    state.textContent = `${SIGNS[/** @type {keyof typeof SIGNS} */ (facts.state)] ?? "…"} ${facts.state}`;
+    state.textContent = facts.state;
     reason.textContent = facts.reason;
     machine.light(facts.state, facts.before);
     body.replaceChildren(drawFacts([...facts.ids, ...facts.limits]));

@@ -82,15 +82,13 @@ export function drawMachine(machine) {
     const group = shape("g", { class: "ak-place", "data-state": state });
     group.append(shape("title", {}, sentence));
     group.append(shape("rect", { x: x - WIDTH / 2, y: y - HEIGHT / 2, width: WIDTH, height: HEIGHT, rx: 6 }));
+    group.append(shape("circle", { cx: x - WIDTH / 2 + 11, cy: y, r: 4 }));
     group.append(shape("text", { x, y: y + 4, "text-anchor": "middle" }, state));
     svg.append(group);
   }
   const light = (/** @type {string} */ state, /** @type {string} */ before) => {
     for (const place of svg.querySelectorAll(".ak-place")) {
-      const here = place.getAttribute("data-state") === state;
-      place.classList.toggle("ak-here", here);
-      const name = place.getAttribute("data-state") ?? "";
-      /** @type {Element} */ (place.lastElementChild).textContent = here ? `● ${name}` : name;
+      place.classList.toggle("ak-here", place.getAttribute("data-state") === state);
     }
     for (const way of svg.querySelectorAll(".ak-way")) {
       way.classList.toggle("ak-gone", way.getAttribute("data-way") === `${before}>${state}`);

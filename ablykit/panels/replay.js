@@ -1,15 +1,19 @@
 // The replay panel's page: play, step, slow down, go anywhere; and send again.
 
 import { button, make } from "./panel.js";
+import { withIcon } from "./icons.js";
 
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
   const root = make("section", "ablykit ablykit-replay", "", { "aria-label": "Replay" });
   const bar = make("div", "ak-bar");
-  const back = button("⏮", () => model.send({ want: "seek", position: 0 }), { "aria-label": "Back to the start" });
-  const before = button("◀", () => model.send({ want: "seek", position: model.get("position") - 1 }), { "aria-label": "One back" });
-  const play = button("▶ Play", () => model.send({ want: model.get("playing") ? "pause" : "play" }));
-  const step = button("Step ▶", () => model.send({ want: "step" }));
+  /** @param {string} says @param {() => number} position */
+  const seeker = (says, position) =>
+    button("", () => model.send({ want: "seek", position: position() }), { "aria-label": says, title: says });
+  const first = withIcon(seeker("Back to the start", () => 0), "first");
+  const before = withIcon(seeker("One back", () => model.get("position") - 1), "previous");
+  const play = button("", () => model.send({ want: model.get("playing") ? "pause" : "play" }));
+  const step = withIcon(button("", () => model.send({ want: "step" })), "step", "Step");
   const speed = /** @type {HTMLSelectElement} */ (make("select", "ak-choose", "", { "aria-label": "How fast" }));
   for (const name of model.get("speeds")) speed.append(make("option", "", name, { value: name }));
   const slider = /** @type {HTMLInputElement} */ (
@@ -17,12 +21,13 @@ function render({ model, el }) {
   );
   const count = make("span", "ak-count", "", { role: "status" });
   const at = make("p", "ak-at");
-  const send = button("Send again", () => model.send({ want: "send" }), {
+  const send = button("", () => model.send({ want: "send" }), {
     title: "Send the client's side to the live service, and compare what it answers",
   });
+  withIcon(send, "send", "Send again");
   const sending = make("p", "ak-said", "", { role: "status" });
   const differences = make("pre", "ak-differences", "", { tabindex: "0", "aria-label": "Differences" });
-  bar.append(make("strong", "", "Replay"), back, before, play, step, speed, slider, count, send);
+  bar.append(make("strong", "", "Replay"), first, before, play, step, speed, slider, count, send);
   root.append(bar, at, sending, differences);
   el.append(root);
 
@@ -32,7 +37,8 @@ function render({ model, el }) {
     slider.value = String(position);
     slider.setAttribute("aria-valuetext", `${position} of ${total}`);
     count.textContent = `${position} of ${total}`;
-    play.textContent = model.get("playing") ? "⏸ Pause" : "▶ Play";
+    if (model.get("playing")) withIcon(play, "pause", "Pause");
+    else withIcon(play, "play", "Play");
     speed.value = model.get("speed");
     at.textContent = model.get("at") || "Nothing has been played yet.";
     send.hidden = model.get("sending") === "-";

@@ -2,6 +2,7 @@
 // arrow key, selects a frame, here and in every linked panel.
 
 import { NOTHING, button, copy, download, make, select, toggle } from "./panel.js";
+import { withIcon } from "./icons.js";
 
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
@@ -12,8 +13,8 @@ function render({ model, el }) {
     model.set("spacing", on ? "time" : "even");
     model.save_changes();
   });
-  const save = button("Save as SVG", () => download("sequence.svg", model.get("drawing"), "image/svg+xml"));
-  const mermaid = button("Copy as Mermaid", () => model.send({ want: "mermaid" }));
+  const save = withIcon(button("", () => download("sequence.svg", model.get("drawing"), "image/svg+xml")), "save", "Save as SVG");
+  const mermaid = withIcon(button("", () => model.send({ want: "mermaid" })), "copy", "Copy as Mermaid");
   const bar = make("div", "ak-bar");
   bar.append(make("strong", "", "Sequence"), said, timed, save, mermaid);
   root.append(bar, box);

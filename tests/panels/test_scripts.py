@@ -1,6 +1,7 @@
 """The pages' own logic, run by node: what needs no page to be shown right."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -278,6 +279,20 @@ def test_the_scripts_pass_the_type_checker_and_the_linter(tmp_path):
             capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "")
+
+
+GLYPHS = re.compile("[\u2300-\u23ff\u25a0-\u27bf\U0001f000-\U0001faff]")
+"""Technical and geometric symbols, dingbats and emoji: a computer may have no font with them."""
+
+WRITTEN = {"detail.js", "inspector.js"}
+"""Scripts that still write such a symbol."""
+
+
+@pytest.mark.parametrize("file", sorted(PANELS.glob("*.js")), ids=lambda file: file.name)
+def test_icons_are_drawn_since_a_font_may_lack_the_symbol(file):
+    if file.name not in WRITTEN:
+        code = "\n".join(line.split("// ")[0] for line in file.read_text("utf-8").splitlines())
+        assert GLYPHS.findall(code) == []
 
 
 def test_no_panel_file_is_long():
