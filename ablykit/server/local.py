@@ -18,6 +18,7 @@ from ablykit import runtime
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
+from ablykit.server.accepting import Accepting
 from ablykit.server.denials import Denial
 from ablykit.server.local_app import LocalApp
 from ablykit.server.rest import rest_app
@@ -29,7 +30,8 @@ T = TypeVar("T")
 
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 1.0
-SWEEP_INTERVAL = 5.0
+HANDSHAKE_TIMEOUT = 10.0
+"""How long a client may take to begin with TLS, in seconds."""
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
 """Hosts that mean every address, and the one of them to connect to from this machine."""
@@ -302,6 +304,7 @@ class LocalAbly:
     async def _serve(self) -> None:
         config = Config(
             rest_app(self._service),
+            http=Accepting,
             ws=cast(Any, partial(self._websocket)),
             lifespan="off",
             log_config=None,
@@ -324,7 +327,10 @@ class LocalAbly:
         servers = [
             await self._loop.create_server(accept, sock=self._sockets[0]),
             await self._loop.create_server(
-                accept, sock=self._sockets[1], ssl=self._ca.server_context(*({self.host} - EVERYWHERE.keys()))
+                accept,
+                sock=self._sockets[1],
+                ssl=self._ca.server_context(*({self.host} - EVERYWHERE.keys())),
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             ),
         ]
         self._ready.set()
@@ -345,9 +351,8 @@ class LocalAbly:
             now = self._service.monotonic()
             self._service.sweep(now)
             due = self._service.next_due()
-            wait = SWEEP_INTERVAL if due is None else min(max(due - now, 0) / 1000, SWEEP_INTERVAL)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(None if due is None else max(due - now, 0) / 1000):
                     await self._wake.wait()
 
     async def _close_sockets(self) -> None:
@@ -363,7 +368,11 @@ class LocalAbly:
             await asyncio.sleep(0)
 
     def call(self, what: Callable[[], T]) -> T:
-        """Run something on the server's thread and wait for it."""
+        """Run something on the server's thread and wait for it. Raises `RuntimeError` once it is stopped."""
+        if not self._thread.is_alive():
+            raise RuntimeError(
+                "This embedded Ably has been stopped, and what it kept is gone: start another one"
+            )
 
         async def call() -> T:
             return what()

@@ -2,9 +2,15 @@
 
 uvicorn hands the connection over as the upgrade request arrives; from there on the bytes go
 through websockets' own sans-I/O protocol and straight into the session, without ASGI between.
+
+Connections take turns. However much a client sends, its frames are handled for `TURN` seconds at a time; then
+every other connection is looked after before it goes on. Meanwhile no more is read from its socket, so that a
+client that sends faster than it is served is slowed down by TCP and costs no memory.
 """
 
 import asyncio
+import time
+from collections import deque
 from math import inf
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -28,8 +34,17 @@ CLOSE_TIMEOUT = 2.0
 SLOW_TIMEOUT = 30.0
 """How long a client that reads too slowly may take to read why it is ended, in seconds."""
 
+TURN = 0.002
+"""How long one connection's frames are handled before the others get their turn, in seconds."""
+
+SLICE = 2_048
+"""How many bytes are taken apart at once, between looks at the clock."""
+
 MAX_WAITING = 16 * 1024 * 1024
 """How many bytes may wait for a client that does not read them."""
+
+LONGEST_LINE = 8_192
+"""How many bytes a line of an upgrade request has at most: what `websockets` reads."""
 
 _OPCODE = {Format.JSON: Opcode.TEXT, Format.MSGPACK: Opcode.BINARY}
 
@@ -53,7 +68,11 @@ class WebSocket(asyncio.Protocol):
         self._session: Session | None = None
         self._loop = asyncio.get_running_loop()
         self._ws = ServerProtocol(max_size=max_frame_size, logger=quiet_logger("ablykit.server"))
-        self._parts: list[bytes] = []
+        self._unread, self._at = b"", 0  # what came and is not taken apart yet, and where to go on in it
+        self._events: deque[Any] = deque()
+        self._has_turn = False
+        """Whether another turn is asked for; until it comes nothing more is read."""
+        self._message = bytearray()
         self._format = Format.JSON
         self._last_write = 0.0
         self._giving_up = False
@@ -69,26 +88,68 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came: the upgrade request, then frames."""
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
-            if isinstance(event, Request):
-                self._open(event)
-            elif isinstance(event, Frame):
-                self._frame(event)
-        if isinstance(self._ws.parser_exc, PayloadTooBig) and self._session and not self._session.ended:
-            limit = self._max_frame_size
-            self._session.reply_error(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
-            self._session.ended = True
-        self._flush()
+        self._unread, self._at = self._unread[self._at :] + data, 0
+        if not self._has_turn:
+            self._take_turn()
 
     def eof_received(self) -> None:
         """The client will send no more."""
         self._ws.receive_eof()
         self._flush()
 
+    def _take_turn(self) -> None:
+        """Handle what came, for a while; what is left waits for the next turn."""
+        self._has_turn = False
+        end = time.perf_counter() + TURN
+        while self._events or self._at < len(self._unread):
+            if not self._events:
+                self._take_apart()
+            while self._events:
+                self._handle(self._events.popleft())
+                if time.perf_counter() >= end and not self._transport.is_closing():
+                    self._has_turn = True
+                    self._transport.pause_reading()
+                    self._loop.call_soon(self._take_turn)
+                    return
+            self._check_frame_size()
+            self._flush()  # only now: an answer to a close or ping comes after the answers before it
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take_apart(self) -> None:
+        piece = self._unread[self._at : self._at + SLICE]
+        self._at += len(piece)
+        self._ws.receive_data(piece)
+        self._events.extend(self._ws.events_received())
+        if self._ws.handshake_exc and self._session is None:
+            self._refuse_upgrade()
+
+    def _handle(self, event: Any) -> None:
+        if isinstance(event, Request):
+            self._open(event)
+        elif isinstance(event, Frame):
+            self._frame(event)
+
+    def _check_frame_size(self) -> None:
+        if isinstance(self._ws.parser_exc, PayloadTooBig) and self._session and not self._session.ended:
+            limit = self._max_frame_size
+            self._session.reply_error(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
+            self._session.ended = True
+
+    def _refuse_upgrade(self) -> None:
+        """Answer an upgrade request that `websockets` does not read: it has limits for lines and headers."""
+        line = self._unread.partition(b"\r\n")[0]
+        status = "414 URI Too Long" if len(line) > LONGEST_LINE else "431 Request Header Fields Too Large"
+        text = f"{status}: a line may have {LONGEST_LINE} bytes, and a request 128 headers".encode()
+        head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
+        self._transport.write(head.encode() + text)
+        self._transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._open_sockets.discard(self)
+        self._unread, self._at = b"", 0
+        self._events.clear()
         closed = f"{self._ws.close_code or 1006} {self._ws.close_reason or ''}"
         self._note("in", closed.rstrip(), "close")
         if self._timer:
@@ -100,6 +161,8 @@ class WebSocket(asyncio.Protocol):
 
     def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
         """Send a frame (see `session.Transport`)."""
+        if self._transport.is_closing():
+            return  # the socket is gone, and the session hears of it in a moment
         self._last_write = self._loop.time()
         if transcript := self._service.transcript:
             transcript.record(self._name, "in", _as_sent(delivery.payload(variant, channel), variant.format))
@@ -154,10 +217,10 @@ class WebSocket(asyncio.Protocol):
         elif frame.opcode is not Opcode.CONT:
             self._control(frame)
             return
-        self._parts.append(bytes(frame.data))
+        self._message += frame.data
         if frame.fin and self._session:
-            raw = b"".join(self._parts)
-            self._parts.clear()
+            raw = bytes(self._message)
+            self._message.clear()
             if transcript := self._service.transcript:
                 transcript.record(self._name, "out", _as_sent(raw, self._format))
             deadline = self._session.deadline

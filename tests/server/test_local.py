@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from ablykit.protocol import AblyError, Flag
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
+from tests.server.raw import masked, raw_client, read_until
 
 
 def talk(ably, *frames, query="heartbeats=false", answers=None):
@@ -349,3 +351,34 @@ def test_it_tells_about_itself_without_its_secret(ably):
     ably.stop()
     assert repr(ably).startswith("<LocalAbly stopped")
     assert ably.key.secret not in repr(ably)
+
+
+def test_what_is_asked_of_a_stopped_server_says_that_it_is_stopped(recwarn):
+    ably = LocalAbly()
+    ably.stop()
+    for ask in (lambda: ably.published("c"), ably.new_app, ably.disconnect_all, lambda: ably.why({})):
+        with pytest.raises(RuntimeError, match="has been stopped"):
+            ask()
+    assert not recwarn.list
+
+
+def test_a_client_that_is_gone_is_written_to_no_more(monkeypatch, caplog):
+    """Without uvloop, asyncio itself warns at each write to a socket that is gone."""
+    import asyncio
+
+    from ablykit.server import local
+
+    monkeypatch.setattr(local, "_new_loop", asyncio.new_event_loop)
+    with LocalAbly(sandbox=True) as ably:
+        reader, writer = (raw_client(ably) for _ in range(2))
+        read_until(writer, b'"action":4')
+        read_until(reader, b'"action":4')
+        reader.sendall(masked(b'{"action":10,"channel":"c"}'))
+        read_until(reader, b'"action":11')
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reader.close()
+        publish = '{"action":15,"channel":"c","msgSerial":%d,"messages":[{"data":"x"}]}'
+        writer.sendall(b"".join(masked((publish % n).encode()) for n in range(300)))
+        read_until(writer, b'"msgSerial":299')
+        writer.close()
+    assert "socket.send() raised exception" not in caplog.text

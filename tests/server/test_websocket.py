@@ -2,16 +2,19 @@
 
 import json
 import socket
+import threading
 import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from websockets.frames import Opcode
 
 from ablykit.protocol.tokens import jwt
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
+from tests.server.raw import masked, raw_client, read_until, upgrade
 
 
 def opened(ably, query=""):
@@ -86,6 +89,119 @@ def test_a_client_that_does_not_read_is_ended_before_it_costs_memory(local, monk
     heard = [json.loads(raw) for raw in iter(lambda: until_closed(lazy), None)]
     assert heard[-1]["error"]["code"] == 42915
     assert len(heard) < 400
+
+
+def test_while_one_client_sends_flat_out_another_is_answered_in_between(local):
+    ably = local(sandbox=True)
+    count = 20_000
+    flood, other = raw_client(ably), raw_client(ably)
+    read_until(other, b'"action":4')
+    frames = b"".join(masked(b'{"action":0,"id":"%d"}' % n) for n in range(count))
+    sender = threading.Thread(target=flood.sendall, args=(frames,))
+    sender.start()
+    first = read_until(flood, b'"id":"0"')
+    other.sendall(masked(b'{"action":0,"id":"other"}'))
+    read_until(other, b'"id":"other"')
+    ably.call(lambda: None)  # whatever the flood was sent before this is on its way
+    flood.setblocking(False)
+    waiting = first + b"".join(iter(lambda: received(flood), b""))
+    assert waiting.count(b'{"action":0') < count, "not all of the flood came first"
+    flood.settimeout(10)
+    if b'"id":"%d"' % (count - 1) not in waiting:
+        read_until(flood, b'"id":"%d"' % (count - 1))
+    sender.join()
+    flood.close()
+    other.close()
+
+
+def received(sock):
+    try:
+        return sock.recv(1 << 20)
+    except BlockingIOError:
+        return b""
+
+
+def test_empty_fragments_without_end_cost_others_nothing_and_no_memory(local):
+    ably = local(sandbox=True)
+    flood, other = raw_client(ably), raw_client(ably)
+    read_until(other, b'"action":4')
+    fragments = masked(b'{"action":0', fin=False) + masked(b"", Opcode.CONT, fin=False) * 400_000
+    sender = threading.Thread(target=flood.sendall, args=(fragments + masked(b"}", Opcode.CONT),))
+    sender.start()
+    read_until(flood, b'"action":4')
+    for n in range(5):
+        other.sendall(masked(b'{"action":0,"id":"%d"}' % n))
+        read_until(other, b'"id":"%d"' % n)
+    flood.setblocking(False)
+    assert received(flood) == b"", "the other was answered while the fragments were still coming"
+    flood.settimeout(10)
+    read_until(flood, b'{"action":0}')
+    sender.join()
+    for each in (flood, other):
+        each.close()
+
+
+def test_answers_come_before_the_close_that_follows_what_they_answer(local):
+    raw = raw_client(local(sandbox=True))
+    read_until(raw, b'"action":4')
+    count = 3_000
+    frames = [masked(b'{"action":0,"id":"%d"}' % n) for n in range(count)]
+    raw.sendall(b"".join(frames) + masked(b"\x03\xe8", Opcode.CLOSE))
+    heard = read_until(raw, b"\x88\x02\x03\xe8")
+    assert heard.count(b'{"action":0') == count
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (upgrade("/?key=" + "x" * 10_000), b"414"),
+        (upgrade("/", *(f"X-{n}: x" for n in range(200))), b"431"),
+        (upgrade("/", "X-Long: " + "x" * 10_000), b"431"),
+    ],
+)
+def test_an_upgrade_request_that_is_too_large_is_told_so(ably, request_, status):
+    raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
+    raw.sendall(request_)
+    heard = b"".join(iter(lambda: raw.recv(4096), b""))
+    assert heard.startswith(b"HTTP/1.1 " + status)
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HT", b"POST /apps HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]
+)
+def test_a_request_that_never_ends_is_not_waited_for_for_ever(local, monkeypatch, begun):
+    import h11
+
+    from ablykit.server import accepting
+
+    for state in (h11.IDLE, h11.SEND_BODY):
+        monkeypatch.setitem(accepting.TIMEOUTS, state, 0.05)
+    raw = socket.create_connection(("127.0.0.1", local(sandbox=True).port), timeout=5)
+    raw.sendall(begun)
+    assert b"".join(iter(lambda: raw.recv(4096), b"")).startswith(
+        b"HTTP/1.1 408" if b"POST" not in begun else b""
+    )
+    raw.close()
+
+
+def test_between_requests_a_connection_may_wait(local, monkeypatch):
+    import h11
+
+    from ablykit.server import accepting
+
+    ably = local(sandbox=True)
+    raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
+    monkeypatch.setitem(accepting.TIMEOUTS, h11.IDLE, 0.05)
+    for _ in range(2):
+        raw.sendall(b"GET /time HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        read_until(raw, b"]")
+        raw.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            raw.recv(1)
+        raw.settimeout(5)
+    raw.close()
 
 
 def until_closed(ws):
