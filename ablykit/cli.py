@@ -81,6 +81,16 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAMESPACE", help="Where messages are kept for a day; repeatable."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further host name that clients connect to; repeatable."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="Web pages that may use it, such as https://app.example; repeatable."
+        ),
+    ] = None,
     enforce_rates: Annotated[
         bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
     ] = False,
@@ -105,6 +115,8 @@ def serve(
             limits=_limits(limit or ()),
             mutable=mutable or (),
             persisted=persisted or (),
+            allow_hosts=allow_host or (),
+            allow_origins=allow_origin or (),
             enforce_rates=enforce_rates,
             seed=seed,
         )

@@ -37,14 +37,6 @@ FOREVER = 10**15
 DEFAULT_PAGE, LONGEST_PAGE = 100, 1_000
 """How many items a page has without saying, and at most (RSL2b3)."""
 
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Expose-Headers": "Link, X-Ably-ErrorCode, X-Ably-ErrorMessage",
-}
-"""Browsers may ask from anywhere."""
-
 
 @dataclass(frozen=True)
 class Caller:
@@ -159,9 +151,7 @@ def respond(
 ) -> Response:
     """An answer in the format the client accepts, or in another one."""
     format = format_for(request) if format is None else format
-    return Response(
-        _ENCODE[format](_plain(value)), status, {**CORS, **(headers or {})}, media_type=MEDIA[format]
-    )
+    return Response(_ENCODE[format](_plain(value)), status, headers, media_type=MEDIA[format])
 
 
 def respond_error(request: Request, error: AblyError, **more: Any) -> Response:

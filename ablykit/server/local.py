@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ablykit import runtime
+from ablykit.browsers import Door
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
@@ -55,9 +56,12 @@ class LocalAbly:
     without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
     makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
     (what stands before a channel name's first colon) whose messages can be updated and deleted;
-    `persisted` those whose messages are kept for a day instead of two minutes.
+    `persisted` those whose messages are kept for a day instead of two minutes. Requests are answered
+    when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins` are
+    further names of this machine and further pages, as `ablykit.browsers.Door` takes them.
 
-    Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key.
+    Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key, `ValueError` for a
+    host or an origin that cannot be one.
     """
 
     is_local = True
@@ -76,6 +80,8 @@ class LocalAbly:
         enforce_rates: bool = False,
         mutable: Iterable[str] = (),
         persisted: Iterable[str] = (),
+        allow_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
     ) -> None:
         if heartbeat_interval < 10:
             raise ValueError(f"heartbeat_interval is in ms, at least 10, not {heartbeat_interval}")
@@ -86,6 +92,7 @@ class LocalAbly:
             sandbox=sandbox,
             enforce_rates=enforce_rates,
         )
+        self._door = Door(host, allow_hosts, allow_origins)
         self._limits, self._namespaces = limits, namespaces(mutable=mutable, persisted=persisted)
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
@@ -303,7 +310,7 @@ class LocalAbly:
 
     async def _serve(self) -> None:
         config = Config(
-            rest_app(self._service),
+            rest_app(self._service, self._door),
             http=Accepting,
             ws=cast(Any, partial(self._websocket)),
             lifespan="off",
@@ -342,7 +349,7 @@ class LocalAbly:
         await self._close_sockets()
 
     def _websocket(self, **_: Any) -> WebSocket:
-        return WebSocket(self._service, self._open_sockets, self._max_frame_size)
+        return WebSocket(self._service, self._open_sockets, self._max_frame_size, self._door)
 
     async def _until_stopped(self) -> None:
         self._service.agenda.wake = self._wake.set

@@ -8,18 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ablykit.browsers import Door
 from ablykit.protocol import AblyError
 from ablykit.protocol.codec import plain
 from ablykit.server import metachannels, rest_channels, rest_keys
-from ablykit.server.http import CORS, Caller, caller, object_of, respond, respond_error
+from ablykit.server.guard import guarded
+from ablykit.server.http import Caller, caller, object_of, respond, respond_error
 from ablykit.server.provision import provision
 from ablykit.server.service import App, Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def rest_app(service: Service) -> Starlette:
-    """The HTTP side of a service, as an ASGI app."""
+def rest_app(service: Service, door: Door | None = None) -> Starlette:
+    """The HTTP side of a service, as an ASGI app; `door` decides whose requests it answers."""
 
     async def time(request: Request) -> Response:
         return respond(request, [service.clock.now()])
@@ -41,7 +43,7 @@ def rest_app(service: Service) -> Starlette:
         if identity.is_token or request.path_params["app"] != identity.app.id:
             raise AblyError(40100, "An app is deleted with one of its own keys")
         service.remove_app(identity.app)
-        return Response(status_code=204, headers=CORS)
+        return Response(status_code=204)
 
     async def request_token(request: Request) -> Response:
         return await rest_keys.request_token(service, request)
@@ -52,8 +54,8 @@ def rest_app(service: Service) -> Starlette:
             app, refusal = who.identity.app, None
             try:
                 return await answer(who, request)
-            except AblyError as error:
-                refusal = error
+            except Exception as error:
+                refusal = _refusal(error)
                 raise
             finally:
                 app.stats.count("apiRequests.failed" if refusal else "apiRequests.succeeded")
@@ -62,12 +64,10 @@ def rest_app(service: Service) -> Starlette:
         return endpoint
 
     async def refuse(request: Request, error: Exception) -> Response:
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=CORS)
         key = request.path_params.get("key")
         if key is not None and key.partition(".")[0] not in service.apps:  # before: not for this method
             error = AblyError(40400, f"No app {key.partition('.')[0][:40]!r} here")
-        refusal = error if isinstance(error, AblyError) else _http_error(error)
+        refusal = _refusal(error)
         service.denials.note(refusal, getattr(request.state, "identity", None))
         return respond_error(request, refusal)
 
@@ -82,7 +82,8 @@ def rest_app(service: Service) -> Starlette:
                 for (method, path), answer in {**rest_channels.ROUTES, **rest_keys.ROUTES}.items()
             ),
         ],
-        exception_handlers={AblyError: refuse, HTTPException: refuse},
+        middleware=guarded(door or Door(), refuse),
+        exception_handlers={HTTPException: refuse},
     )
 
 
@@ -101,7 +102,10 @@ def tell_request(service: Service, app: App, request: Request, refusal: AblyErro
     metachannels.tell(service, app, metachannels.REQUEST_EVENTS, event, told)
 
 
-def _http_error(error: Exception) -> AblyError:
+def _refusal(error: Exception) -> AblyError:
+    """What is answered when an endpoint raises this."""
+    if isinstance(error, AblyError):
+        return error
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
         return AblyError(40500, "This address does not take that HTTP method")

@@ -9,6 +9,7 @@ client that sends faster than it is served is slowed down by TCP and costs no me
 """
 
 import asyncio
+import json
 import time
 from collections import deque
 from math import inf
@@ -17,11 +18,12 @@ from urllib.parse import urlsplit
 
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from ablykit.protocol import AblyError, Format
+from ablykit.browsers import Door
+from ablykit.protocol import AblyError, Format, plain
 from ablykit.protocol.credentials import quiet_logger
 from ablykit.server.delivery import Delivery, Variant
 from ablykit.server.service import App, Service
@@ -61,8 +63,11 @@ def _as_sent(raw: bytes, format: Format) -> str | bytes:
 class WebSocket(asyncio.Protocol):
     """One WebSocket and its session. `open_sockets` holds it while it is open."""
 
-    def __init__(self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int) -> None:
+    def __init__(
+        self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int, door: Door
+    ) -> None:
         self._service = service
+        self._door = door
         self._open_sockets = open_sockets
         self._max_frame_size = max_frame_size
         self._session: Session | None = None
@@ -196,7 +201,7 @@ class WebSocket(asyncio.Protocol):
     # -- inside
 
     def _open(self, request: Request) -> None:
-        response = self._ws.accept(request)
+        response = self._checked(request) or self._ws.accept(request)
         self._ws.send_response(response)
         self._flush()
         if response.status_code != 101:
@@ -210,6 +215,17 @@ class WebSocket(asyncio.Protocol):
         session.start(url.query, self._service.monotonic(), secure=secure, path=url.path or "/")
         if not session.ended:
             self._watch()
+
+    def _checked(self, request: Request) -> Response | None:
+        """The answer to an upgrade that comes from a web page which may not use the service."""
+        try:
+            self._door.check(request.headers.get_all("Host"), request.headers.get_all("Origin"))
+        except AblyError as error:
+            response = self._ws.reject(error.status, json.dumps({"error": plain(error.info)}))
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+        return None
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):

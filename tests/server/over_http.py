@@ -9,6 +9,8 @@ from starlette.testclient import TestClient
 from ablykit.server.rest import rest_app
 
 MSGPACK = "application/x-msgpack"
+PAGE = "http://localhost:3000"
+"""The web page that asks: answers of every kind have to be readable for it."""
 
 
 class Http:
@@ -17,7 +19,7 @@ class Http:
     def __init__(self, world, format="json"):
         self.world, self.format = world, format
         self._client = TestClient(
-            rest_app(world.service), base_url="https://ably.test", raise_server_exceptions=True
+            rest_app(world.service), base_url="https://localhost", raise_server_exceptions=True
         )
 
     def __call__(self, method, path, body=None, *, key=None, headers=None, status=200, **params):
@@ -26,11 +28,11 @@ class Http:
         encode = json.dumps if self.format == "json" else msgspec.msgpack.encode
         answer = self._client.request(
             method, path, params=params or None, content=None if body is None else encode(body),
-            headers={"Accept": media, "Content-Type": media, **auth, **(headers or {})},
+            headers={"Origin": PAGE, "Accept": media, "Content-Type": media, **auth, **(headers or {})},
         )  # fmt: skip
         assert answer.status_code == status, answer.content
         assert answer.headers["content-type"] == media
-        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-allow-origin"] == PAGE
         self.links = {
             rel: link
             for link, rel in (

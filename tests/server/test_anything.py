@@ -102,7 +102,7 @@ def asked():
     client.say({"action": 14, "channel": "c", "msgSerial": 0, "presence": [{"action": 2}]})
     client.publish("doc:a", 1, {"data": "x"})
     return world, TestClient(
-        rest_app(world.service), base_url="https://ably.test", raise_server_exceptions=True
+        rest_app(world.service), base_url="https://localhost", raise_server_exceptions=True
     )
 
 

@@ -33,7 +33,7 @@ def test_an_app_has_what_it_was_described_with(http):
     assert app["keys"][0]["capability"] == '{"*":["*"]}'
     assert app["keys"][1]["capability"] == '{"c":["publish","subscribe"]}'
     assert app["keys"][2]["keyStr"] == f"{app['keys'][2]['keyName']}:{app['keys'][2]['keySecret']}"
-    assert (app["endpoint"], app["tls"], app["namespaces"]) == ("ably.test", True, APP["namespaces"])
+    assert (app["endpoint"], app["tls"], app["namespaces"]) == ("localhost", True, APP["namespaces"])
     made = http.world.service.apps[app["appId"]]
     assert (made.limits.max_members, made.limits.max_channels) == (5, 200)
     assert [key.revocable_tokens for key in made.keys.values()] == [False, False, True]

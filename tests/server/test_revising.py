@@ -203,7 +203,7 @@ def test_http_refuses_what_does_not_fit(world, author):
 
 def test_a_sandbox_says_which_namespaces_are_so():
     world = World(sandbox=True)
-    client = TestClient(rest_app(world.service), base_url="https://ably.test")
+    client = TestClient(rest_app(world.service), base_url="https://localhost")
     app = client.post(
         "/apps", json={"keys": [{}], "namespaces": [{"id": "doc", "mutableMessages": True}, {"id": "x"}]}
     ).json()

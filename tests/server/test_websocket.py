@@ -43,7 +43,7 @@ def test_without_heartbeats_websocket_pings_go_instead(local):
     ably = local(heartbeat_interval=30, sandbox=True)
     raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
     raw.sendall(
-        f"GET /?key={ably.key.reveal()}&heartbeats=false HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        f"GET /?key={ably.key.reveal()}&heartbeats=false HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
@@ -305,7 +305,7 @@ def test_what_crosses_the_wire_is_written_down_for_who_asks(local):
 
 def test_what_asks_for_no_websocket_properly_is_refused(ably):
     raw = socket.create_connection(("127.0.0.1", ably.port), timeout=5)
-    raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
     assert raw.recv(4096).startswith(b"HTTP/1.1 4")
     raw.close()
 

@@ -1,0 +1,87 @@
+"""What a request passes before any endpoint sees it, and an answer on its way out.
+
+From the outside in: the page's origin is checked; starlette's CORSMiddleware lets that page read the answer,
+whatever it is; every failure becomes an error of Ably's form; the host is checked.
+"""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ablykit.browsers import Door
+from ablykit.protocol import AblyError
+from ablykit.protocol.credentials import quiet_logger
+from ablykit.server.http import respond_error
+
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+
+EXPOSED = ("Link", "X-Ably-ErrorCode", "X-Ably-ErrorMessage")
+"""The headers of an answer that a web page may read, beyond those that it always may."""
+
+
+def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
+    """The middleware of an app whose requests `door` decides on, and whose errors `refuse` answers."""
+    handlers: dict[Any, Refuse] = {AblyError: refuse, Exception: _logged(refuse)}
+    return [
+        Middleware(Checked, check=lambda headers: door.check_origins(headers.getlist("origin"))),
+        Middleware(
+            Cors,
+            door=door,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],  # it answers with the names that are asked for: `*` leaves Authorization out
+            allow_credentials=True,  # ably-js asks so whenever it sends Authorization
+            expose_headers=EXPOSED,
+        ),
+        Middleware(ExceptionMiddleware, handlers=handlers),
+        Middleware(Checked, check=lambda headers: door.check_hosts(headers.getlist("host"))),
+    ]
+
+
+class Checked:
+    """Refuses requests whose headers do not pass a check."""
+
+    def __init__(self, app: ASGIApp, check: Callable[[Headers], None]) -> None:
+        self._app, self._check = app, check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI asks."""
+        try:
+            self._check(Headers(scope=scope))
+        except AblyError as error:
+            await respond_error(Request(scope), error)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class Cors(CORSMiddleware):
+    """Starlette's, which lets those pages read answers that may ask."""
+
+    def __init__(self, app: ASGIApp, door: Door, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._door = door
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Whether a page of this origin may read answers."""
+        return self._door.allows_origin(origin)
+
+
+def _logged(refuse: Refuse) -> Refuse:
+    """Answer an exception that nobody foresaw, and log it with its traceback, secrets redacted."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        trace = "".join(traceback.format_exception(error))
+        quiet_logger("ablykit.server").log(
+            logging.ERROR, "%s %s failed\n%s", request.method, request.url.path, trace
+        )
+        return await refuse(request, error)
+
+    return answer
