@@ -11,6 +11,11 @@ from ablykit.server import LocalAbly
 from tests import foreign
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come last, so that what is quickly found out is found out first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test talks to a real service, whatever the machine's environment says."""
