@@ -12,9 +12,11 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from typing import Any, cast
 from urllib.parse import quote
 
 from ablykit.protocol.channels import ChannelName
+from ablykit.protocol.codec import Format, NotAFrame, read
 from ablykit.protocol.errors import AblyError
 
 STARS = "****"
@@ -79,6 +81,14 @@ class ApiKey:
 
     def __repr__(self) -> str:
         return f"ApiKey('{self}')"
+
+
+_APP_ID = re.compile(r"[A-Za-z0-9_-]{6,}")
+
+
+def is_app_id(text: str) -> bool:
+    """Return whether text looks like the id of an app, which Ably makes of 6 such characters."""
+    return _APP_ID.fullmatch(text) is not None
 
 
 def _shape(text: str) -> str:
@@ -232,9 +242,9 @@ class Capability:
             return cls({"*": ("*",)})
         if isinstance(value, str):
             try:
-                value = json.loads(value)
-            except ValueError as error:
-                raise AblyError(40000, f"A capability is JSON: {error}") from error
+                value = read(value, Format.JSON)
+            except NotAFrame as error:
+                raise AblyError(40000, f"A capability is JSON: {error.message}") from error
         if not isinstance(value, dict):
             raise AblyError(40000, "A capability is an object: resource -> list of operations")
         return cls({str(r): _operations(str(r), ops) for r, ops in value.items()})  # type: ignore[reportUnknownVariableType]
@@ -272,7 +282,9 @@ class Capability:
 def _operations(resource: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise AblyError(40000, f"The operations of {resource!r} are a list, such as ['publish']")
-    operations = tuple(str(item) for item in value)  # type: ignore[reportUnknownVariableType]
+    operations = tuple(cast("list[Any]", value))
+    if not all(isinstance(operation, str) for operation in operations):
+        raise AblyError(40000, f"The operations of {resource!r} are names, such as 'publish'")
     if unknown := set(operations) - OPERATIONS - {"*"}:
         raise AblyError(40000, f"Unknown operation {min(unknown)!r} for {resource!r}")
     if not operations:

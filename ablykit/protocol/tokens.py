@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from typing import Any, cast
 
 import jwt as pyjwt
 
+from ablykit.protocol.codec import Format, NotAFrame, read
 from ablykit.protocol.credentials import ApiKey, Capability
 from ablykit.protocol.errors import AblyError
 from ablykit.protocol.frames import Int, Wire
@@ -20,6 +20,9 @@ LONGEST_TTL = 86_400_000
 
 LONGEST_REVOCABLE_TTL = 3_600_000
 """How long it lives at most where it can be revoked, in ms."""
+
+LATEST = 253_402_300_799
+"""The last second that has a date, in s since 1970: no JWT's times are after it."""
 
 EMBEDDED = "x-ably-token"
 """Where somebody else's JWT carries a token of Ably's: in its header, or in its claims."""
@@ -107,19 +110,13 @@ def jwt(
 
 
 def jwt_header(token: str) -> dict[str, Any] | None:
-    """The header of a JWT, signed or encrypted; None for text that is no JWT."""
+    """Return the header of a JWT, signed or encrypted; None for text that is not a JWT."""
     parts = token.split(".")
-    if len(parts) not in (3, 5):
-        return None
-    try:
-        header = json.loads(base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
-    except ValueError:
-        return None
-    return cast("dict[str, Any]", header) if isinstance(header, dict) else None
+    return _object_in(parts[0]) if len(parts) in (3, 5) else None
 
 
 def jwt_key_name(header: dict[str, Any]) -> str:
-    """The `kid` of a JWT's header. Raises `AblyError` 40144 where there is none."""
+    """Return the `kid` of a JWT's header. Raises `AblyError` 40144 where there is none."""
     kid = header.get("kid")
     if not isinstance(kid, str):
         raise AblyError(40144, "The JWT's header has no kid: the name of the key it is signed with")
@@ -127,32 +124,54 @@ def jwt_key_name(header: dict[str, Any]) -> str:
 
 
 def jwt_embedded(token: str, header: dict[str, Any]) -> tuple[str, float | None] | None:
-    """The token of Ably's in somebody else's JWT, and when that JWT ends (s since 1970; None for one that
-    does not say so, or is encrypted); None where it carries none.
+    """Return the Ably token inside somebody else's JWT, and when that JWT ends (s since 1970; None for one
+    that does not say so, or is encrypted). Return None for a JWT that carries no token.
 
-    Such a JWT is not Ably's to check: its signature is made with a secret Ably does not have.
+    Nothing in such a JWT can be checked: it is signed with a secret that Ably does not have, if at all. So
+    the time is good for one thing only, to end the token earlier. Raises `AblyError` 40144 for an `exp` that
+    is not a time.
     """
-    claims: dict[str, Any] = {}
-    if token.count(".") == 2:
-        try:
-            claims = pyjwt.decode(token, options={"verify_signature": False})
-        except pyjwt.PyJWTError:
-            claims = {}
+    signed = token.split(".")
+    claims = (_object_in(signed[1]) if len(signed) == 3 else None) or {}
     inner = header.get(EMBEDDED, claims.get(EMBEDDED))
-    ends = claims.get("exp")
-    return (inner, ends if isinstance(ends, int | float) else None) if isinstance(inner, str) else None
+    if not isinstance(inner, str):
+        return None
+    return inner, _time(claims, "exp") if "exp" in claims else None
 
 
 def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
-    """A JWT's claims, its signature checked; its times are for the caller to judge.
+    """Return a JWT's claims, its signature checked. `iat`, `exp` and, where it is there, `nbf` are times (s
+    since 1970), which are for the caller to judge.
 
     Raises `AblyError` 40144.
     """
-    options: Any = {"verify_exp": False, "verify_iat": False, "verify_aud": False, "require": ["iat", "exp"]}
     try:
-        claims: dict[str, Any] = pyjwt.decode(token, key.secret, algorithms=["HS256"], options=options)
-    except pyjwt.PyJWTError as error:
+        payload = token.split(".")[1]
+        pyjwt.PyJWS().decode(token, key.secret, algorithms=["HS256"])
+    except (pyjwt.PyJWTError, IndexError, RecursionError) as error:
         raise AblyError(40144, f"The JWT is not valid: {error}") from None
-    if not all(isinstance(claims[name], int | float) for name in ("iat", "exp")):
-        raise AblyError(40144, "The JWT's iat and exp are times in seconds since 1970")
-    return claims
+    claims = _object_in(payload)
+    if claims is None:
+        raise AblyError(40144, "The JWT's claims are not a JSON object")
+    times = ("iat", "exp", "nbf") if "nbf" in claims else ("iat", "exp")
+    return claims | {name: _time(claims, name) for name in times}
+
+
+def _object_in(part: str) -> dict[str, Any] | None:
+    """The JSON object in one part of a JWT; None where there is none.
+
+    It is read as frames are: `json` takes NaN and lone surrogates, which are not JSON.
+    """
+    try:
+        value = read(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), Format.JSON)
+    except (ValueError, NotAFrame):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _time(claims: dict[str, Any], name: str) -> float:
+    """A claim that is a time in s since 1970. Raises `AblyError` 40144 where it is not one."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
+        raise AblyError(40144, f"The JWT's {name} is not a time, which is a number of seconds since 1970")
+    return value

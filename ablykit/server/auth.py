@@ -1,13 +1,13 @@
 """Who is there: by an API key, an Ably token, or a JWT; and what that may do."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.protocol.credentials import is_app_id
 from ablykit.protocol.tokens import (
     DEFAULT_TTL,
     LONGEST_REVOCABLE_TTL,
@@ -30,7 +30,7 @@ CLOCK_TOLERANCE = 15 * 60_000
 """How far a token request's timestamp may be off, in ms."""
 
 SECOND = 1_000
-"""In ms: a JWT's times are whole seconds."""
+"""In ms: a JWT's times are in seconds."""
 
 ANYONE = "*"
 """The clientId of who may be anyone."""
@@ -120,7 +120,7 @@ class Identity:
 
 
 def identify(service: "Service", params: ConnectionParams, *, secure: bool) -> Identity:
-    """Who is connecting. Raises `AblyError` 40101, 40103, 40005, 40400, or a token error 4014x."""
+    """Who is connecting. Raises `AblyError` 40101, 40103, 40400, or a token error 4014x."""
     if params.key is not None:
         return by_key(service, params.key, secure=secure)
     if params.access_token is not None:
@@ -133,7 +133,7 @@ def by_header(service: "Service", authorization: str, *, secure: bool) -> Identi
     scheme, _, given = authorization.partition(" ")
     try:
         text = base64.b64decode(given.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # binascii.Error, UnicodeDecodeError, and what is not ASCII
         text = None
     if scheme.lower() == "basic" and text is not None:
         return by_key(service, text, secure=secure)
@@ -153,7 +153,7 @@ def by_key(service: "Service", text: str, *, secure: bool) -> Identity:
 def by_token(service: "Service", token: str) -> Identity:
     """Who has a token: one that this service gave, a JWT, or a JWT that carries one of these.
 
-    Raises `AblyError` 40003, 40141 to 40144, or 40400.
+    Raises `AblyError` 40003, 40101, 40141 to 40144, or 40400.
     """
     identity = _holder(service, token)
     if identity.deadline is not None and identity.deadline <= service.monotonic():
@@ -168,10 +168,19 @@ def _holder(service: "Service", token: str) -> Identity:
     if header is None:
         identity = service.tokens.get(token)
         if identity is None:
-            raise AblyError(40143, "The token is not one that was given here, or its time is long over")
+            raise _unknown(service, token)
         return identity
     embedded = jwt_embedded(token, header)
     return _by_embedded(service, *embedded) if embedded else _by_jwt(service, token, jwt_key_name(header))
+
+
+def _unknown(service: "Service", token: str) -> AblyError:
+    """The refusal of a token that is not known: 40143, after which SDKs get another one, or 40101 for text
+    that never was a token, after which they stop."""
+    app_id, dot, _ = token.partition(".")
+    if dot and (app_id in service.apps or is_app_id(app_id)):
+        return AblyError(40143, "The token is not one that was given here, or its time is long over")
+    return AblyError(40101, "Not a token: it is neither a JWT nor does it begin with an app's id and a dot")
 
 
 def _by_embedded(service: "Service", inner: str, ends: float | None) -> Identity:
@@ -181,7 +190,7 @@ def _by_embedded(service: "Service", inner: str, ends: float | None) -> Identity
     identity = _holder(service, inner)
     if ends is None or identity.deadline is None:
         return identity
-    deadline = service.monotonic() + ends * 1000 - service.clock.wall()
+    deadline = service.monotonic() + ends * SECOND - service.clock.wall()
     if deadline > identity.deadline + SECOND:
         raise AblyError(40144, "The JWT ends later than the token in it: its exp may not be after that")
     return replace(identity, deadline=min(deadline, identity.deadline))
@@ -195,14 +204,19 @@ def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
     if key is None:
         raise AblyError(40144, f"The JWT names a key that is not here: {kid[:60]!r}")
     claims = jwt_claims(token, key.api_key)
-    _check_life(key, (claims["exp"] - claims["iat"]) * 1000)
+    now = service.clock.wall()
+    if claims["iat"] * SECOND > now + CLOCK_TOLERANCE:
+        raise AblyError(40144, "The JWT's iat is in the future: it is when the JWT was made, in seconds")
+    if claims.get("nbf", 0) * SECOND > now:
+        raise AblyError(40144, "The JWT is not valid before its nbf, which is in the future")
+    _check_life(key, (claims["exp"] - claims["iat"]) * SECOND)
     return Identity(
         app,
         key,
         _text(claims, "x-ably-clientId"),
         _capability(claims.get("x-ably-capability")),
-        deadline=service.monotonic() + claims["exp"] * 1000 - service.clock.wall(),
-        issued=int(claims["iat"] * 1000),
+        deadline=service.monotonic() + claims["exp"] * SECOND - now,
+        issued=int(claims["iat"] * SECOND),
         revocation_key=_text(claims, "x-ably-revocation-key"),
     )
 

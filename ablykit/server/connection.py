@@ -1,11 +1,11 @@
 """What outlives a socket: a connection, so that another socket can resume it."""
 
-import json
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from ablykit.protocol import ProtocolMessage
+from ablykit.protocol import Format, NotAFrame, ProtocolMessage
+from ablykit.protocol.codec import read
 from ablykit.server.channel import Channel
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def recovery_key(recover: str | None) -> str | None:
     if recover is None:
         return None
     try:
-        value = json.loads(recover)
-        return str(value["connectionKey"])
-    except (ValueError, TypeError, KeyError):
-        return recover.partition(":")[0]
+        value = read(recover, Format.JSON)
+    except NotAFrame:
+        value = None
+    key: Any = cast("dict[str, Any]", value).get("connectionKey") if isinstance(value, dict) else None
+    return key if isinstance(key, str) else recover.partition(":")[0]

@@ -17,6 +17,7 @@ from ablykit.protocol import (
     Message,
     ProtocolMessage,
 )
+from ablykit.protocol.credentials import is_app_id
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server import metachannels, presence
 from ablykit.server.agenda import Agenda
@@ -340,11 +341,16 @@ class Service:
             self._forget_token(token)
 
     def key_of(self, text: str) -> tuple[App, Key]:
-        """The app and key that a full API key names. Raises `AblyError` 40005, 40400 or 40101."""
-        given = ApiKey.parse(text)
+        """The app and key that a full API key names. Raises `AblyError` 40101; 40400 where it could be a key,
+        but of an app that is not here."""
+        try:
+            given = ApiKey.parse(text)
+        except AblyError as error:
+            raise AblyError(40101, error.message) from None  # 40005 until December 2024
         app = self.apps.get(given.app_id)
         if app is None:
-            raise AblyError(40400, f"No app {given.app_id!r} here")
+            code = 40400 if is_app_id(given.app_id) else 40101
+            raise AblyError(code, f"No app {given.app_id[:40]!r} here")
         key = app.keys.get(given.key_id)
         if key is None or not key.api_key.matches(given.secret):
             raise AblyError(40101, f"Invalid key {given}: no such key, or its secret is wrong")

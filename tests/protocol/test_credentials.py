@@ -135,7 +135,18 @@ def test_rights_add_up_over_all_resources_that_match():
     assert Capability.parse(None).operations(ChannelName.parse("x")) == OPERATIONS
 
 
-@pytest.mark.parametrize("value", ["{", "[]", 5, {"x": "publish"}, {"x": ["fly"]}])
+def nested(levels, inmost="1"):
+    return "[" * levels + inmost + "]" * levels
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{", "[]", 5, {"x": "publish"}, {"x": ["fly"]}, {"x": [5]}, {"x": [["publish"]]}, {"x": [{}]}, "{'x': 1}",
+        nested(980), nested(100_000), f'{{"x":{nested(980)}}}', f'{{"x":{nested(100_000)}}}', '{"x":[NaN]}', '{"\\ud800":["*"]}',
+    ],
+    ids=lambda value: f"{value!r:.20}",
+)  # fmt: skip
 def test_a_malformed_capability_is_refused(value):
     with pytest.raises(AblyError) as caught:
         Capability.parse(value)

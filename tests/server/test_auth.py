@@ -181,6 +181,49 @@ def test_a_jwt_in_a_jwt_in_a_jwt_is_one_too_many(world, make_token):
     assert refused(by_token(world, carrying(carrying(make_token())))) == 40144
 
 
+@pytest.mark.parametrize("ends", [float("nan"), float("inf"), 10**400, "later", True])
+def test_an_unsigned_wrapper_does_not_let_an_expired_jwt_in(world, ends):
+    claims = {"exp": ends, "x-ably-token": jwt(world.key, ttl=-5_000)}
+    assert refused(by_token(world, pyjwt.encode(claims, "", algorithm="none"))) == 40144
+
+
+@pytest.mark.parametrize("claims", [{}, {"exp": 1}])
+def test_an_unsigned_wrapper_can_only_shorten(world, claims):
+    alive, over = jwt(world.key), jwt(world.key, ttl=-5_000)
+    assert (
+        refused(by_token(world, pyjwt.encode({**claims, "x-ably-token": over}, "", algorithm="none")))
+        == 40142
+    )
+    client = by_token(world, pyjwt.encode({**claims, "x-ably-token": alive}, "", algorithm="none"))
+    assert refused(client) == 40142 if claims else connected(client)
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [({"exp": float("nan")}, 40144), ({"iat": float("nan")}, 40144), ({"exp": 10**400}, 40144), ({"nbf": 4e9}, 40144), ({"iat": 4e9, "exp": 4e9 + 60}, 40144)],
+)  # fmt: skip
+def test_a_signed_jwt_has_an_end_and_is_of_the_past(world, claims, code):
+    now = int(time.time())
+    text = json.dumps({"iat": now, "exp": now + 60} | claims).encode()
+    token = pyjwt.PyJWS().encode(text, world.key.secret, "HS256", {"kid": world.key.name})
+    assert refused(by_token(world, token)) == code
+
+
+@pytest.mark.parametrize("token", ["junk", "", "a.b", "a.b.c", base64.b64encode(b"[").decode()])
+def test_junk_is_no_token_and_not_worth_renewing(world, token):
+    assert refused(by_token(world, token)) == 40101
+
+
+@pytest.mark.parametrize("token", [base64.b64encode(b"[" * 1100).decode() + ".x.y", "é" * 20 + ".x"])
+def test_a_token_that_can_not_be_read_is_refused_and_no_more(world, token):
+    assert refused(by_token(world, token)) in (40101, 40143)
+
+
+def test_a_token_of_one_of_our_apps_that_is_not_known_is_worth_renewing(world):
+    assert refused(by_token(world, f"{world.app.id}.gone")) == 40143
+    assert refused(by_token(world, "nosuch.token")) == 40143
+
+
 def test_an_encrypted_jwt_carries_its_token_in_its_header(world, make_token):
     header = base64.urlsafe_b64encode(
         json.dumps({"x-ably-token": make_token(client_id="me")}).encode()
@@ -292,7 +335,16 @@ def test_a_key_that_is_not_there_gives_no_token(world, name, code):
 
 @pytest.mark.parametrize(
     ("header", "code"),
-    [("", 40101), ("Basic", 40005), ("Basic !!!", 40101), ("Digest x", 40101), ("Basic /w==", 40101)],
+    [
+        ("", 40101),
+        ("Basic", 40101),
+        ("Basic !!!", 40101),
+        ("Digest x", 40101),
+        ("Basic /w==", 40101),
+        ("Basic é", 40101),
+        ("é é", 40101),
+        ("Bearer é", 40101),
+    ],
 )
 def test_a_header_that_is_none_is_refused(world, header, code):
     with pytest.raises(AblyError) as refusal:

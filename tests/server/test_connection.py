@@ -34,7 +34,11 @@ def test_it_remembers_its_answers_the_newest_of_them(connection):
         ("{}", "{}"),
         ('["x"]', '["x"]'),
         ("", ""),
+        ("[" * 1100, "[" * 1100),
+        ('{"connectionKey":' + "[" * 980 + "]" * 980 + "}", '{"connectionKey"'),
+        ('{"connectionKey":5}', '{"connectionKey"'),
     ],
+    ids=lambda value: f"{value!r:.30}",
 )
 def test_a_recovery_key_is_read_in_todays_form_and_in_the_one_of_2021(recover, key):
     assert recovery_key(recover) == key

@@ -44,8 +44,11 @@ def test_a_key_is_found_by_all_of_its_text(world):
     assert (app, key) == (world.app, added)
     assert key.operations(NAME) == {"publish"}
     for text, code in (
-        ("nonsense", 40005),
-        ("no.such:key", 40400),
+        ("nonsense", 40101),
+        ("", 40101),
+        ("this.is:wrong", 40101),
+        ("nosuch.key:secret", 40400),
+        ("nosuchapp.key:secret", 40400),
         (f"{added.api_key.name}:wrong", 40101),
         (f"{world.app.id}.nothing:x", 40101),
     ):

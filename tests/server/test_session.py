@@ -33,9 +33,9 @@ def test_without_credentials_the_frame_of_the_article_comes_and_the_end(world):
     ("query", "options", "code"),
     [
         ("", {"secure": False}, 40103),
-        ("key=nonsense", {"key": False}, 40005),
-        ("key=no.such:key", {"key": False}, 40400),
-        ("accessToken=t", {"key": False}, 40143),
+        ("key=nonsense", {"key": False}, 40101),
+        ("key=nosuch.app:key", {"key": False}, 40400),
+        ("accessToken=nosuch.token", {"key": False}, 40143),
         ("format=xml", {}, 40003),
         ("v=0", {}, 40017),
         ("clientId=*", {}, 40012),
