@@ -1,6 +1,7 @@
 // The composer's page: a frame is chosen, written, checked as it is typed, and sent.
 
 import { button, make } from "./panel.js";
+import { whileAlive } from "./alive.js";
 import { withIcon } from "./icons.js";
 import { completed, completion } from "./complete.js";
 
@@ -202,4 +203,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: whileAlive(render) };

@@ -1,6 +1,7 @@
 // The connection panel's page: the state machine, ids, limits, rates, and the timers that run.
 
 import { make } from "./panel.js";
+import { whileAlive } from "./alive.js";
 import { drawMachine } from "./machine.js";
 
 /**
@@ -141,4 +142,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: whileAlive(render) };

@@ -1,7 +1,7 @@
 // The icons of all panels, drawn by the page itself: a glyph such as ⏮ needs a font that has it, and comes as an
 // emoji in one browser and as an empty box in another.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { shape } from "./panel.js";
 
 /** What each icon draws, in a square of 16 by 16: strokes in the colour of the text around it. */
 const PATHS = {
@@ -29,11 +29,8 @@ const PATHS = {
  * @param {keyof typeof PATHS} name
  */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  const path = document.createElementNS(SVG, "path");
-  for (const [key, value] of [["class", "ak-icon"], ["viewBox", "0 0 16 16"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
+  const svg = shape("svg", { class: "ak-icon", viewBox: "0 0 16 16", "aria-hidden": "true" });
+  svg.append(shape("path", { d: PATHS[name] }));
   return svg;
 }
 

@@ -2,6 +2,7 @@
 // markup.
 
 import { NOTHING, button, download, make, select, toggle } from "./panel.js";
+import { whileAlive } from "./alive.js";
 import { CHIPS, expressionIn, question, withTerm } from "./search.js";
 import { Shown, emptyStore, take } from "./store.js";
 import { drawDetail } from "./detail.js";
@@ -304,4 +305,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: whileAlive(render) };

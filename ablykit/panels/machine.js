@@ -1,6 +1,7 @@
 // The connection's state machine, drawn: where each state stands, and the arrows between.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { shape } from "./panel.js";
+
 const [WIDTH, HEIGHT] = [104, 26];
 
 /** The middle of each state's box. @type {Record<string, [number, number]>} */
@@ -44,14 +45,6 @@ export function ends(start, end, isOneOfTwo) {
     x2 - dx * (cut + gap) - dy * aside,
     y2 - dy * (cut + gap) + dx * aside,
   ];
-}
-
-/** @param {string} tag @param {Record<string, string | number>} attributes @param {string} [text] */
-function shape(tag, attributes, text = "") {
-  const element = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
-  element.textContent = text;
-  return element;
 }
 
 /**

@@ -17,6 +17,17 @@ export function make(tag, name, text = "", attributes = {}) {
 }
 
 /**
+ * An element of a drawing, with attributes and text.
+ * @param {string} tag @param {Record<string, string | number>} attributes @param {string} [text]
+ */
+export function shape(tag, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.textContent = text;
+  return element;
+}
+
+/**
  * A button, and what it does.
  * @param {string} text @param {() => void} act @param {Record<string, string>} [attributes]
  */

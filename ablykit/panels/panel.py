@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import anywidget
 import traitlets
 
+from ablykit.panels.face import HasFace
 from ablykit.transcript import Entry, Transcript
 
 BATCH_INTERVAL = 0.05
@@ -66,7 +67,7 @@ class HasTranscript(Protocol):
 _linked: WeakKeyDictionary[Transcript, "WeakSet[Panel]"] = WeakKeyDictionary()
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(HasFace, anywidget.AnyWidget):
     """A view of a transcript that is live in a notebook.
 
     `source` is a connection, anything else with a transcript, or a `Transcript`. What happened before
@@ -105,10 +106,6 @@ class Panel(anywidget.AnyWidget):
     def is_behind(self) -> bool:
         """Whether an update could not do all there was to do; then the next one follows."""
         return False
-
-    def html(self) -> str:
-        """The panel as it is now, as HTML that needs no script."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Follow the transcript no longer; what is shown stays."""
@@ -174,8 +171,3 @@ class Panel(anywidget.AnyWidget):
         self._rest = max(BATCH_INTERVAL, share * took) if self.transcript.count != count else BATCH_INTERVAL
         if self.is_behind:
             self._on_entry()
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: Any = cast(Any, super())._repr_mimebundle_(**options)
-        data, metadata = cast("tuple[Any, Any]", bundle if isinstance(bundle, tuple) else (bundle or {}, {}))
-        return {**data, "text/html": self.html(), "text/plain": str(self)}, metadata

@@ -1,6 +1,7 @@
 // The presence panel's page: a card for each member, and who left last.
 
 import { make, select } from "./panel.js";
+import { whileAlive } from "./alive.js";
 
 /**
  * @typedef {{number: number, clientId: string, channel: string, connectionId: string, data: string,
@@ -118,4 +119,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: whileAlive(render) };

@@ -1,6 +1,7 @@
 // The replay panel's page: play, step, slow down, go anywhere; and send again.
 
 import { button, make } from "./panel.js";
+import { whileAlive } from "./alive.js";
 import { withIcon } from "./icons.js";
 
 /** @param {{model: any, el: HTMLElement}} context */
@@ -59,4 +60,4 @@ function render({ model, el }) {
   return () => model.off("change", update);
 }
 
-export default { render };
+export default { render: whileAlive(render) };

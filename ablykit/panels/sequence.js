@@ -2,6 +2,7 @@
 // arrow key, selects a frame, here and in every linked panel.
 
 import { NOTHING, button, copy, download, make, select, toggle } from "./panel.js";
+import { whileAlive } from "./alive.js";
 import { withIcon } from "./icons.js";
 
 /** @param {{model: any, el: HTMLElement}} context */
@@ -74,4 +75,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render: whileAlive(render) };

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 import traitlets
 
@@ -54,14 +55,9 @@ class Sequence(Panel):
         path.write_text(self.svg() if path.suffix == ".svg" else self.mermaid(), "utf-8")
 
     def html(self) -> str:
-        """The diagram, in a box that scrolls."""
-        return f'<div style="overflow:auto;max-height:520px">{self.svg()}</div>'
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """As an image where there is no kernel: pages that trust no HTML show images all the same."""
-        data, metadata = super()._repr_mimebundle_(**options)
-        del data["text/html"]
-        return {**data, "image/svg+xml": self.svg()}, metadata
+        """Return the diagram as an image, which pages show that trust no drawing in HTML."""
+        image = quote(self.svg(), safe=" +=:/,;()")
+        return f'<img alt="Sequence of frames" src="data:image/svg+xml;charset=utf-8,{image}">'
 
     def _on_spacing(self, _: Any) -> None:
         self.refresh()

@@ -4,10 +4,11 @@ from typing import Any, cast
 
 from ipywidgets import HBox, Layout  # type: ignore[reportMissingTypeStubs]
 
+from ablykit.panels.face import HasFace
 from ablykit.panels.panel import Panel
 
 
-class SideBySide(HBox):
+class SideBySide(HasFace, HBox):
     """Panels in a row, such as one for each of two connections.
 
     SideBySide(FrameInspector(one), FrameInspector(two))
@@ -27,7 +28,3 @@ class SideBySide(HBox):
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self._panels))
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: dict[str, Any] = cast(Any, super())._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/html": self.html(), "text/plain": str(self)}

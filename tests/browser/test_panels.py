@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ablykit.recording import loads
-from tests.browser.jupyter import at, choose, execute, opened, picture, rows, run_all, scratch
+from tests.browser.jupyter import at, choose, execute, lab, opened, picture, rows, run_all, scratch
 from tests.node import install, version_range
 
 pytestmark = pytest.mark.timeout(240)
@@ -357,8 +357,7 @@ def test_all_panels_are_there_when_a_page_is_opened_again_and_after_a_restart_of
     page.locator(".ablykit-inspector .ak-row").nth(3).click()
     page.locator(".ablykit-composer .ak-text").fill('{"action": 0}')
     page.locator(".ablykit-composer").get_by_text("nothing wrong").wait_for()
-    choose(page, "File", "Save Notebook")
-    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    saved(page)
     page.reload()
     page.locator(".ablykit-inspector .ak-row").nth(8).wait_for(timeout=30_000)
     assert page.locator(".ablykit-inspector .ak-detail strong").inner_text() == "ATTACHED (action 11)"
@@ -374,6 +373,51 @@ def test_all_panels_are_there_when_a_page_is_opened_again_and_after_a_restart_of
     assert [action for _, action in rows(page)] == FRAMES
     assert page.errors == []
     page.context.close()
+
+
+BESIDE = "ablykit.SideBySide(ablykit.FrameInspector(conn), ablykit.Sequence(conn))"
+
+
+def saved(page):
+    """Save the notebook, and wait until it is."""
+    choose(page, "File", "Save Notebook")
+    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+
+
+def test_the_next_day_a_notebook_shows_what_its_panels_showed_last(place, chromium):
+    name = scratch(place, TALK, *ALL, BESIDE, MEMBERS)
+    with lab(cwd=place) as url:
+        page = opened(chromium, at(url, name))
+        run_all(page)
+        page.locator(".ablykit-presence").get_by_text("4 members").wait_for()
+        assert page.locator(".ablykit-face:visible").count() == 0
+        saved(page)
+        page.context.close()
+    with lab(cwd=place) as url:
+        page = opened(chromium, at(url, name))
+        lost = page.get_by_text("Error displaying widget")
+        lost.nth(len(ALL)).wait_for(state="attached")
+        assert not any(each.is_visible() for each in lost.all())
+        faces = page.locator(".ablykit-face")
+        assert all(face.is_visible() for face in faces.all())
+        assert faces.count() == len(ALL) + 1
+        assert "laptop" in faces.nth(5).inner_text()
+        run_all(page)
+        page.locator(".ablykit-presence").get_by_text("4 members").wait_for()
+        assert page.locator(".ablykit-face:visible").count() == 0
+        page.context.close()
+
+
+@pytest.mark.parametrize("item", ["Restart Kernel…", "Shut Down Kernel"])
+def test_a_panel_says_when_its_kernel_has_ended_and_what_to_run(run, item):
+    page = run(TALK, *ALL)
+    choose(page, "Kernel", item)
+    if item.startswith("Restart"):
+        page.locator(".jp-Dialog button.jp-mod-accept").click()
+    said = page.get_by_role("alert").filter(has_text="This panel's kernel has ended")
+    said.nth(len(ALL) - 1).wait_for()
+    assert "Run All Above Selected Cell" in said.first.inner_text()
+    assert page.locator(".ablykit :enabled:is(button, input, select, textarea)").count() == 0
 
 
 def test_the_sequence_is_spaced_as_time_passed_when_asked(run):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ablykit
+from ablykit.panels.panel import script
 from tests.conftest import needs
 from tests.node import install
 from tests.notebook import ROOT
@@ -279,6 +280,18 @@ def test_the_scripts_pass_the_type_checker_and_the_linter(tmp_path):
             capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("file", sorted(PANELS.glob("*.css")), ids=lambda file: file.stem)
+def test_a_panels_script_with_all_it_imports_is_one_module_whose_names_do_not_clash(file, tmp_path):
+    if (main := file.with_suffix(".js").name) == "panel.js":
+        return
+    (tmp_path / "whole.mjs").write_text(script(main), "utf-8")
+    node = needs("node", shutil.which("node"))
+    done = subprocess.run(
+        [node, "--check", tmp_path / "whole.mjs"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 GLYPHS = re.compile("[\u2300-\u23ff\u25a0-\u27bf\U0001f000-\U0001faff]")
