@@ -1,7 +1,9 @@
 """Transcripts as files: JSON Lines, which lose nothing, and HAR, which browsers' tools read."""
 
 import base64
+import contextlib
 import json
+import logging
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,6 +18,10 @@ from ablykit.transcript import Entry, Transcript
 FORMAT = "ablykit-recording"
 VERSION = 1
 _HEAD = json.dumps({"format": FORMAT, "version": VERSION}).encode()
+_NO_YEAR = 253_402_300_800_000
+"""The first ms after the year 9999, the last that dates know."""
+
+_log = logging.getLogger("ablykit.recording")
 
 
 class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -30,8 +36,15 @@ class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     base64: str | None = None
 
 
+class _Head(msgspec.Struct):
+    """The first line of a recording."""
+
+    format: str
+    version: int
+
+
 class NotARecording(ValueError):
-    """A file that is no recording; the message says which line is wrong, and how."""
+    """A file that is no recording; the message says why."""
 
 
 def save(entries: Iterable[Entry], path: str | Path) -> int:
@@ -50,23 +63,59 @@ class Recorder:
     """Writes a transcript into a file as it happens, so that a sudden end loses nothing.
 
     What has happened already goes in first. `close` it at the end, or use it in a `with`. Raises
-    `OSError` when the file can't be written.
+    `OSError` when the file can't be opened or takes nothing. When it takes no more later on, such as on a
+    full disk, what passes goes on passing: the file ends with its last whole line, `failure` says why, and
+    an error is logged.
     """
 
     def __init__(self, transcript: Transcript, path: str | Path) -> None:
+        self.count, self.failure = 0, None
+        self._path = path
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115  closed by `close`
-        self._file.write(_HEAD + b"\n")
+        self._whole = 0
+        self._write(_HEAD)
         self._lock = threading.Lock()
-        self.count = 0
+        self._next = 0
         self._stop = transcript.listen(self._catch_up)
         self._transcript = transcript
         self._catch_up()
 
+    count: int
+    """How many entries the file has."""
+
+    failure: OSError | None
+    """Why the file takes no more; None while it does."""
+
     def _catch_up(self, _: Entry | None = None) -> None:
         with self._lock:
-            for entry in self._transcript.since(self.count):
-                self._file.write(msgspec.json.encode(_line(entry)) + b"\n")
-                self.count = entry.number + 1
+            if self.failure or self._file.closed:
+                return None
+            for entry in self._transcript.since(self._next):
+                try:
+                    self._write(msgspec.json.encode(_line(entry)))
+                except OSError as error:
+                    return self._give_up(error)
+                self.count += 1
+                self._next = entry.number + 1
+        return None
+
+    def _write(self, data: bytes) -> None:
+        """Write one line. A file that is nearly full takes a part first and refuses only the rest."""
+        left = memoryview(data + b"\n")
+        while left:
+            left = left[self._file.write(left) :]
+        self._whole += len(data) + 1
+
+    def _give_up(self, error: OSError) -> None:
+        self.failure = error
+        with contextlib.suppress(OSError):  # a pipe has no end to cut off
+            self._file.truncate(self._whole)
+        _log.error(
+            "%s can't be written any more: %s. It has the first %d entries; what comes now is not recorded.",
+            self._path,
+            error.strerror,
+            self.count,
+        )
 
     def close(self) -> None:
         """Write no more."""
@@ -82,21 +131,32 @@ class Recorder:
 
 
 def load(path: str | Path) -> Transcript:
-    """The transcript in a recording. Raises `NotARecording`, or `OSError` when there is no file."""
+    """The transcript in a recording; see `loads`. Raises `OSError` when there is no file."""
     return loads(Path(path).read_bytes(), str(path))
 
 
 def loads(data: bytes, name: str = "this file") -> Transcript:
-    """The transcript in a recording's bytes; `name` is what an error calls it. Raises `NotARecording`."""
+    """The transcript in a recording's bytes; `name` is what an error calls it.
+
+    Where a line is damaged, the entries before it are given, and the transcript's `damage` says so: a full
+    disk or a lost machine leaves half a line. Raises `NotARecording` when not even the first entry can be
+    read.
+    """
     transcript = Transcript()
     lines = data.splitlines()
     _check_head(lines[0] if lines else b"", name)
     decoder = msgspec.json.Decoder(Line)
     for number, raw in enumerate(lines[1:], start=2):
         try:
-            transcript.restore(_entry(decoder.decode(raw)))
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise NotARecording(f"{name}, line {number}: {error}") from error
+            transcript.restore(_entry(decoder.decode(raw), transcript.count))
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            if number == 2:
+                raise NotARecording(f"{name}, line 2: {error}") from error
+            transcript.damage = (
+                f"{name} is damaged in line {number}: {error}. The {number - 2} entries before it are good; "
+                f"{_lines(len(lines) - number + 1)} not read"
+            )
+            break
     return transcript
 
 
@@ -130,7 +190,15 @@ def _line(entry: Entry) -> Line:
     )
 
 
-def _entry(line: Line) -> Entry:
+def _lines(count: int) -> str:
+    return "this line is" if count == 1 else f"this line and {count - 1} after it are"
+
+
+def _entry(line: Line, least: int) -> Entry:
+    if line.number < least:
+        raise ValueError(f"number {line.number} does not come after {least - 1}")
+    if not 0 <= line.at < _NO_YEAR:
+        raise ValueError(f"at is in ms since 1970, not {line.at:g}")
     if line.direction not in ("in", "out"):
         raise ValueError(f"direction is in or out, not {line.direction!r}")
     if line.kind not in ("frame", "open", "close", "ping", "pong"):
@@ -144,12 +212,12 @@ def _entry(line: Line) -> Entry:
 
 def _check_head(raw: bytes, path: str) -> None:
     try:
-        head: Any = json.loads(raw)
-    except ValueError:
+        head = msgspec.json.decode(raw, type=_Head)
+    except (msgspec.MsgspecError, RecursionError):
         head = None
-    if not isinstance(head, dict) or head.get("format") != FORMAT:  # type: ignore[reportUnknownMemberType]
+    if head is None or head.format != FORMAT:
         raise NotARecording(f"{path} is no recording: its first line does not say so")
-    if head.get("version") != VERSION:  # type: ignore[reportUnknownMemberType]
+    if head.version != VERSION:
         raise NotARecording(f"{path} was written by another version of ablykit")
 
 

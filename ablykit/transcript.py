@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import pairwise, takewhile
 from typing import Any, Literal, cast
 
 import msgspec
@@ -25,13 +25,15 @@ Kind = Literal["frame", "open", "close", "ping", "pong"]
 ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
 """How a direction is drawn: towards the service, or from it."""
 
+_SHOWN_GAPS = 5
+
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened on one connection.
 
     `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
     `close` the code and reason, for a WebSocket `ping` or `pong` what it carried. `at` is in ms since
-    1970. `number` counts from 0 without gaps.
+    1970. `number` counts from 0; where one is left out, an entry is missing.
     """
 
     number: int
@@ -97,9 +99,12 @@ Listener = Callable[[Entry], None]
 class Transcript:
     """Entries in the order they happened, of one connection or several. Safe to use from threads.
 
-    It keeps the newest entries, as many as `max_entries` and `max_bytes` allow, and tells in
-    `lost` how many fell out.
+    It keeps the newest entries, as many as `max_entries` and `max_bytes` allow; `lost` is how many
+    fell out. Numbers stay as they were recorded, so a recording that lacks a line has a gap in them.
     """
+
+    damage: str = ""
+    """Where the file that this was loaded from could not be read on, and why; empty for a whole one."""
 
     def __init__(self, max_entries: int = 100_000, max_bytes: int = 256 * 1024 * 1024) -> None:
         self._entries: deque[Entry] = deque()
@@ -128,6 +133,7 @@ class Transcript:
     def copy(self) -> "Transcript":
         """A transcript of its own that has what is in this one by now."""
         copy = Transcript(self._max_entries, self._max_bytes)
+        copy.damage = self.damage
         for entry in self:
             copy.restore(entry)
         return copy
@@ -183,14 +189,37 @@ class Transcript:
 
     @property
     def lost(self) -> int:
-        """How many entries fell out because there were too many."""
-        return self._count - len(self._entries)
+        """How many entries came before the oldest one that is kept."""
+        with self._lock:
+            return self._entries[0].number if self._entries else self._count
+
+    @property
+    def missing(self) -> list[range]:
+        """The numbers that are left out between the entries that are kept, oldest first."""
+        return [
+            range(one.number + 1, two.number) for one, two in pairwise(self) if two.number > one.number + 1
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for a reader who believes this to be complete: what is missing, and why."""
+        notes: list[str] = []
+        if lost := self.lost:
+            notes.append(f"{lost} earlier {'entry' if lost == 1 else 'entries'} fell out")
+        if gaps := self.missing:
+            many = sum(map(len, gaps))
+            shown = [str(gap[0]) if len(gap) == 1 else f"{gap[0]} to {gap[-1]}" for gap in gaps[:_SHOWN_GAPS]]
+            more = ["…"] * (len(gaps) > _SHOWN_GAPS)
+            notes.append(
+                f"{many} {'entry is' if many == 1 else 'entries are'} missing: {', '.join(shown + more)}; "
+                "what depends on them may look unanswered or wrong"
+            )
+        return [*notes, *filter(None, [self.damage])]
 
     def since(self, number: int) -> list[Entry]:
         """The entries from `number` on that are kept, oldest first."""
         with self._lock:
-            wanted = min(self._count - number, len(self._entries))
-            newest = list(islice(reversed(self._entries), max(wanted, 0)))
+            newest = list(takewhile(lambda entry: entry.number >= number, reversed(self._entries)))
         newest.reverse()
         return newest
 
@@ -209,8 +238,7 @@ class Transcript:
             return self._entries[index]
 
     def __str__(self) -> str:
-        lines = [f"({self.lost} earlier entries fell out)"] if self.lost else []
-        lines += [line(entry) for entry in self]
+        lines = [*(f"({note})" for note in self.notes), *map(line, self)]
         return "\n".join(lines) or "(nothing yet)"
 
     def __repr__(self) -> str:

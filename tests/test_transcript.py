@@ -43,6 +43,21 @@ def test_what_falls_out_is_counted():
     assert str(Transcript()) == "(nothing yet)"
 
 
+def test_gaps_in_the_numbers_are_told_and_shift_nothing():
+    whole, holed = Transcript(), Transcript()
+    for entry in [whole.record("a", "in", "x") for _ in range(30)]:
+        if entry.number % 3:
+            holed.restore(entry)
+    assert [e.number for e in holed.since(25)] == [25, 26, 28, 29]
+    assert (holed.lost, holed.count, len(holed)) == (1, 30, 20)
+    assert list(map(list, holed.missing)) == [[n] for n in range(3, 30, 3)]
+    assert str(holed).splitlines()[:2] == [
+        "(1 earlier entry fell out)",
+        "(9 entries are missing: 3, 6, 9, 12, 15, …; what depends on them may look unanswered or wrong)",
+    ]
+    assert whole.notes == []
+
+
 def test_listeners_hear_until_they_stop():
     transcript, heard = Transcript(), []
     stop = transcript.listen(lambda entry: heard.append(entry.number))

@@ -90,8 +90,8 @@ class Replay(Panel):
     def step(self, count: int = 1) -> Self:
         """Play the next entries, `count` of them, at once."""
         with self._step:
-            first = self.recording.lost + self.position
-            for entry in self.recording.since(first)[:count]:
+            for index in range(self.position, min(self.position + count, self.total)):
+                entry = self.recording[index]
                 self.transcript.restore(entry)
                 self.position += 1
                 self.at = line(entry)
