@@ -4,8 +4,14 @@
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-Frames pass as they are, text or binary, and so do close codes and pings. HTTP requests, such as an
-SDK makes beside its WebSocket, pass too; they are not written down.
+It passes bytes on as they come, and only looks at them: frames, pings and the closing handshake reach the
+other side in the order and with the codes they had, and each side answers for itself. Of the upgrade
+request only what belongs to one hop is changed, and compression is not offered, so that frames can be
+read. HTTP requests, such as an SDK makes beside its WebSocket, pass too; they are not written down.
+
+A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any
+web page in its browser, can reach it. Stars for a key's secret are filled in by the user's own client
+(`wire.connect`, `ablykit connect`), which finds the keys in the relay's notice (see `runtime`).
 """
 
 import asyncio
@@ -13,24 +19,29 @@ import contextlib
 import itertools
 import re
 import threading
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
-from websockets.asyncio.connection import Connection
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Protocol, Side
+from websockets.server import ServerProtocol
 
 from ablykit import runtime
 from ablykit.local_ca import LocalCA
-from ablykit.protocol import AblyError
-from ablykit.protocol.credentials import quiet_logger, redact, reveal
+from ablykit.protocol.credentials import quiet_logger, redact
 from ablykit.transcript import Direction, Kind, Transcript
-from ablykit.wire.connection import OPEN_TIMEOUT, Listening, client_tls
+from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened
 
 START_TIMEOUT = 10.0
-CLOSABLE = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014}
-"""Close codes that may be sent on; others only say that nothing was sent."""
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes of a frame that are still written down; a longer one passes unseen, and so does what follows it."""
+
+NOT_CLOSED = "1006"
+"""How a connection ended on which no close frame was seen (RFC 6455 §7.1.5)."""
+
+_LOG = quiet_logger("ablykit.relay")
 
 
 class Relay:
@@ -50,14 +61,19 @@ class Relay:
         tls_port: int = 0,
         transcript: Transcript | None = None,
     ) -> None:
-        if urlsplit(to).scheme not in ("ws", "wss"):
-            raise ValueError(f"A relay goes on to ws:// or wss://, not to {redact(to)}")
+        parts = urlsplit(to)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError(f"A relay goes on to ws://HOST or wss://HOST, not to {redact(to)}")
+        if parts.path.strip("/") or parts.query:
+            raise ValueError(
+                f"A relay goes on to a host; the path and the key come from each client. Give it "
+                f"{parts.scheme}://{parts.netloc} in place of {redact(to)}"
+            )
         self._to = to.rstrip("/")
         self._target = runtime.find(to)
         self._host, self._ports = host, (port, tls_port)
         self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
-        self._pings: set[asyncio.Future[None]] = set()
         self._passing: set[asyncio.Task[None]] = set()
         self._ca = LocalCA()
         self._loop = asyncio.new_event_loop()
@@ -117,16 +133,6 @@ class Relay:
 
     async def _serve(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            inner = serve(
-                self._pass_on,
-                "127.0.0.1",
-                0,
-                compression=None,
-                max_size=None,
-                ping_interval=None,
-                logger=quiet_logger("ablykit.relay"),
-            )
-            self._inner_port = _port(await stack.enter_async_context(inner))
             tls = self._ca.server_context(self._host)
             plain, secure = [
                 await stack.enter_async_context(
@@ -142,110 +148,181 @@ class Relay:
             await asyncio.gather(*self._passing, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One socket: what it first says tells whether it is a WebSocket or HTTP."""
+        """Serve one socket to its end; that may be `stop`, of which asyncio would print a traceback."""
         task = asyncio.current_task()
         assert task is not None
         self._passing.add(task)
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
                 await self._sort(reader, writer)
         finally:
             self._passing.discard(task)
             writer.close()
 
     async def _sort(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
-            onward = await asyncio.open_connection("127.0.0.1", self._inner_port)
-        else:
-            to = urlsplit(self._to)
-            tls = client_tls(self._to, self._target.ca_pem if self._target else None)
-            port = to.port or (443 if tls else 80)
-            try:
-                onward = await asyncio.open_connection(to.hostname, port, ssl=tls)
-            except OSError as error:
-                why = redact(why_not_opened(self._to, error)).encode()
-                writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: %d\r\n\r\n%s" % (len(why), why))
-                return await writer.drain()
-            head = _for(to.netloc, head)
-        onward[1].write(head)
+        """Read what a socket asks for first, which tells whether it is a WebSocket or HTTP."""
         try:
-            await asyncio.gather(_copy(reader, onward[1]), _copy(onward[0], writer))
-        finally:
-            onward[1].close()
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                head = await reader.readuntil(_END_OF_HEAD)
+        except asyncio.LimitOverrunError:
+            return await _answer(writer, "431 Request Header Fields Too Large", "Too much before the body")
+        request = re.match(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n", head)
+        if request is None:
+            return await _answer(writer, "400 Bad Request", "This is no HTTP request")
+        if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
+            await self._websocket(request[1].decode("latin-1"), head, reader, writer)
+        else:
+            await self._http(head, reader, writer)
         return None
 
-    async def _pass_on(self, client: ServerConnection) -> None:
-        """One client: open the same to the target, and pump both ways until either ends."""
-        name = f"client {next(self._names)}"
-        path = client.request.path if client.request else "/"
-        self.transcript.record(name, "out", redact(f"{self._to}{path}"), "open")
-        target = f"{self._to}{path}"
-        try:
-            service = await connect(
-                reveal(target, self._target.api_keys if self._target else None),
-                ssl=client_tls(self._to, self._target.ca_pem if self._target else None),
-                create_connection=Listening,
-                proxy=None if self._target else True,
-                compression=None,
-                max_size=None,
-                ping_interval=None,
-                open_timeout=OPEN_TIMEOUT,
-                logger=quiet_logger("ablykit.relay"),
+    @contextlib.asynccontextmanager
+    async def _onward(
+        self, head: bytes, connection: bytes
+    ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A socket to where it goes on to, which has been asked for the same. Raises `OSError`."""
+        to = urlsplit(self._to)
+        tls = client_tls(self._to, self._target.ca_pem if self._target else None)
+        async with asyncio.timeout(OPEN_TIMEOUT):
+            source, sink = await asyncio.open_connection(
+                to.hostname, to.port or (443 if tls else 80), ssl=tls
             )
-        except (OSError, InvalidHandshake, InvalidURI, TimeoutError, AblyError) as error:
+        try:
+            sink.write(_for(to.netloc, head, connection))
+            yield source, sink
+        finally:
+            sink.close()
+
+    async def _http(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One HTTP request and its answer; one, as where the next would begin is not read."""
+        try:
+            async with self._onward(head, b"close") as (source, sink):
+                await asyncio.gather(_copy(reader, sink), _copy(source, writer))
+        except OSError as error:
+            await _answer(writer, "502 Bad Gateway", redact(why_not_opened(self._to, error)))
+
+    async def _websocket(
+        self, path: str, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One WebSocket: its opening handshake, then bytes both ways until either side ends."""
+        watch = _Watch(self.transcript, f"client {next(self._names)}")
+        watch.note("out", redact(f"{self._to}{path}"), "open")
+        try:
+            async with self._onward(head, b"Upgrade") as (source, sink):
+                async with asyncio.timeout(OPEN_TIMEOUT):
+                    answer = await source.readuntil(_END_OF_HEAD)
+                writer.write(answer)
+                if answer.split(b" ", 2)[1] != b"101":
+                    watch.closed += f" {answer.split(_LINE, 1)[0].decode('latin-1')}"
+                    return await _copy(source, writer)
+                await asyncio.gather(
+                    _copy(reader, sink, watch.reader("out")), _copy(source, writer, watch.reader("in"))
+                )
+        except (OSError, EOFError) as error:
             why = redact(why_not_opened(self._to, error))
-            self.transcript.record(name, "in", f"1014 {why}", "close")
-            await client.close(1014, why[:120])
-            return
-        assert isinstance(service, Listening)
-        service.on_control = lambda kind, data: self._control(client, name, kind, data)
-        pumps = (self._pump(client, service, name, "out"), self._pump(service, client, name, "in"))
-        await asyncio.gather(*pumps)
-        ended = service if service.close_code not in (None, 1006) else client
-        self.transcript.record(name, "in", f"{ended.close_code} {ended.close_reason}".rstrip(), "close")
-
-    def _control(self, client: ServerConnection, name: str, kind: Kind, data: bytes) -> None:
-        """Note a ping or pong of the service. A ping goes on: to a client it is a sign of life."""
-        self.transcript.record(name, "in", data, kind)
-        if kind == "ping":
-            self.transcript.record(name, "out", data, "pong")
-            task = asyncio.ensure_future(self._ping(client))
-            self._pings.add(task)
-            task.add_done_callback(self._pings.discard)
-
-    @staticmethod
-    async def _ping(client: ServerConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            await client.ping()
-
-    async def _pump(self, source: Connection, sink: Connection, name: str, direction: Direction) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for raw in source:
-                self.transcript.record(name, direction, raw)
-                await sink.send(raw)
-        code = source.close_code if source.close_code in CLOSABLE else 1011
-        await sink.close(code, source.close_reason or "")
+            watch.closed = f"1014 {why}"
+            writer.write(_closed(head, 1014, why))
+            await writer.drain()
+        finally:
+            watch.note("in", watch.closed, "close")
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Bytes from one side to the other, until it has no more."""
+class _Watch:
+    """Writes down one connection's frames from the bytes that pass, and how it was closed."""
+
+    def __init__(self, transcript: Transcript, name: str) -> None:
+        self._transcript, self._name = transcript, name
+        self.closed = NOT_CLOSED
+        """Code and reason of the first close frame, whoever sent it."""
+
+    def note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
+        """Write something down."""
+        self._transcript.record(self._name, direction, raw, kind)
+
+    def reader(self, direction: Direction) -> Callable[[bytes], None]:
+        """What is to be called with all bytes of one direction, in the order they come."""
+        side = Side.SERVER if direction == "out" else Side.CLIENT  # whose eyes they are read with
+        protocol = Protocol(side, max_size=MAX_FRAME, logger=_LOG)
+        message: list[bytes] = []
+        opcode = Opcode.TEXT
+
+        def take(frame: Frame) -> None:
+            nonlocal opcode
+            data = bytes(frame.data)
+            if frame.opcode is Opcode.CLOSE:
+                self._close(Close.parse(data))
+            elif frame.opcode in _CONTROL:
+                self.note(direction, data, _CONTROL[frame.opcode])
+            else:
+                opcode = opcode if frame.opcode is Opcode.CONT else frame.opcode
+                message.append(data)
+                if frame.fin:
+                    whole = b"".join(message)
+                    message.clear()
+                    self.note(direction, whole.decode("utf-8", "replace") if opcode is Opcode.TEXT else whole)
+
+        def read(data: bytes) -> None:
+            protocol.receive_data(data)
+            protocol.data_to_send()  # it answers pings and closes, which is for the two sides to do
+            for frame in protocol.events_received():
+                assert isinstance(frame, Frame)
+                take(frame)
+
+        return read
+
+    def _close(self, close: Close) -> None:
+        if self.closed == NOT_CLOSED:
+            self.closed = f"{int(close.code)} {close.reason}".rstrip()
+
+
+_CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
+_LINE = b"\r\n"
+_END_OF_HEAD = _LINE * 2
+_ONE_HOP = (b"host", b"connection", b"keep-alive", b"sec-websocket-extensions")
+"""Headers that are between two neighbours; the last would compress frames, which then can't be read."""
+
+
+async def _copy(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    watch: Callable[[bytes], None] = lambda data: None,
+) -> None:
+    """Pass bytes from one side to the other until it has no more; `watch` sees them first."""
     with contextlib.suppress(OSError):
         while data := await reader.read(1 << 16):
+            watch(data)
             writer.write(data)
             await writer.drain()
     writer.close()
 
 
-def _for(host: str, head: bytes) -> bytes:
-    """An HTTP request's head as its next host wants it; one request a connection, as the rest is not read."""
+def _closed(head: bytes, code: int, why: str) -> bytes:
+    """What accepts a WebSocket and closes it again, so that every client can tell its user why."""
+    protocol = ServerProtocol(logger=_LOG)
+    protocol.receive_data(head)
+    for request in protocol.events_received():
+        if isinstance(request, Request):
+            protocol.send_response(protocol.accept(request))
+            protocol.send_close(code, why[:120])
+    return b"".join(protocol.data_to_send())
+
+
+async def _answer(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+    """Answer an HTTP request that goes no further."""
+    text = why.encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
+    writer.write(head.encode() + b"Connection: close\r\n\r\n" + text)
+    await writer.drain()
+
+
+def _for(host: str, head: bytes, connection: bytes) -> bytes:
+    """The head of an HTTP request as its next host wants it."""
     lines = [
         line
-        for line in head.rstrip(b"\r\n").split(b"\r\n")
-        if line.partition(b":")[0].strip().lower() not in (b"host", b"connection", b"keep-alive")
+        for line in head.rstrip(_LINE).split(_LINE)
+        if line.partition(b":")[0].strip().lower() not in _ONE_HOP
     ]
-    return b"\r\n".join([*lines, b"Host: " + host.encode(), b"Connection: close", b"", b""])
+    return _LINE.join([*lines, b"Host: " + host.encode(), b"Connection: " + connection, b"", b""])
 
 
-def _port(server: "Server | asyncio.Server") -> int:
+def _port(server: asyncio.Server) -> int:
     return next(iter(server.sockets)).getsockname()[1]

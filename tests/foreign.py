@@ -32,6 +32,17 @@ class connect:  # noqa: N801
     def send(self, message):
         self._run(self._ws.send(message))
 
+    def send_and_close(self, message, *code_and_reason):
+        """Send a message and a close frame in one write, as a client does that waits for no answer."""
+
+        async def send():
+            async with self._ws.send_context():
+                self._ws.protocol.send_text(message.encode())
+                self._ws.protocol.send_close(*code_and_reason)
+                self._ws.transport.write(b"".join(self._ws.protocol.data_to_send()))
+
+        self._run(send())
+
     def recv(self, timeout=5):
         return self._run(asyncio.wait_for(self._ws.recv(), timeout))
 
