@@ -121,7 +121,7 @@ def _advice(kind: str, value: str | None) -> str:
     """What to do so that a host or an origin is accepted; with its name, where that can be told."""
     written = f"{value!r}" if value else "…"
     option = f"--allow-{kind} {value}" if value else f"--allow-{kind}"
-    return f"start the service with {option}, or LocalAbly(allow_{kind}s=[{written}])"
+    return f"start the service with {option}, or in Python with allow_{kind}s=[{written}]"
 
 
 def _host(authority: str) -> str | None:

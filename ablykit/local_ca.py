@@ -1,11 +1,17 @@
 """A certificate authority for this machine, so that wss:// works from the first minute."""
 
+import contextlib
+import os
 import ssl
 import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 import trustme
+
+from ablykit import runtime
+
+_PREFIX = "ablykit-ca-"
 
 
 class LocalCA:
@@ -24,15 +30,21 @@ class LocalCA:
     def file(self) -> str:
         """`pem` as a file, for programs that want a path; `close` removes it."""
         if self._file is None:
-            with tempfile.NamedTemporaryFile(prefix="ablykit-ca-", suffix=".pem", delete=False) as file:
+            _clear_away()
+            with tempfile.NamedTemporaryFile(
+                prefix=f"{_PREFIX}{os.getpid()}-", suffix=".pem", delete=False
+            ) as file:
                 file.write(self._ca.cert_pem.bytes())
             self._file = Path(file.name)
         return str(self._file)
 
     def server_context(self, *hosts: str) -> ssl.SSLContext:
-        """TLS for a server that is called localhost, by its addresses, or by one of `hosts`."""
+        """TLS for a server that listens on `hosts`, and is called so or localhost.
+
+        On `0.0.0.0` and `::` it is called by the address that other machines use.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        names = {"localhost", "127.0.0.1", "::1", *hosts}
+        names = {*runtime.LOOPBACK, *(runtime.for_others(host) or host for host in hosts)}
         certificate = cast(Any, self._ca.issue_cert(*sorted(names)))
         certificate.configure_cert(context)
         return context
@@ -41,3 +53,12 @@ class LocalCA:
         """Remove the file, if there is one."""
         if self._file:
             self._file.unlink(missing_ok=True)
+
+
+def _clear_away() -> None:
+    """Remove the files that this user's killed processes left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*.pem"):
+        pid = path.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if pid.isdecimal() and runtime.is_own(path) and not runtime.is_alive(int(pid)):
+                path.unlink()

@@ -19,7 +19,7 @@ import contextlib
 import itertools
 import re
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from urllib.parse import urlsplit
 
 from websockets.frames import Close, Frame, Opcode
@@ -28,7 +28,9 @@ from websockets.protocol import Protocol, Side
 from websockets.server import ServerProtocol
 
 from ablykit import runtime
+from ablykit.browsers import Door
 from ablykit.local_ca import LocalCA
+from ablykit.protocol import AblyError
 from ablykit.protocol.credentials import quiet_logger, redact
 from ablykit.transcript import Direction, Kind, Transcript
 from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
@@ -48,8 +50,11 @@ class Relay:
     """A relay on a thread of its own, ready when the constructor returns.
 
     `to` is where frames go on to, `ws://` or `wss://`. `host` and ports (0 = any free one) are where
-    it listens; with TLS it has a certificate of its own, trusted as an embedded Ably's is.
-    Raises `OSError` when a port is taken, `ValueError` when `to` is no WebSocket URL.
+    it listens; with TLS it has a certificate of its own, trusted as an embedded Ably's is. Requests are
+    passed on when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins`
+    are further names of this machine and further pages, as `ablykit.browsers.Door` takes them.
+    Raises `OSError` when a port is taken, `ValueError` when `to` is no WebSocket URL, or for a host or an
+    origin that cannot be one.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Relay:
         port: int = 0,
         tls_port: int = 0,
         transcript: Transcript | None = None,
+        allow_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
     ) -> None:
         parts = urlsplit(to)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -71,7 +78,8 @@ class Relay:
             )
         self._to = to.rstrip("/")
         self._target = runtime.find(to)
-        self._host, self._ports = host, (port, tls_port)
+        self._door = Door(host, allow_hosts, allow_origins)
+        self.host, self._ports = host, (port, tls_port)
         self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
         self._passing: set[asyncio.Task[None]] = set()
@@ -93,12 +101,12 @@ class Relay:
     @property
     def url(self) -> str:
         """Where to connect without TLS."""
-        return f"ws://{self._host}:{self.port}"
+        return runtime.in_url("ws", runtime.here(self.host), self.port)
 
     @property
     def tls_url(self) -> str:
         """Where to connect with TLS."""
-        return f"wss://{self._host}:{self.tls_port}"
+        return runtime.in_url("wss", runtime.here(self.host), self.tls_port)
 
     @property
     def ca_file(self) -> str:
@@ -133,10 +141,10 @@ class Relay:
 
     async def _serve(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            tls = self._ca.server_context(self._host)
+            tls = self._ca.server_context(self.host)
             plain, secure = [
                 await stack.enter_async_context(
-                    await asyncio.start_server(self._accept, self._host, port, ssl=ssl)
+                    await asyncio.start_server(self._accept, self.host, port, ssl=ssl)
                 )
                 for port, ssl in zip(self._ports, (None, tls), strict=True)
             ]
@@ -169,6 +177,10 @@ class Relay:
         request = re.match(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n", head)
         if request is None:
             return await _answer(writer, "400 Bad Request", "This is no HTTP request")
+        try:
+            self._door.check(_values(b"host", head), _values(b"origin", head))
+        except AblyError as error:
+            return await _answer(writer, "403 Forbidden", error.message)
         if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
             await self._websocket(request[1].decode("latin-1"), head, reader, writer)
         else:
@@ -312,6 +324,12 @@ async def _answer(writer: asyncio.StreamWriter, status: str, why: str) -> None:
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
     writer.write(head.encode() + b"Connection: close\r\n\r\n" + text)
     await writer.drain()
+
+
+def _values(name: bytes, head: bytes) -> list[str]:
+    """The values of a header, however often it is there."""
+    found = re.findall(rb"^%s[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$" % name, head, re.IGNORECASE | re.MULTILINE)
+    return [value.decode("latin-1") for value in found]
 
 
 def _for(host: str, head: bytes, connection: bytes) -> bytes:

@@ -8,6 +8,7 @@ Programs in the same process find it without any file.
 import contextlib
 import json
 import os
+import socket
 import stat
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,9 @@ from ablykit.protocol.credentials import ApiKey
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Hosts that are this machine: only there is a local CA ever trusted."""
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Hosts to listen on that stand for all addresses of this machine, each with one to connect to from here."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,31 @@ def find(url: str) -> Notice | None:
     return _here.get(parts.port) or _read(_path(parts.port))
 
 
+def here(host: str) -> str:
+    """The host by which this machine reaches what listens on `host`."""
+    return EVERYWHERE.get(host, host)
+
+
+def for_others(host: str) -> str | None:
+    """The host by which other machines reach what listens on `host`; None where they can't."""
+    if host in LOOPBACK or host.startswith("127."):
+        return None
+    if host not in EVERYWHERE:
+        return host
+    somewhere = (socket.AF_INET6, "2001:db8::1") if host == "::" else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(somewhere[0], socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere[1], 9))  # sends nothing: it only chooses the address to send from
+            return probe.getsockname()[0]
+    except OSError:  # no route leads out of this network
+        return socket.gethostname()
+
+
+def in_url(scheme: str, host: str, port: int) -> str:
+    """The URL of a server, such as `wss://[::1]:8443`."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
 def _directory() -> Path:
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     return Path(tempfile.gettempdir()) / f"ablykit-{user}"
@@ -75,11 +104,17 @@ def _path(port: int) -> Path:
     return _directory() / f"{port}.json"
 
 
-def _write(notice: Notice) -> None:
+def private_directory() -> Path:
+    """A directory that only this user can read. Raises `OSError` where there can be none."""
     directory = _directory()
     directory.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(directory):
         raise PermissionError(f"{directory} belongs to somebody else")
+    return directory
+
+
+def _write(notice: Notice) -> None:
+    directory = private_directory()
     _clear_away(directory)
     text = json.dumps(asdict(notice))
     for port in (notice.port, notice.tls_port):
@@ -105,23 +140,29 @@ def _clear_away(directory: Path) -> None:
     """Remove what servers left that were killed, so that their keys do not lie about."""
     for path in directory.glob("*.json"):
         notice = _read(path)
-        if notice is None or not _is_alive(notice.pid):
+        if notice is None or not is_alive(notice.pid):
             path.unlink(missing_ok=True)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number runs."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
     return True
 
 
-def _is_private(path: Path) -> bool:
-    """Whether a path is this user's own and nobody else may change or read it."""
+def is_own(path: Path) -> bool:
+    """Whether a path belongs to this user and is no link. Raises `OSError` when it is not there."""
     if not hasattr(os, "getuid"):
         return True
     found = path.lstat()
-    return found.st_uid == os.getuid() and not stat.S_ISLNK(found.st_mode) and not found.st_mode & 0o077
+    return found.st_uid == os.getuid() and not stat.S_ISLNK(found.st_mode)
+
+
+def _is_private(path: Path) -> bool:
+    """Whether a path is this user's own and nobody else may change or read it."""
+    return is_own(path) and (not hasattr(os, "getuid") or not path.lstat().st_mode & 0o077)

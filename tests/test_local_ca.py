@@ -1,12 +1,17 @@
 """A certificate authority of one's own: who trusts it, who does not, and what it leaves."""
 
+import os
 import socket
 import ssl
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
+from ablykit import runtime
 from ablykit.local_ca import LocalCA
 
 
@@ -32,6 +37,46 @@ def handshake(server, client, name):
         finally:
             theirs.close()
             thread.join()
+
+
+def test_on_every_address_its_servers_are_trusted_by_the_one_that_others_use(monkeypatch):
+    monkeypatch.setattr(runtime, "for_others", {"0.0.0.0": "192.168.7.7"}.get)
+    ca = LocalCA()
+    handshake(ca.server_context("0.0.0.0"), ssl.create_default_context(cadata=ca.pem), "192.168.7.7")
+
+
+LEAVES_ITS_FILE = """
+import os, signal
+from ablykit.local_ca import LocalCA
+print(LocalCA().file, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_killed_processes_left_is_cleared_away_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = subprocess.run(
+        [sys.executable, "-c", LEAVES_ITS_FILE],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    left = Path(killed.stdout.strip())
+    assert left.parent == tmp_path
+    assert left.exists()
+    others = [
+        tmp_path / name
+        for name in (f"ablykit-ca-{os.getpid()}-x.pem", "ablykit-ca-mine.pem", "ablykit-ca-x-y.pem")
+    ]
+    for other in others:
+        other.touch()
+    link = tmp_path / left.name.replace(".pem", "2.pem")
+    link.symlink_to(others[0])
+    ca = LocalCA()
+    assert Path(ca.file).exists()
+    assert not left.exists()
+    assert all(other.exists() for other in [*others, link]), "only what is surely a dead process's own goes"
+    ca.close()
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "ably.test"])

@@ -107,6 +107,36 @@ def test_stars_that_come_in_over_a_socket_are_not_filled_in(ably, relay, secure)
     assert refused.value.code == 401
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("Host: evil.example", "not known as 'evil.example'"),
+        ("Host: 127.0.0.1\r\nOrigin: https://evil.example", "Web pages of the origin 'https://evil.example'"),
+        ("Host: 127.0.0.1\r\nORIGIN :null", "Web pages of the origin 'null'"),
+        ("X: y", "exactly one Host header"),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "Upgrade: websocket\r\n"], ids=["http", "websocket"])
+def test_pages_of_other_sites_are_refused_and_told_how_to_be_let_in(relay, header, said, more):
+    answer = ask(relay, f"GET /time HTTP/1.1\r\n{header}\r\n{more}\r\n".encode()).decode()
+    assert answer.startswith("HTTP/1.1 403 ")
+    assert said in answer
+    assert len(relay.transcript) == 0
+
+
+def test_pages_and_names_that_are_allowed_reach_the_service(local):
+    ably = local(allow_origins=["https://app.example"])
+    head = b"GET /time HTTP/1.1\r\nHost: box.lan:%d\r\nOrigin: https://app.example\r\n\r\n"
+    with Relay(ably.url, allow_hosts=["box.lan"], allow_origins=["https://app.example"]) as relay:
+        assert ask(relay, head % relay.port).startswith(b"HTTP/1.1 200 ")
+
+
+def test_on_every_address_it_is_reached_by_one_of_them(ably):
+    with Relay(ably.tls_url, host="0.0.0.0") as relay, wire.open(f"{relay.tls_url}?key={ably.key}") as conn:
+        assert relay.tls_url == f"wss://127.0.0.1:{relay.tls_port}"
+        assert conn.recv()["action"] == 4
+
+
 def test_a_users_own_client_fills_them_in_also_from_another_process(ably, relay):
     with wire.open(f"{relay.tls_url}?key={ably.key}") as conn:
         assert conn.recv()["action"] == 4
@@ -134,7 +164,7 @@ def test_a_service_that_hangs_up_ends_the_client_and_is_told():
 
 
 def test_the_clients_own_headers_pass_and_compression_is_not_offered():
-    asked = b"GET /?v=5 HTTP/1.1\r\nHost: here\r\nAbly-Agent: ably-js/2\r\nUpgrade: websocket\r\nConnection: x\r\n"
+    asked = b"GET /?v=5 HTTP/1.1\r\nHost: localhost\r\nAbly-Agent: ably-js/2\r\nUpgrade: websocket\r\nConnection: x\r\n"
     with Answering(b"HTTP/1.1 400 No\r\n\r\n") as service, Relay(service.url) as relay:
         assert ask(relay, asked + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").startswith(
             b"HTTP/1.1 400"
@@ -151,6 +181,7 @@ class Answering:
 
     def __init__(self, answer):
         self._answer, self._listening = answer, socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(10)
         self.url = f"ws://127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._run)
 
@@ -168,11 +199,12 @@ class Answering:
         self._listening.close()
 
 
-def ask(relay, said):
-    """What a socket is answered that says this and no more."""
+def ask(relay, said, *, ends=False):
+    """What a socket is answered that says this, and perhaps that it will say no more."""
     with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as sock:
         sock.sendall(said)
-        sock.shutdown(socket.SHUT_WR)
+        if ends:
+            sock.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
@@ -217,11 +249,13 @@ def test_http_to_a_target_that_is_not_there_is_told():
 
 
 def test_a_client_that_says_nothing_or_junk_is_let_go(ably, relay, no_leftovers):
-    assert ask(relay, b"") == ask(relay, b"junk") == b""
+    assert ask(relay, b"", ends=True) == ask(relay, b"junk", ends=True) == b""
     assert b"431" in ask(relay, b"x" * 100_000)
     for junk in (b"junk\r\n\r\n", b"GET\r\nUpgrade: websocket\r\n\r\n", b"GET / HTTP/9\r\n\r\n"):
         assert ask(relay, junk).startswith(b"HTTP/1.1 400 ")
-    assert b"400" in ask(relay, b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"), "as the service answers it"
+    assert b"400" in ask(relay, b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"), (
+        "as the service answers it"
+    )
     with wire.open(f"{relay.url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
 
@@ -244,7 +278,6 @@ def test_stopped_under_traffic_it_ends_every_connection_without_a_word_of_its_ow
             one.send('{"action":0}')
     for one in foreign:
         with pytest.raises(ConnectionClosed):
-            while True:
-                one.recv()
+            list(iter(one.recv, None))
     wait_for(lambda: len(talks(relay)) == 3)
     assert caplog.text == ""

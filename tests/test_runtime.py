@@ -1,6 +1,7 @@
 """What a server leaves for other programs of the same user."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -108,3 +109,35 @@ def test_where_users_have_no_numbers_a_notice_is_found_all_the_same(place, monke
     runtime.announce(NOTICE)
     runtime._here.clear()
     assert runtime.find("ws://127.0.0.1:1111") == NOTICE
+
+
+@pytest.mark.parametrize(
+    ("host", "here", "for_others"),
+    [
+        ("127.0.0.1", "127.0.0.1", None),
+        ("127.0.0.2", "127.0.0.2", None),
+        ("localhost", "localhost", None),
+        ("::1", "::1", None),
+        ("192.168.7.7", "192.168.7.7", "192.168.7.7"),
+        ("box.lan", "box.lan", "box.lan"),
+    ],
+)
+def test_where_a_server_is_reached_from_here_and_by_others(host, here, for_others):
+    assert (runtime.here(host), runtime.for_others(host)) == (here, for_others)
+
+
+@pytest.mark.parametrize(("host", "here"), [("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("::", "::1")])
+def test_on_every_address_others_use_one_that_is_not_the_loopback(host, here, monkeypatch):
+    assert runtime.here(host) == here
+    assert runtime.for_others(host) not in (None, "", host, *runtime.LOOPBACK)
+    monkeypatch.setattr(socket.socket, "connect", _no_route)
+    assert runtime.for_others(host) == socket.gethostname()
+
+
+def _no_route(*arguments):
+    raise OSError(101, "Network is unreachable")
+
+
+def test_an_address_of_version_6_stands_in_brackets_in_a_url():
+    assert runtime.in_url("wss", "::1", 8443) == "wss://[::1]:8443"
+    assert runtime.in_url("ws", "localhost", 80) == "ws://localhost:80"

@@ -34,9 +34,6 @@ STOP_TIMEOUT = 1.0
 HANDSHAKE_TIMEOUT = 10.0
 """How long a client may take to begin with TLS, in seconds."""
 
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""Hosts that mean every address, and the one of them to connect to from this machine."""
-
 LIMITED = {"public:*": ["subscribe"]}
 """What `limited_key` may do: listen on channels below `public:`, nothing else."""
 
@@ -146,7 +143,7 @@ class LocalAbly:
     @property
     def address(self) -> str:
         """The host to connect to: an address of this machine."""
-        host = EVERYWHERE.get(self.host, self.host)
+        host = runtime.here(self.host)
         return f"[{host}]" if ":" in host else host
 
     @property
@@ -336,7 +333,7 @@ class LocalAbly:
             await self._loop.create_server(
                 accept,
                 sock=self._sockets[1],
-                ssl=self._ca.server_context(*({self.host} - EVERYWHERE.keys())),
+                ssl=self._ca.server_context(self.host),
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             ),
         ]
