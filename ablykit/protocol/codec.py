@@ -3,14 +3,13 @@
 `decode` never loses a member: what the types do not know is kept and written back by `encode`.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
 from ablykit.protocol.errors import AblyError
-from ablykit.protocol.frames import ProtocolMessage, Wire, nested, wire_names
+from ablykit.protocol.frames import ProtocolMessage, Wire, known_names, nested, wire_names
 
 
 class Format(StrEnum):
@@ -89,9 +88,11 @@ def convert(value: Any, type: type[T]) -> T:
 
 def plain(frame: Wire) -> dict[str, Any]:
     """A frame as a dict with the wire's names, absent members left out, unknown ones put back."""
-    names = wire_names(type(frame))
+    inner = nested(type(frame))
     members = {
-        wire: _plain(value) for name, wire in names.items() if (value := getattr(frame, name)) is not None
+        wire: _plain(value) if name in inner else value
+        for name, wire in wire_names(type(frame)).items()
+        if (value := getattr(frame, name)) is not None
     }
     return members | frame.unknown
 
@@ -106,12 +107,8 @@ def encode(frame: ProtocolMessage, format: Format = Format.JSON) -> bytes:
         raise NotAFrame(40000, f"Can't be written as {_LANGUAGE[format]}: {error}") from error
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Wire):
-        return plain(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in cast("list[Any]", value)]
-    return value
+def _plain(value: Wire | list[Wire]) -> Any:
+    return [plain(item) for item in value] if isinstance(value, list) else plain(value)
 
 
 def _check_utf8(raw: bytes) -> None:
@@ -121,31 +118,34 @@ def _check_utf8(raw: bytes) -> None:
         raise NotUTF8(40000, f"Not valid UTF-8: byte {error.start} can't be read") from error
 
 
-def _nested(frame: Wire) -> Iterator[tuple[str, Wire]]:
-    """Each wire type directly inside a frame, with the name of the member that holds it."""
-    for name, wire in nested(type(frame)).items():
-        value: Wire | list[Wire] | None = getattr(frame, name)
-        if isinstance(value, list):
-            for item in value:
-                yield wire, item
-        elif value is not None:
-            yield wire, value
-
-
 def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
-    known = type(frame).__struct_encode_fields__
-    if unknown := {name: item for name, item in value.items() if name not in known}:
-        frame.keep(unknown)
-    items: dict[str, Iterator[Any]] = {}
-    for wire, child in _nested(frame):
-        member = value[wire]
-        if isinstance(member, list):
-            member = next(items.setdefault(wire, iter(cast("list[Any]", member))))
-        _keep_unknown(child, member)
+    """Remember, all the way down, what the types did not take of the plain value a frame was made of."""
+    known = known_names(type(frame))
+    if not known.issuperset(value):
+        frame.keep({name: item for name, item in value.items() if name not in known})
+    for name, wire in nested(type(frame)).items():
+        inner: Wire | list[Wire] | None = getattr(frame, name)
+        if isinstance(inner, list):
+            for each, its_value in zip(inner, value[wire], strict=True):
+                _keep_unknown(each, its_value)
+        elif inner is not None:
+            _keep_unknown(inner, value[wire])
 
 
 def _has_unknown(frame: Wire) -> bool:
-    return bool(frame.unknown) or any(_has_unknown(child) for _, child in _nested(frame))
+    return bool(frame.unknown) or any(map(_has_unknown, _inside(frame)))
+
+
+def _inside(frame: Wire) -> list[Wire]:
+    """Each wire type directly inside a frame."""
+    found: list[Wire] = []
+    for name in nested(type(frame)):
+        value: Wire | list[Wire] | None = getattr(frame, name)
+        if isinstance(value, list):
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found
 
 
 def _kind(value: Any) -> str:

@@ -196,6 +196,12 @@ def wire_names(type: type[Wire]) -> dict[str, str]:
 
 
 @cache
+def known_names(type: type[Wire]) -> frozenset[str]:
+    """The names of a type's members on the wire."""
+    return frozenset(type.__struct_encode_fields__)
+
+
+@cache
 def nested(type: type[Wire]) -> dict[str, str]:
     """Those of a type's members that are wire types themselves, or lists of them."""
     hints = get_type_hints(type)

@@ -56,10 +56,10 @@ def test_base64_with_anything_odd_in_it_is_refused_in_words(text):
     assert caught.value.code == 40013
 
 
-def nested(levels, innermost=1):
-    value = innermost
+def nested(levels, wrapped=lambda value: {"a": value}):
+    value = 1
     for _ in range(levels):
-        value = {"a": value}
+        value = wrapped(value)
     return value
 
 
@@ -100,11 +100,14 @@ def test_what_one_format_cannot_hold_is_refused_wherever_it_stands(what, place, 
     assert caught.value.code == 40013
 
 
+@pytest.mark.parametrize(
+    "wrapped", [lambda value: {"a": value}, lambda value: [value]], ids=["objects", "arrays"]
+)
 @pytest.mark.parametrize(("place", "kind", "path"), PLACES)
-def test_nesting_has_an_end_that_is_told(place, kind, path):
-    check(convert(place(nested(DEEPEST - 3)), kind))
+def test_nesting_has_an_end_that_is_told(place, kind, path, wrapped):
+    check(convert(place(nested(DEEPEST - 3, wrapped)), kind))
     with pytest.raises(AblyError, match=f"{DEEPEST} levels"):
-        check(convert(place(nested(900)), kind))
+        check(convert(place(nested(900, wrapped)), kind))
 
 
 def test_the_path_to_what_is_wrong_stays_short():
