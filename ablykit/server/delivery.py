@@ -15,6 +15,9 @@ class Variant(NamedTuple):
     """Today's protocol; else the one of 2021."""
 
 
+Base = tuple[str | None, bytes | None]
+"""What a delta is taken from: the id and the payload of the message sent before."""
+
 Wrap = Callable[[bytes, Format], bytes]
 """Puts a payload into its transport's frame, such as a WebSocket frame."""
 
@@ -31,8 +34,8 @@ class Delivery:
         self.frame = frame
         self.publisher = publisher
         """The connectionId it came from, where it came from a connection."""
-        self.after: dict[str | None, tuple[Delivery, str | None, bytes | None]] = {}
-        """As deltas, by the id of the message before: this, and the last message's id and payload."""
+        self.after: dict[Base, tuple[Delivery, Base]] = {}
+        """As deltas, by their base; and the base of what comes next."""
         self._payloads: dict[tuple[Variant, str | None], bytes] = {}
         self._encoded: dict[tuple[Variant, Wrap, str | None], bytes] = {}
 

@@ -4,7 +4,7 @@
 from ablykit.protocol import AblyError, Format, Message
 from ablykit.protocol.encoding import in_format
 from ablykit.protocol.vcdiff import encode
-from ablykit.server.delivery import Delivery
+from ablykit.server.delivery import Base, Delivery
 
 FORMAT = "vcdiff"
 """The one format of deltas."""
@@ -22,18 +22,18 @@ class Deltas:
     It differs between attachments: by when they attached, what they filter, and echoes not wanted.
     """
 
-    __slots__ = ("_base", "_id")
+    __slots__ = ("_base",)
 
     def __init__(self) -> None:
-        self._id: str | None = None
-        self._base: bytes | None = None
+        self._base: Base = (None, None)
 
     def of(self, delivery: Delivery) -> Delivery:
-        """The same delivery with each message as a delta, where that is smaller.
+        """Return the same delivery with each message as a delta, where that is smaller.
 
-        Attachments that were sent the same message last share the result: worked out, and encoded, once.
+        Attachments with the same base share the result: it is computed, and encoded, once. The id alone does
+        not make a base: a filter counts the messages of a frame anew, and an append is sent whole to some.
         """
-        frame, before = delivery.frame, self._id
+        frame, before = delivery.frame, self._base
         if not frame.messages:
             return delivery
         if before not in delivery.after:
@@ -42,15 +42,15 @@ class Deltas:
                 for index, message in enumerate(frame.messages)
             ]
             changed = Delivery(frame.replace(messages=messages), delivery.publisher)
-            delivery.after[before] = (changed, self._id, self._base)
-        shared, self._id, self._base = delivery.after[before]
+            delivery.after[before] = (changed, self._base)
+        shared, self._base = delivery.after[before]
         return shared
 
     def _next(self, message: Message, id: str) -> Message:
-        before, base = self._id, self._base
+        before, base = self._base
         whole = in_format(message, Format.MSGPACK)
         payload = _payload(whole)
-        self._id, self._base = id, payload
+        self._base = (id, payload)
         if base is None or not payload:
             return message
         delta = encode(base, payload)

@@ -134,6 +134,27 @@ def test_each_attachment_has_the_base_that_it_was_sent(world):
     assert (reads_first.deltas, reads_choosy.deltas, reads_late.deltas) == (3, 2, 1)
 
 
+def test_a_base_is_known_by_what_it_was_and_not_by_its_id_alone(world):
+    without_c, reads_without_c, _ = wanting(world, filtered("name != 'c'"))
+    without_b, reads_without_b, _ = wanting(world, filtered("name != 'b'"))
+    world.client().publish("c", 0, {"name": "b", "data": "1" + LONG}, {"name": "c", "data": LONG[::-1]})
+    world.client().publish("c", 0, {"name": "a", "data": LONG + "2"})
+    assert reads_without_b.read(without_b.heard()) == [LONG[::-1], LONG + "2"]
+    assert reads_without_c.read(without_c.heard()) == ["1" + LONG, LONG + "2"]
+
+
+def test_an_append_that_came_whole_is_another_base_than_the_append(make_world):
+    world = make_world(mutable=["doc"])
+    early, reads_early, _ = wanting(world, "doc:a")
+    (ack,) = [f for f in world.client("v=5").publish("doc:a", 0, {"data": "begun "}) if f["action"] == 1]
+    late, reads_late, _ = wanting(world, "doc:a")
+    append = {"action": 5, "serial": ack["res"][0]["serials"][0], "data": LONG}
+    world.client("v=5").publish("doc:a", 0, append)
+    world.client("v=5").publish("doc:a", 0, {"data": LONG + "2"})
+    assert reads_early.read(early.heard()) == ["begun ", LONG, LONG + "2"]
+    assert reads_late.read(late.heard()) == ["begun " + LONG, LONG + "2"]
+
+
 def test_without_echo_ones_own_message_is_no_base(world):
     client, reader, _ = wanting(world, query="v=5&echo=false")
     world.client().publish("c", 0, {"data": LONG + "1"})
