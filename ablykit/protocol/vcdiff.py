@@ -19,7 +19,10 @@ _CHUNK = 256
 
 
 def encode(base: bytes, target: bytes) -> bytes:
-    """The delta that makes `target` out of `base`. `base` is not empty."""
+    """Return the delta that makes `target` out of `base`, which is not empty.
+
+    It takes time in proportion to the two together, whatever is in them.
+    """
     data, instructions, addresses = bytearray(), bytearray(), bytearray()
     for piece in _pieces(base, target):
         if isinstance(piece, bytes):
@@ -74,7 +77,10 @@ def _between(base: bytes, target: bytes, at: int, end: int) -> list[Piece]:
     if at >= end:
         return []
     stride = max(1, len(base) // _BLOCKS)
-    blocks = {base[i : i + _WIDTH]: i for i in range(0, len(base) - _WIDTH + 1, stride)}
+    places = reversed(
+        range(0, len(base) - _WIDTH + 1, stride)
+    )  # the first of equal blocks: most may follow it
+    blocks = {base[place : place + _WIDTH]: place for place in places}
     pieces: list[Piece] = []
     new = at
     while at <= end - _WIDTH:

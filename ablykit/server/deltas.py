@@ -16,6 +16,11 @@ def check(value: str) -> None:
         raise AblyError(40003, f"delta is {FORMAT}, not {value[:40]!r}")
 
 
+MOST_BASES = 16
+"""How many bases one message is compared with. For attachments with yet other ones it comes whole, which
+costs nothing: with many filters there may be as many bases as attachments."""
+
+
 class Deltas:
     """What one attachment was sent last: the base of its next delta.
 
@@ -33,9 +38,12 @@ class Deltas:
         Attachments with the same base share the result: it is computed, and encoded, once. The id alone does
         not make a base: a filter counts the messages of a frame anew, and an append is sent whole to some.
         """
-        frame, before = delivery.frame, self._base
+        frame = delivery.frame
         if not frame.messages:
             return delivery
+        if self._base not in delivery.after and len(delivery.after) >= MOST_BASES:
+            self._base = (None, None)
+        before = self._base
         if before not in delivery.after:
             messages = [
                 self._next(message, message.id or f"{frame.id}:{index}")

@@ -6,6 +6,7 @@ import json
 import pytest
 import vcdiff_decoder
 
+from ablykit.server.deltas import MOST_BASES
 from tests.server.frames import filtered
 
 TALK = [
@@ -153,6 +154,18 @@ def test_an_append_that_came_whole_is_another_base_than_the_append(make_world):
     world.client("v=5").publish("doc:a", 0, {"data": LONG + "2"})
     assert reads_early.read(early.heard()) == ["begun ", LONG, LONG + "2"]
     assert reads_late.read(late.heard()) == ["begun " + LONG, LONG + "2"]
+
+
+def test_among_many_bases_only_some_are_worth_a_delta(world):
+    names = [f"n{n}" for n in range(MOST_BASES + 9)]
+    readers = [wanting(world, filtered(f"name == '{name}' || name == 'all'")) for name in names]
+    for name in names:
+        world.client("v=5").publish("c", 0, {"name": name, "data": LONG + name})
+    for data in (LONG + "a", LONG + "b"):
+        world.client("v=5").publish("c", 0, {"name": "all", "data": data})
+    for name, (client, reader, _) in zip(names, readers, strict=True):
+        assert reader.read(client.heard()) == [LONG + name, LONG + "a", LONG + "b"]
+    assert [reader.deltas for _, reader, _ in readers] == [2] * MOST_BASES + [1] * 9
 
 
 def test_without_echo_ones_own_message_is_no_base(world):
