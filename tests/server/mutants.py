@@ -303,7 +303,8 @@ class Mutants:
         if isinstance(holder, list):
             what = repr(holder[key])
             most = 3 if "@deep" in what else 300_000 // len(what)
-            holder.extend([holder[key]] * min(most, self._rng.choice((1, 2, 50, 999, 1_001, 80_000))))
+            more = min(most, self._rng.choice((1, 2, 50, 999, 1_001, 80_000)))
+            holder.extend(deepcopy(holder[key]) for _ in range(more))
 
     def _with_another(self, holder, key, spots, values):
         into = holder[key] if isinstance(holder[key], dict) else spots[0][0]
