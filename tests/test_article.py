@@ -9,6 +9,7 @@ import json
 import msgspec
 import pytest
 
+from ablykit.protocol import Flag
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
@@ -157,7 +158,8 @@ def test_9_attach_properly(foreign):
     shell = connected(foreign)
     shell.type('{"action": 10, "channel": "my_channel"}')
     frame = shell.hear()
-    assert (frame["action"], frame["flags"], frame["channel"]) == (11, 983040, "my_channel")
+    flags = 983040 | Flag.ANNOTATION_PUBLISH if foreign.today else 983040
+    assert (frame["action"], frame["flags"], frame["channel"]) == (11, flags, "my_channel")
     assert frame["channelSerial"]
 
 

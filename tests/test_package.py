@@ -47,6 +47,48 @@ def test_the_readme_has_a_place_for_every_module():
     assert {name for name in modules if name not in LAYOUT} == set()
 
 
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports for type checkers count too. `LocalApp` and its server know each other, and are the only ones."""
+    graph = {name: imports_of(path, MODULES) for name, path in MODULES.items()}
+    circles = [{one, two} for one in graph for two in graph[one] if one != two and one in reached(graph, two)]
+    assert all(circle == {"ablykit.server.local", "ablykit.server.local_app"} for circle in circles), circles
+
+
+def test_in_the_server_a_module_imports_only_what_stands_below_it():
+    floors = [
+        re.findall(r"(\w+)\.py", line)
+        for line in LAYOUT.split("  server/")[1].split("\n  recording")[0].splitlines()
+    ]
+    floor_of = {f"ablykit.server.{name}": number for number, names in enumerate(floors) for name in names}
+    for name, path in MODULES.items():
+        if name in floor_of:
+            upwards = {each for each in imports_of(path, MODULES) if floor_of.get(each, 99) < floor_of[name]}
+            assert upwards == set(), name
+
+
+def module_name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports_of(path, modules):
+    for_each = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    names = {f"{node.module}.{name.name}": node.module for node in for_each for name in node.names}
+    return {full if full in modules else module for full, module in names.items()} & modules.keys()
+
+
+def reached(graph, start):
+    """All modules that a module imports, directly or by way of others."""
+    found, left = set(), list(graph[start])
+    while left:
+        if (name := left.pop()) not in found:
+            found.add(name)
+            left += graph[name]
+    return found
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_imports_only_what_stands_above_it(name):
     above = {*LAYERS[: LAYERS.index(name) + 1]} - ({"wire"} if name == "server" else set())

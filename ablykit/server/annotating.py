@@ -6,16 +6,34 @@ from ablykit.protocol import (
     Annotation,
     AnnotationAction,
     ChannelName,
+    Flag,
     Message,
     MessageAction,
+    ProtocolMessage,
+    PublishResult,
 )
 from ablykit.protocol.frames import MessageAnnotations
+from ablykit.server.channel import Attachment, channel_of
 from ablykit.server.log import Log
 from ablykit.server.publishing import Publisher, admit
 from ablykit.server.summary import MOST_KEYS, way_of
 
 NEEDS_SOMEBODY = frozenset({"flag.v1", "distinct.v1", "unique.v1"})
 """Ways to sum up that count by clientId."""
+
+
+def publish(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
+) -> PublishResult:
+    """Give an ANNOTATION to the log (see `publishing.Rule`)."""
+    attached_as = channel_of(frame)
+    if not frame.annotations:
+        raise AblyError(40000, "An ANNOTATION needs annotations: a list with at least one")
+    if attachment:
+        attachment.check(Flag.ANNOTATION_PUBLISH)
+    name = ChannelName.parse(attached_as)
+    serials = annotate(publisher, name, frame.annotations, publisher.frame_id(frame), now)
+    return PublishResult(serials=serials)
 
 
 def annotate(
@@ -26,10 +44,10 @@ def annotate(
     Raises `AblyError`: 40000, 40003, 40012, 40160, 40400, 93002, and those of `admit`.
     """
     publisher.identity.check("annotation-publish", name)
-    if not publisher.identity.app.namespace_of(name).mutable_messages:
+    if not publisher.app.namespace_of(name).mutable_messages:
         raise AblyError(93002, "Messages of this channel can't be annotated")
     admit(annotations, publisher.limits.max_message_size)
-    log = publisher.service.channel(publisher.identity.app, name).log
+    log = publisher.app.channel(name).log
     whole = [_checked(publisher, annotation, log, now) for annotation in annotations]
     draft = publisher.frame(Action.ANNOTATION, name, frame_id, annotations=whole)
     entry = log.append(draft, now)

@@ -1,8 +1,8 @@
 """What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from ablykit.protocol import (
     DEFAULT_MODES,
@@ -12,6 +12,7 @@ from ablykit.protocol import (
     AblyError,
     Action,
     ChannelName,
+    ConnectionParams,
     ErrorInfo,
     Flag,
     Message,
@@ -21,14 +22,13 @@ from ablykit.protocol import (
 from ablykit.protocol.expression import Filter
 from ablykit.protocol.frames import Param
 from ablykit.server import deltas, occupancy
-from ablykit.server.channel import MODE_TO_HEAR, Attachment, channel_of
+from ablykit.server.app import Limits
+from ablykit.server.channel import MODE_TO_HEAR, Attachment, Subscriber, channel_of
 from ablykit.server.deltas import Deltas
 from ablykit.server.denials import Denied
+from ablykit.server.identity import Identity
 from ablykit.server.log import Entry, Log
 from ablykit.server.revising import as_they_are
-
-if TYPE_CHECKING:
-    from ablykit.server.session import Session
 
 MODE_FOR = {
     "publish": Flag.PUBLISH,
@@ -53,8 +53,32 @@ MAX_REWIND = 100
 _UNITS = {"s": 1_000, "m": 60_000}
 
 
+class Attacher(Subscriber, Protocol):
+    """What attaching needs to know of the session that asks. It changes nothing there."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the connection."""
+        ...
+
+    @property
+    def params(self) -> ConnectionParams:
+        """How it connected."""
+        ...
+
+    @property
+    def attachments(self) -> Mapping[str, Attachment]:
+        """What it is attached to, by the name it attached with."""
+        ...
+
+
 def attach(
-    session: "Session", frame: ProtocolMessage, now: float
+    session: Attacher, frame: ProtocolMessage, now: float
 ) -> tuple[Attachment, ProtocolMessage, list[Entry]]:
     """Return the attachment that an ATTACH is granted, the ATTACHED to send, and the backlog to follow it.
 
@@ -70,9 +94,9 @@ def attach(
         raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
     usual = DEFAULT_MODES if session.params.today else DEFAULT_MODES_2021
     asked = _asked(frame, params) or usual
-    modes = granted(session, parsed, name, asked)
+    modes = granted(session.identity, parsed, name, asked)
     _check_limit(session, name)
-    channel = session.service.channel(session.app, parsed)
+    channel = session.identity.app.channel(parsed)
     if "occupancy" in params:
         occupancy.check(params["occupancy"])
     if "delta" in params:
@@ -143,48 +167,31 @@ def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
     return asked
 
 
-def granted(session: "Session", channel: ChannelName, name: str, asked: Flag) -> Flag:
+def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) -> Flag:
     """The modes asked for, as far as key and token allow them. Raises `Denied` 40160 where none is left."""
-    modes = asked & allowed(session, channel)
+    modes = asked & allowed(identity, channel)
     if not modes:
-        what = "token" if session.identity.is_token else "key"
+        what = "token" if identity.is_token else "key"
         operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
         raise Denied(
             40160,
             f"The {what} is not permitted anything of what is asked on {name[:80]!r}",
             resource=channel.identity,
             operation=" or ".join(sorted(operations)),
-            rule=session.identity.rule(operations, channel),
+            rule=identity.rule(operations, channel),
         )
     return modes
 
 
-def check_mode(attachment: Attachment | None, mode: Flag) -> None:
-    """Raise `Denied` 40165 where a channel is attached without the mode that what is asked needs."""
-    if attachment and not attachment.modes & mode:
-        raise Denied(
-            40165,
-            f"{attachment.name!r} was attached without the mode {mode.name}: attach again with it",
-            resource=attachment.name,
-            operation=(mode.name or "").lower().replace("_", "-"),
-            rule=f"The ATTACH asked for {_named(attachment.asked)}; "
-            f"allowed of it is {_named(attachment.modes)}",
-        )
-
-
-def _named(modes: Flag) -> str:
-    return ", ".join(mode.name for mode in MODES if mode & modes and mode.name)
-
-
-def allowed(session: "Session", channel: ChannelName) -> Flag:
+def allowed(identity: Identity, channel: ChannelName) -> Flag:
     """The modes that key and token allow on a channel."""
     modes = Flag(0)
-    for operation in session.identity.operations(channel):
+    for operation in identity.operations(channel):
         modes |= MODE_FOR.get(operation, Flag(0))
     return modes
 
 
-def _check_limit(session: "Session", name: str) -> None:
+def _check_limit(session: Attacher, name: str) -> None:
     limit = session.limits.max_channels
     if name not in session.attachments and len(session.attachments) >= limit:
         raise AblyError(90010, f"At most {limit} channels may be attached at once")

@@ -2,11 +2,10 @@
 
 import base64
 import hmac
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, ConnectionParams
+from ablykit.protocol import AblyError, ApiKey, Capability, ConnectionParams
 from ablykit.protocol.credentials import is_app_id
 from ablykit.protocol.tokens import (
     DEFAULT_TTL,
@@ -20,106 +19,15 @@ from ablykit.protocol.tokens import (
     jwt_key_name,
     mac_of,
 )
-from ablykit.server import metachannels
-from ablykit.server.denials import Denied
-
-if TYPE_CHECKING:
-    from ablykit.server.service import App, Key, Service
-
-CLOCK_TOLERANCE = 15 * 60_000
-"""How far a token request's timestamp may be off, in ms."""
+from ablykit.server.app import App, Key
+from ablykit.server.identity import Identity
+from ablykit.server.registry import CLOCK_TOLERANCE, Registry
 
 SECOND = 1_000
 """In ms: a JWT's times are in seconds."""
 
-ANYONE = "*"
-"""The clientId of who may be anyone."""
 
-
-@dataclass(frozen=True)
-class Identity:
-    """Who a connection or a request is.
-
-    `client_id` is `*` for who may be anyone, None for who is nobody. `deadline` is when it ends, in ms of
-    the service's running time; None for a key, which does not.
-    """
-
-    app: "App"
-    key: "Key"
-    client_id: str | None = ANYONE
-    capability: Capability | None = None
-    """What the token allows; None for a key itself."""
-    deadline: float | None = None
-    issued: int = 0
-    """When the token was made, ms since 1970."""
-    revocation_key: str | None = None
-
-    @property
-    def is_token(self) -> bool:
-        """Whether it came with a token, not with the key itself."""
-        return self.deadline is not None
-
-    @property
-    def targets(self) -> Iterator[tuple[str, str]]:
-        """What it can be revoked by: kind and value (RSA17)."""
-        if self.client_id is not None:
-            yield "clientId", self.client_id
-        if self.revocation_key is not None:
-            yield "revocationKey", self.revocation_key
-        for resource in (self.capability or self.key.capability).grants:
-            yield "channel", resource
-
-    def operations(self, channel: ChannelName) -> frozenset[str]:
-        """What is allowed on a channel: what both key and token allow."""
-        allowed = self.key.operations(channel)
-        if self.capability:
-            allowed &= self.capability.operations(channel)
-        return allowed & metachannels.OPERATIONS if channel.is_meta else allowed
-
-    def check(self, operation: str, channel: ChannelName) -> None:
-        """Raise `Denied` 40160 unless an operation is allowed on a channel."""
-        self.check_any((operation,), channel)
-
-    def check_any(self, operations: tuple[str, ...], channel: ChannelName) -> None:
-        """Raise `Denied` 40160 unless one of several operations is allowed on a channel."""
-        if not set(operations) & self.operations(channel):
-            what, operation = "token" if self.is_token else "key", " or ".join(operations)
-            raise Denied(
-                40160,
-                f"The {what} is not permitted to {operation} on {channel.identity!r}",
-                resource=channel.identity,
-                operation=operation,
-                rule=self.rule(set(operations), channel),
-            )
-
-    def rule(self, operations: set[str], channel: ChannelName) -> str:
-        """Which part of which capability does not allow any of these operations on a channel."""
-        whose = {"key": self.key.capability, "token": self.capability}
-        for what, capability in whose.items():
-            if capability is None or operations & capability.operations(channel):
-                continue
-            if matching := capability.matching(channel):
-                given = "; ".join(f"{r!r} has {', '.join(ops)}" for r, ops in matching.items())
-                return f"Of the {what}'s capability {given}; no other resource matches {channel.identity!r}"
-            there = ", ".join(map(repr, capability.grants)) or "nothing"
-            return f"No resource of the {what}'s capability matches {channel.identity!r}: it has {there}"
-        if channel.is_meta:
-            return f"On {channel.identity!r} only the service publishes; others may listen"
-        return f"Key and token each allow one of these on {channel.identity!r}, but none in common"
-
-    def named(self, client_id: str | None) -> str | None:
-        """The clientId to go by when this one is asked for (RSA7, RSA15).
-
-        Raises `AblyError` 40012 or 40102.
-        """
-        if client_id in ("", "*"):
-            raise AblyError(40012, f"Invalid clientId {client_id!r}: it names nobody")
-        if client_id is not None and self.client_id not in (ANYONE, client_id):
-            raise AblyError(40102, f"The token is not for clientId {client_id[:60]!r}")
-        return client_id or (self.client_id if self.client_id != ANYONE else None)
-
-
-def identify(service: "Service", params: ConnectionParams, *, secure: bool) -> Identity:
+def identify(service: Registry, params: ConnectionParams, *, secure: bool) -> Identity:
     """Who is connecting. Raises `AblyError` 40101, 40103, 40400, or a token error 4014x."""
     if params.key is not None:
         return by_key(service, params.key, secure=secure)
@@ -128,7 +36,7 @@ def identify(service: "Service", params: ConnectionParams, *, secure: bool) -> I
     raise AblyError(40101, "No authentication information provided")
 
 
-def by_header(service: "Service", authorization: str, *, secure: bool) -> Identity:
+def by_header(service: Registry, authorization: str, *, secure: bool) -> Identity:
     """Who sends an HTTP request, by its `Authorization` header. Raises as `identify` does."""
     scheme, _, given = authorization.partition(" ")
     try:
@@ -142,7 +50,7 @@ def by_header(service: "Service", authorization: str, *, secure: bool) -> Identi
     raise AblyError(40101, "The Authorization header is Basic or Bearer, with base64 after it")
 
 
-def by_key(service: "Service", text: str, *, secure: bool) -> Identity:
+def by_key(service: Registry, text: str, *, secure: bool) -> Identity:
     """Who has an API key."""
     if not (secure or service.sandbox):
         raise AblyError(40103, "An API key may be sent only over TLS: use wss:// (or https://)")
@@ -150,7 +58,7 @@ def by_key(service: "Service", text: str, *, secure: bool) -> Identity:
     return Identity(app, key)
 
 
-def by_token(service: "Service", token: str) -> Identity:
+def by_token(service: Registry, token: str) -> Identity:
     """Who has a token: one that this service gave, a JWT, or a JWT that carries one of these.
 
     Raises `AblyError` 40003, 40101, 40141 to 40144, or 40400.
@@ -158,12 +66,23 @@ def by_token(service: "Service", token: str) -> Identity:
     identity = _holder(service, token)
     if identity.deadline is not None and identity.deadline <= service.monotonic():
         raise AblyError(40142, "The token's time is over: get a new one")
-    if identity.app.revoked(identity, service.monotonic()):
+    if service.revoked(identity):
         raise AblyError(40141, "The token was revoked: get a new one")
     return identity
 
 
-def _holder(service: "Service", token: str) -> Identity:
+def by_new_token(service: Registry, token: str, app: App, client_id: str | None) -> Identity:
+    """Who goes on with another token on a connection of this app and clientId (RTC8a).
+
+    Raises `AblyError` 40102 for a token of another, and what `by_token` raises.
+    """
+    identity = by_token(service, token)
+    if identity.app is not app or identity.named(client_id) != client_id:
+        raise AblyError(40102, "The token is for another app or another clientId")
+    return identity
+
+
+def _holder(service: Registry, token: str) -> Identity:
     header = jwt_header(token)
     if header is None:
         identity = service.tokens.get(token)
@@ -174,7 +93,7 @@ def _holder(service: "Service", token: str) -> Identity:
     return _by_embedded(service, *embedded) if embedded else _by_jwt(service, token, jwt_key_name(header))
 
 
-def _unknown(service: "Service", token: str) -> AblyError:
+def _unknown(service: Registry, token: str) -> AblyError:
     """The refusal of a token that is not known: 40143, after which SDKs get another one, or 40101 for text
     that never was a token, after which they stop."""
     app_id, dot, _ = token.partition(".")
@@ -183,7 +102,7 @@ def _unknown(service: "Service", token: str) -> AblyError:
     return AblyError(40101, "Not a token: it is neither a JWT nor does it begin with an app's id and a dot")
 
 
-def _by_embedded(service: "Service", inner: str, ends: float | None) -> Identity:
+def _by_embedded(service: Registry, inner: str, ends: float | None) -> Identity:
     """Who has the token in a JWT: the JWT may end before that token, not after it."""
     if (header := jwt_header(inner)) and jwt_embedded(inner, header):
         raise AblyError(40144, "The token in the JWT carries one itself: one within another is enough")
@@ -196,7 +115,7 @@ def _by_embedded(service: "Service", inner: str, ends: float | None) -> Identity
     return replace(identity, deadline=min(deadline, identity.deadline))
 
 
-def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
+def _by_jwt(service: Registry, token: str, kid: str) -> Identity:
     app = service.apps.get(kid.partition(".")[0])
     if app is None:
         raise AblyError(40400, f"No app {kid.partition('.')[0][:40]!r} here, which the JWT's key is of")
@@ -221,7 +140,7 @@ def _by_jwt(service: "Service", token: str, kid: str) -> Identity:
     )
 
 
-def _check_life(key: "Key", ttl: float) -> None:
+def _check_life(key: Key, ttl: float) -> None:
     """Raise `AblyError` 40003 for a token that would live longer than its key's tokens may."""
     longest = LONGEST_REVOCABLE_TTL if key.revocable_tokens else LONGEST_TTL
     if ttl > longest:
@@ -243,7 +162,7 @@ def _capability(value: object) -> Capability:
 
 
 def give_token(
-    service: "Service", key_name: str, asked: TokenRequest, signer: Identity | None
+    service: Registry, key_name: str, asked: TokenRequest, signer: Identity | None
 ) -> TokenDetails:
     """The token that is asked for: signed for by `mac`, or without one asked for by the key's own holder.
 
@@ -280,7 +199,7 @@ def give_token(
     )
 
 
-def _key_named(service: "Service", name: str) -> "Key":
+def _key_named(service: Registry, name: str) -> Key:
     app_id, _, key_id = name.partition(".")
     app = service.apps.get(app_id)
     if app is None:
@@ -291,7 +210,7 @@ def _key_named(service: "Service", name: str) -> "Key":
     return key
 
 
-def _check_signature(service: "Service", key: ApiKey, asked: TokenRequest) -> None:
+def _check_signature(service: Registry, key: ApiKey, asked: TokenRequest) -> None:
     if asked.mac is None or asked.timestamp is None or not asked.nonce:
         raise AblyError(
             40101, "A token request has a timestamp, a nonce, and a mac made with the key's secret"
@@ -305,38 +224,3 @@ def _check_signature(service: "Service", key: ApiKey, asked: TokenRequest) -> No
         )
     if not service.first_use(f"{key.name} {asked.timestamp} {asked.nonce}"):
         raise AblyError(40105, "The token request's nonce was used before")
-
-
-@dataclass(frozen=True)
-class Revocation:
-    """Tokens that are no longer taken: those for `value` that were issued before a time (ms since 1970);
-    from `applies_at` on (ms of running time)."""
-
-    kind: str
-    value: str
-    issued_before: int
-    applies_at: float
-    key: "Key"
-
-    @property
-    def target(self) -> tuple[str, str, str]:
-        """What it is found by: the name of the key, kind and value."""
-        return self.key.api_key.name, self.kind, self.value
-
-    def covers(self, identity: Identity) -> bool:
-        """Whether an identity's token is one of these."""
-        if not identity.is_token or identity.key is not self.key or identity.issued >= self.issued_before:
-            return False
-        return (self.kind, self.value) in identity.targets
-
-
-KINDS = ("clientId", "revocationKey", "channel")
-"""What tokens can be revoked by."""
-
-
-def target(text: object) -> tuple[str, str]:
-    """Kind and value of a target such as `clientId:x`. Raises `AblyError` 40000 for another kind."""
-    kind, _, value = text.partition(":") if isinstance(text, str) else ("", "", "")
-    if kind not in KINDS or not value:
-        raise AblyError(40000, f"A target is {', '.join(f'{k}:…' for k in KINDS)}, not {text!r:.60}")
-    return kind, value

@@ -12,11 +12,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ablykit.protocol import AblyError, Action, Flag, Message, MessageAction, PresenceMessage, ProtocolMessage
+from ablykit.protocol import (
+    MODES,
+    AblyError,
+    Action,
+    Flag,
+    Message,
+    MessageAction,
+    PresenceMessage,
+    ProtocolMessage,
+)
 from ablykit.protocol.credentials import quiet_logger
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery, delivery_of
 from ablykit.server.deltas import Deltas
+from ablykit.server.denials import Denied
 from ablykit.server.log import Entry, Log
 from ablykit.server.stats import Stats
 
@@ -76,6 +86,17 @@ class Attachment:
     """The serial in the log after which it hears everything."""
     rewound: str | None = None
     """The serial from which on a rewind brought it the messages, as they were then."""
+
+    def check(self, mode: Flag) -> None:
+        """Raise `Denied` 40165 where it was attached without a mode that what is asked needs."""
+        if not self.modes & mode:
+            raise Denied(
+                40165,
+                f"{self.name!r} was attached without the mode {mode.name}: attach again with it",
+                resource=self.name,
+                operation=(mode.name or "").lower().replace("_", "-"),
+                rule=f"The ATTACH asked for {_named(self.asked)}; allowed of it is {_named(self.modes)}",
+            )
 
     def deliver(self, delivery: Delivery) -> bool:
         """Send it on, unless it is an echo the connection did not want; return whether it went."""
@@ -320,6 +341,10 @@ def _tried(attachment: Attachment, delivery: Delivery) -> bool:
         error = AblyError(50000, "A message could not be delivered: reconnect, to be sent what was missed")
         attachment.subscriber.disconnect(error)
         return False
+
+
+def _named(modes: Flag) -> str:
+    return ", ".join(mode.name for mode in MODES if mode & modes and mode.name)
 
 
 def _modes(attachments: dict[str, Attachment]) -> Flag | None:

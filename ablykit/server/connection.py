@@ -2,15 +2,21 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
-from ablykit.protocol import Format, NotAFrame, ProtocolMessage
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ConnectionDetails,
+    ErrorInfo,
+    Format,
+    NotAFrame,
+    ProtocolMessage,
+)
 from ablykit.protocol.codec import read
+from ablykit.server.app import App, Limits
 from ablykit.server.channel import Channel
-
-if TYPE_CHECKING:
-    from ablykit.server.service import App, Service
-    from ablykit.server.session import Session
+from ablykit.server.identity import Identity
 
 REMEMBERED_ANSWERS = 1_000
 """How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
@@ -19,17 +25,33 @@ REMEMBERED_SERIALS = 10_000
 """How many serials of messages these may hold together."""
 
 
+class Holder(Protocol):
+    """What a connection needs of whatever has its socket."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who holds it."""
+        ...
+
+    def reply(self, frame: ProtocolMessage) -> None:
+        """Send a frame to its client."""
+        ...
+
+    def disconnect(self, error: AblyError) -> None:
+        """Drop its socket; the client may come back and resume."""
+        ...
+
+
 @dataclass
 class Connection:
     """What outlives a socket, so that another one can resume it."""
 
-    service: "Service"
     id: str
     keys: list[str]
     """The connectionKeys it can be resumed by; the last is the one its client was told."""
-    app: "App"
+    app: App
     client_id: str | None
-    session: "Session | None" = None
+    session: Holder | None = None
     expires: float | None = None
     """When it is forgotten, ms of running time; None while a socket is open."""
     present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
@@ -55,6 +77,35 @@ class Connection:
 
 def _serials_in(answer: ProtocolMessage) -> int:
     return sum(len(result.serials or ()) for result in answer.res or ())
+
+
+def connected(
+    connection: Connection,
+    identity: Identity,
+    limits: Limits,
+    *,
+    today: bool,
+    instance: str,
+    max_idle_interval: int,
+    error: ErrorInfo | None,
+) -> ProtocolMessage:
+    """Return CONNECTED: what a connection is, and what it may do (RTN21). `max_idle_interval` is in ms."""
+    details = ConnectionDetails(
+        client_id=connection.client_id or identity.client_id,
+        connection_key=connection.key,
+        max_message_size=limits.max_message_size,
+        max_inbound_rate=limits.max_inbound_rate,
+        max_outbound_rate=limits.max_outbound_rate,
+        max_frame_size=limits.max_frame_size,
+        server_id=f"frontend.{instance}.local",
+        connection_state_ttl=limits.connection_state_ttl,
+        max_idle_interval=max_idle_interval,
+        site_code="local" if today else None,
+        objects_gc_grace_period=86_400_000 if today else None,
+    )
+    return ProtocolMessage(
+        action=Action.CONNECTED, connection_id=connection.id, connection_details=details, error=error
+    )
 
 
 def recovery_key(recover: str | None) -> str | None:

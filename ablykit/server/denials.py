@@ -3,12 +3,9 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from ablykit.protocol import ERRORS, AblyError
-
-if TYPE_CHECKING:
-    from ablykit.server.auth import Identity
 
 KEPT = 1_000
 """How many denials are remembered."""
@@ -18,6 +15,25 @@ LONGEST = 1_000
 
 ALSO = frozenset({40012, 40400})
 """Denials whose HTTP status (neither 401 nor 403) does not say that they are."""
+
+
+class Asker(Protocol):
+    """What is told of whoever was refused."""
+
+    @property
+    def key_name(self) -> str:
+        """The name of the API key that was used, itself or to sign a token."""
+        ...
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it came with a token, not with the key itself."""
+        ...
+
+    @property
+    def client_id(self) -> str | None:
+        """The clientId it goes by."""
+        ...
 
 
 class Denied(AblyError):
@@ -70,7 +86,7 @@ class Denials:
     def note(
         self,
         error: AblyError,
-        identity: "Identity | None" = None,
+        identity: Asker | None = None,
         *,
         channel: str | None = None,
         serial: int | None = None,
@@ -82,7 +98,7 @@ class Denials:
         denial = Denial(
             error.code,
             _short(error.message),
-            identity.key.api_key.name if identity else None,
+            identity.key_name if identity else None,
             identity.is_token if identity else False,
             _short(identity.client_id) if identity else None,
             _short(denied.resource if denied else channel),

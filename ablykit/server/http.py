@@ -15,7 +15,8 @@ from starlette.responses import Response
 from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame, url
 from ablykit.protocol.codec import plain, read
 from ablykit.protocol.frames import Wire
-from ablykit.server.auth import ANYONE, Identity, by_header, by_key, by_token
+from ablykit.server.auth import by_header, by_key, by_token
+from ablykit.server.identity import ANYONE, Identity
 from ablykit.server.publishing import Publisher
 from ablykit.server.service import Service
 
@@ -49,7 +50,13 @@ class Caller:
     @property
     def publisher(self) -> Publisher:
         """Who publishes by this request."""
-        return Publisher(self.service, self.identity, self.identity.app.limits, self.client_id)
+        return Publisher(
+            self.identity,
+            self.identity.app.limits,
+            self.client_id,
+            self.service.connections.get,
+            self.service.enforce_rates,
+        )
 
     def refused(self, error: AblyError, channel: str) -> dict[str, Any]:
         """What is told of one channel of several on which something is refused."""

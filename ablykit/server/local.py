@@ -20,10 +20,11 @@ from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
 from ablykit.server.accepting import Accepting
+from ablykit.server.app import App, namespaces
 from ablykit.server.denials import Denial
 from ablykit.server.local_app import LocalApp
 from ablykit.server.rest import rest_app
-from ablykit.server.service import App, Service, namespaces
+from ablykit.server.service import Service
 from ablykit.server.websocket import WebSocket
 from ablykit.transcript import Transcript
 
@@ -49,7 +50,7 @@ class LocalAbly:
 
     `host` and ports (0 = any free one) are where it listens. `keys` are further API keys, as text
     `APPID.KEYID:SECRET`; without any, one is made. `heartbeat_interval` is in ms, at least 10.
-    `limits` changes single limits of `ablykit.server.service.Limits`. `sandbox` accepts keys
+    `limits` changes single limits of `ablykit.server.app.Limits`. `sandbox` accepts keys
     without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
     makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
     (what stands before a channel name's first colon) whose messages can be updated and deleted;

@@ -6,9 +6,9 @@ from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.codec import plain
 
 if TYPE_CHECKING:
+    from ablykit.server.app import App
     from ablykit.server.denials import Denial
     from ablykit.server.local import LocalAbly
-    from ablykit.server.service import App
 
 
 class LocalApp:

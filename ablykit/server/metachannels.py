@@ -6,14 +6,6 @@ there to listen to, and silent: nothing here fails that its client is not told o
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-
-from ablykit.protocol import Action, ChannelName, Message, ProtocolMessage
-
-if TYPE_CHECKING:
-    from ablykit.server.service import App, Service
 
 OPERATIONS = frozenset({"subscribe", "history", "channel-metadata"})
 """What can be done on a metachannel, whatever a key allows."""
@@ -26,25 +18,6 @@ REQUEST_EVENTS = "clientEvents:apiRequests"
 
 SECRET = frozenset({"key", "accesstoken", "access_token", "authorization", "cookie", "resume", "recover"})
 """Parameters and headers that let who has them in, and are told to nobody."""
-
-
-def tell(service: "Service", app: "App", where: str, event: str, data: Mapping[str, Any]) -> None:
-    """Publish an event on a metachannel of an app."""
-    channel = service.channel(app, ChannelName(where, "meta"))
-    frame = ProtocolMessage(
-        action=Action.MESSAGE,
-        id=service.ids.new("meta", 10),
-        channel=channel.name,
-        timestamp=service.clock.wall(),
-        messages=[
-            Message(
-                name=event,
-                data=msgspec.json.encode({k: v for k, v in data.items() if v is not None}).decode(),
-                encoding="json",
-            )
-        ],
-    )
-    channel.log.append(frame, service.monotonic())
 
 
 def shown(given: Mapping[str, str]) -> dict[str, str]:

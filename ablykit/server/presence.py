@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from ablykit.protocol import (
     AblyError,
@@ -14,13 +13,9 @@ from ablykit.protocol import (
     ProtocolMessage,
 )
 from ablykit.protocol.encoding import size_of
-from ablykit.server.channel import channel_of
-from ablykit.server.publishing import admit
-
-if TYPE_CHECKING:
-    from ablykit.server.channel import Channel
-    from ablykit.server.connection import Connection
-    from ablykit.server.session import Session
+from ablykit.server.channel import Attachment, Channel, channel_of
+from ablykit.server.connection import Connection
+from ablykit.server.publishing import Publisher, admit
 
 PAGE = 100
 """How many members one SYNC tells at most."""
@@ -28,8 +23,8 @@ PAGE = 100
 _ENTERING = frozenset({PresenceAction.PRESENT, PresenceAction.ENTER, PresenceAction.UPDATE})
 
 
-def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
-    """Check a PRESENCE and give it to the log.
+def change(publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float) -> None:
+    """Check a PRESENCE and give it to the log (see `publishing.Rule`).
 
     Raises `AblyError` to be NACKed: 40000, 40012, 40160, 40165, 91000, 91001, 91003, and
     those of `admit`.
@@ -38,28 +33,30 @@ def change(session: "Session", frame: ProtocolMessage, now: float) -> None:
     name = ChannelName.parse(attached_as)
     if not frame.presence:
         raise AblyError(40000, "A PRESENCE needs presence: a list with at least one member")
-    session.identity.check("presence", name)
-    attachment = session.attachments.get(attached_as)
-    if attachment is None:
+    publisher.identity.check("presence", name)
+    connection = publisher.connection
+    if attachment is None or connection is None:
         raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
-    session.check_mode(attached_as, Flag.PRESENCE)
-    admit(frame.presence, session.limits.max_message_size)
+    attachment.check(Flag.PRESENCE)
+    admit(frame.presence, publisher.limits.max_message_size)
     channel = attachment.channel
-    items = [_checked(session, channel, item) for item in frame.presence]
-    _check_room(channel, session.connection.id, items, session.limits.max_members)
+    items = [_checked(publisher, connection.id, channel, item) for item in frame.presence]
+    _check_room(channel, connection.id, items, publisher.limits.max_members)
     told = [item for item in items if item is not None]
     if told:
         size = sum(map(size_of, told))
-        session.app.stats.message("inbound", "realtime", "presence", len(told), size)
-        append(channel, session.connection, told, f"{session.connection.id}:{frame.msg_serial}", now)
+        publisher.app.stats.message("inbound", "realtime", "presence", len(told), size)
+        append(channel, connection, told, publisher.frame_id(frame), now)
 
 
-def _checked(session: "Session", channel: "Channel", item: PresenceMessage) -> PresenceMessage | None:
+def _checked(
+    publisher: Publisher, connection_id: str, channel: Channel, item: PresenceMessage
+) -> PresenceMessage | None:
     """A member's change as it is told to others; None for the leave of who is not there."""
-    client_id = session.publisher.name_for(item.client_id)
+    client_id = publisher.name_for(item.client_id)
     if client_id is None:
         raise AblyError(91000, "To be present one needs a clientId: on the connection, or on the member")
-    is_there = (session.connection.id, client_id) in channel.members
+    is_there = (connection_id, client_id) in channel.members
     if item.action == PresenceAction.LEAVE:
         action = PresenceAction.LEAVE
     elif item.action in _ENTERING:
@@ -71,13 +68,13 @@ def _checked(session: "Session", channel: "Channel", item: PresenceMessage) -> P
     if action == PresenceAction.LEAVE and not is_there:
         return None
     if action == PresenceAction.LEAVE and item.data is None:  # a leave tells what was there last (RTP10)
-        before = channel.members[session.connection.id, client_id]
+        before = channel.members[connection_id, client_id]
         item = item.replace(data=before.data, encoding=before.encoding)
     return item.replace(action=int(action), client_id=client_id, id=None, connection_id=None)
 
 
 def _check_room(
-    channel: "Channel", connection_id: str, items: Iterable[PresenceMessage | None], limit: int
+    channel: Channel, connection_id: str, items: Iterable[PresenceMessage | None], limit: int
 ) -> None:
     new = {(connection_id, item.client_id) for item in items if item is not None and item.action != 3}
     if len(channel.members.keys() | new) > max(limit, len(channel.members)):
@@ -85,10 +82,10 @@ def _check_room(
 
 
 def append(
-    channel: "Channel", connection: "Connection", items: list[PresenceMessage], frame_id: str, now: float
+    channel: Channel, connection: Connection, items: list[PresenceMessage], frame_id: str, now: float
 ) -> None:
     """Give changes to the log: with that they are told, and the set is changed."""
-    timestamp = connection.service.clock.now()
+    timestamp = connection.app.sources.clock.now()
     whole = [
         item.replace(id=f"{frame_id}:{index}", connection_id=connection.id, timestamp=timestamp)
         for index, item in enumerate(items)
@@ -112,7 +109,7 @@ def append(
     channel.log.append(draft, now)
 
 
-def leave_all(connection: "Connection", now: float, channel: "Channel | None" = None) -> None:
+def leave_all(connection: Connection, now: float, channel: Channel | None = None) -> None:
     """Let a connection's members leave, on one channel or on all, since it can't say so itself any more.
 
     The id of such a leave does not begin with the connectionId: so a client tells it from one that was
@@ -124,10 +121,10 @@ def leave_all(connection: "Connection", now: float, channel: "Channel | None" = 
             for on, client in sorted(connection.present, key=lambda each: each[1])
             if on is where
         ]
-        append(where, connection, gone, f"{connection.service.ids.new('leave', 10)}:0", now)
+        append(where, connection, gone, f"{connection.app.sources.ids.new('leave', 10)}:0", now)
 
 
-def sync(channel: "Channel", name: str) -> Iterator[ProtocolMessage]:
+def sync(channel: Channel, name: str) -> Iterator[ProtocolMessage]:
     """The SYNC frames that tell all members, the last with an empty cursor (RTP18)."""
     members = list(channel.members.values())
     sequence = re.sub(r"\W", "-", channel.log.serial)  # SDKs look for [\w-]+ before the colon

@@ -6,8 +6,9 @@ from ablykit.protocol import AblyError, ChannelName, NotAFrame, PresenceAction, 
 from ablykit.protocol.codec import convert
 from ablykit.protocol.encoding import check
 from ablykit.server import presence
+from ablykit.server.app import App, Key, Namespace
 from ablykit.server.connection import Connection
-from ablykit.server.service import App, Key, Namespace, Service
+from ablykit.server.service import Service
 
 FLAGS = {"mutableMessages": "mutable_messages", "persisted": "persisted"}
 """What of a namespace is understood, and its name here."""
@@ -100,7 +101,5 @@ def _members(channel: dict[str, Any]) -> list[PresenceMessage]:
 
 def _enter(service: Service, app: App, name: ChannelName, members: list[PresenceMessage]) -> None:
     """Let members be present over a connection that nobody holds, and that does not end."""
-    connection = Connection(service, service.ids.new("connection", 10), [], app, None)
-    presence.append(
-        service.channel(app, name), connection, members, f"{connection.id}:0", service.monotonic()
-    )
+    connection = Connection(service.ids.new("connection", 10), [], app, None)
+    presence.append(app.channel(name), connection, members, f"{connection.id}:0", service.monotonic())

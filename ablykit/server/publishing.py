@@ -1,8 +1,8 @@
 """The way of messages into a channel's log, from a session or from an HTTP request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ablykit.protocol import (
     AblyError,
@@ -15,13 +15,10 @@ from ablykit.protocol import (
     PublishResult,
 )
 from ablykit.protocol.encoding import Item, check, size_of
-from ablykit.server.auth import ANYONE, Identity
-from ablykit.server.channel import channel_of
-
-if TYPE_CHECKING:
-    from ablykit.server.service import Limits, Service
-    from ablykit.server.session import Session
-
+from ablykit.server.app import App, Limits
+from ablykit.server.channel import Attachment, channel_of
+from ablykit.server.connection import Connection
+from ablykit.server.identity import ANYONE, Identity
 
 MOST_AT_ONCE = 1_000
 """How many messages, members or annotations one frame or request may carry."""
@@ -31,13 +28,28 @@ MOST_AT_ONCE = 1_000
 class Publisher:
     """Who publishes: an identity with its limits; over a connection, or (None) over HTTP."""
 
-    service: "Service"
     identity: Identity
-    limits: "Limits"
+    limits: Limits
     client_id: str | None
     """Whom it goes by; None for nobody in particular."""
-    connection_id: str | None = None
-    transport: str = "rest"
+    find: Callable[[str], Connection | None]
+    """Finds a connection by its connectionKey, to publish on its behalf."""
+    enforce_rates: bool = False
+    connection: Connection | None = None
+
+    @property
+    def app(self) -> App:
+        """The app it publishes in."""
+        return self.identity.app
+
+    @property
+    def transport(self) -> str:
+        """The way it publishes, as statistics call it."""
+        return "realtime" if self.connection else "rest"
+
+    def frame_id(self, frame: ProtocolMessage) -> str:
+        """Return the id of what a frame publishes: `connectionId:msgSerial`."""
+        return f"{self.connection.id if self.connection else ''}:{frame.msg_serial}"
 
     def name_for(self, client_id: str | None) -> str | None:
         """The clientId of something that names one, or none. Raises `AblyError` 40012 where it may not."""
@@ -51,38 +63,50 @@ class Publisher:
         return ProtocolMessage(
             action=action,
             id=id,
-            connection_id=self.connection_id,
+            connection_id=self.connection.id if self.connection else None,
             channel=name.identity,
-            timestamp=self.service.clock.now(),
+            timestamp=self.app.sources.clock.now(),
             **content,
         )
 
 
-def publish(session: "Session", frame: ProtocolMessage, now: float) -> PublishResult:
-    """Check a MESSAGE and give it to the log; tells the serials. Raises `AblyError` to be NACKed."""
+Rule = Callable[[Publisher, Attachment | None, ProtocolMessage, float], PublishResult | None]
+"""How a frame that is acknowledged is checked and given to the log.
+
+It is given who publishes, the attachment to the channel by that name if there is one, the frame, and the
+running time in ms; it returns what the ACK says, and raises `AblyError` to be NACKed. What it raises it
+raises before the log has anything.
+"""
+
+
+def publish(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
+) -> PublishResult:
+    """Check a MESSAGE and give it to the log (see `Rule`)."""
     attached_as = channel_of(frame)
     name = ChannelName.parse(attached_as)
     if not frame.messages:
         raise AblyError(40000, "A MESSAGE needs messages: a list with at least one")
     if name.filter:
         raise AblyError(40010, f"{attached_as[:80]!r} is filtered, to listen to: publish on {name.base!r}")
-    session.identity.check("publish", name)
-    session.check_mode(attached_as, Flag.PUBLISH)
-    return accept(session.publisher, name, frame.messages, f"{session.connection.id}:{frame.msg_serial}", now)
+    publisher.identity.check("publish", name)
+    if attachment:
+        attachment.check(Flag.PUBLISH)
+    return accept(publisher, name, frame.messages, publisher.frame_id(frame), now)
 
 
 def accept(
     publisher: Publisher, name: ChannelName, messages: list[Message], frame_id: str, now: float
 ) -> PublishResult:
     """Give messages to a channel's log, once their sizes, kinds and ids are found right."""
-    service, limits = publisher.service, publisher.limits
+    app, limits = publisher.app, publisher.limits
     admit(messages, limits.max_message_size)
     if any(message.connection_key for message in messages):
         publisher, messages = _on_behalf(publisher, messages)
     named = [_checked(publisher, message) for message in messages]
     _check_ids(messages)
-    channel = service.channel(publisher.identity.app, name)
-    if service.enforce_rates and channel.rate.count(now) > limits.max_channel_rate:
+    channel = app.channel(name)
+    if publisher.enforce_rates and channel.rate.count(now) > limits.max_channel_rate:
         raise AblyError(42913, f"At most {limits.max_channel_rate} publishes a second on one channel")
     given_id = messages[0].id
     if given_id and (earlier := channel.log.find(given_id, now)):
@@ -90,11 +114,10 @@ def accept(
     draft = publisher.frame(Action.MESSAGE, name, None if given_id else frame_id, messages=named)
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
     entry = channel.log.append(draft, now, keep=not ephemeral)
-    publisher.identity.app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)
-    if publisher.identity.app.namespace_of(name).persisted and not ephemeral:
-        stats = publisher.identity.app.stats
-        stats.count("persisted.messages.count", len(named))
-        stats.count("persisted.messages.data", entry.size)
+    app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)
+    if app.namespace_of(name).persisted and not ephemeral:
+        app.stats.count("persisted.messages.count", len(named))
+        app.stats.count("persisted.messages.data", entry.size)
     return PublishResult(serials=entry.serials)
 
 
@@ -124,13 +147,13 @@ def _on_behalf(publisher: Publisher, messages: list[Message]) -> tuple[Publisher
     """Who is published for where messages name a connection by its key (TM2h), and the messages without
     that key, which is a secret. Raises `AblyError` 40006 for one that is not here."""
     keys = {message.connection_key for message in messages}
-    connection = publisher.service.connections.get(keys.pop() or "") if len(keys) == 1 else None
-    if connection is None or connection.app is not publisher.identity.app:
+    connection = publisher.find(keys.pop() or "") if len(keys) == 1 else None
+    if connection is None or connection.app is not publisher.app:
         raise AblyError(40006, "All messages have the connectionKey of one connection of this app, or none")
     who = replace(
         publisher,
         client_id=connection.client_id or publisher.client_id,
-        connection_id=connection.id,
+        connection=connection,
     )
     return who, [message.replace(connection_key=None) for message in messages]
 

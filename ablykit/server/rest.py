@@ -12,10 +12,11 @@ from ablykit.browsers import Door
 from ablykit.protocol import AblyError
 from ablykit.protocol.codec import plain
 from ablykit.server import metachannels, rest_channels, rest_keys
+from ablykit.server.app import App
 from ablykit.server.guard import guarded
 from ablykit.server.http import Caller, caller, object_of, respond, respond_error
 from ablykit.server.provision import provision
-from ablykit.server.service import App, Service
+from ablykit.server.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -59,7 +60,7 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
                 raise
             finally:
                 app.stats.count("apiRequests.failed" if refusal else "apiRequests.succeeded")
-                tell_request(service, app, request, refusal)
+                tell_request(app, request, refusal)
 
         return endpoint
 
@@ -87,7 +88,7 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
     )
 
 
-def tell_request(service: Service, app: App, request: Request, refusal: AblyError | None) -> None:
+def tell_request(app: App, request: Request, refusal: AblyError | None) -> None:
     """Tell who listens to the metachannel of an app's HTTP requests."""
     name = request.path_params.get("channel")
     told = {
@@ -99,7 +100,7 @@ def tell_request(service: Service, app: App, request: Request, refusal: AblyErro
         "error": plain(refusal.info) if refusal else None,
     }
     event = "request.refused" if refusal else "request.succeeded"
-    metachannels.tell(service, app, metachannels.REQUEST_EVENTS, event, told)
+    app.tell(metachannels.REQUEST_EVENTS, event, told)
 
 
 def _refusal(error: Exception) -> AblyError:

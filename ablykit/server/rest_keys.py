@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ablykit.protocol import AblyError, ChannelName, NotAFrame
 from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL, TokenRequest
-from ablykit.server.auth import Identity, Revocation, give_token, target
+from ablykit.server.auth import give_token
 from ablykit.server.http import (
     Caller,
     batch,
@@ -22,6 +22,7 @@ from ablykit.server.http import (
     value_of,
     version_of,
 )
+from ablykit.server.identity import Identity, Revocation, target
 from ablykit.server.service import Service
 from ablykit.server.stats import in_parts, moment
 

@@ -10,11 +10,15 @@ from ablykit.protocol import (
     AblyError,
     Action,
     ChannelName,
+    Flag,
     Message,
     MessageAction,
     MessageVersion,
     ProtocolMessage,
+    PublishResult,
 )
+from ablykit.server import publishing
+from ablykit.server.channel import Attachment, channel_of
 from ablykit.server.denials import Denied
 from ablykit.server.log import Entry, Log
 from ablykit.server.publishing import Publisher, admit
@@ -26,6 +30,19 @@ RIGHTS = {
     MessageAction.APPEND: "message-update",
 }
 """For each way to revise, the operation it needs, with `-own` or `-any` after it."""
+
+
+def publish(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
+) -> PublishResult:
+    """Give a MESSAGE to the log, whether it has new messages or revises one (see `publishing.Rule`)."""
+    change = revision_in(frame)
+    if change is None:
+        return publishing.publish(publisher, attachment, frame, now)
+    name = ChannelName.parse(channel_of(frame))
+    if attachment:
+        attachment.check(Flag.PUBLISH)
+    return PublishResult(serials=[revise(publisher, name, change, publisher.frame_id(frame), now)])
 
 
 def revision_in(frame: ProtocolMessage) -> Message | None:
@@ -42,11 +59,11 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     """
     right = RIGHTS[MessageAction(message.action or 0)]
     _check_right(publisher, name, right)
-    if not publisher.identity.app.namespace_of(name).mutable_messages:
+    if not publisher.app.namespace_of(name).mutable_messages:
         raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
     if not message.serial:
         raise AblyError(40003, "A revision names the message by its serial")
-    log = publisher.service.channel(publisher.identity.app, name).log
+    log = publisher.app.channel(name).log
     story = log.begin_story(message.serial, now)
     if story is None:
         raise AblyError(40400, f"No message {message.serial[:60]!r} is kept on this channel")

@@ -1,38 +1,87 @@
-"""One connection: a frame in, frames out. No socket and no clock in here: both are arguments."""
+"""One socket's conversation: a frame in, frames out.
+
+A `Session` is made when a client has been let in (`opening.open_session`), and knows everything about it
+from then on. There is no socket and no clock in here: both are arguments. Bytes come in by `receive`; what is
+to be sent goes to a `Transport`. So the same session runs behind a WebSocket, in a test without sockets, and
+on a clock that is moved by hand.
+
+    session = open_session(service, transport, "key=…&v=5", now, secure=True)
+    session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # the transport is given ATTACHED
+
+A frame finds its handler in one table. Those that are acknowledged (MESSAGE, PRESENCE, ANNOTATION) go to a
+`Rule`, which checks them and gives them to a channel's log; whatever it raises becomes the NACK. Rules take
+values and return values: only the session changes the session.
+
+`receive` raises nothing and always leaves the client with an answer. What must never be done here: reading a
+clock, writing to a socket, or sending a message to a subscriber by any other way than the log.
+"""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from dataclasses import replace
+from enum import StrEnum
+from typing import ClassVar, Protocol
 from urllib.parse import parse_qsl
 
 from ablykit.protocol import (
     AblyError,
     Action,
     ChannelName,
-    ConnectionDetails,
     ConnectionParams,
     ErrorInfo,
     Flag,
     Format,
-    Message,
     NotAFrame,
     NotUTF8,
     ProtocolMessage,
     PublishResult,
-    error_info,
-    parse_query,
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
 from ablykit.protocol.credentials import quiet_logger
-from ablykit.protocol.url import format_of
-from ablykit.server import annotating, attaching, metachannels, presence, publishing, renewing, revising
-from ablykit.server.auth import Identity, identify
+from ablykit.server import annotating, attaching, metachannels, presence, revising
+from ablykit.server.app import App, Limits
+from ablykit.server.auth import by_new_token
 from ablykit.server.channel import Attachment, Rate, channel_of
-from ablykit.server.connection import Connection, recovery_key
+from ablykit.server.connection import Connection, connected
 from ablykit.server.delivery import Delivery, Variant, delivery_of
-from ablykit.server.service import Limits, Service
+from ablykit.server.identity import Identity
+from ablykit.server.publishing import Publisher, Rule
+from ablykit.server.service import Service
 
 LOGGER = quiet_logger("ablykit.server")
+
+
+class State(StrEnum):
+    """Where a session is in its life."""
+
+    OPEN = "open"
+    """Frames flow both ways."""
+    ENDING = "ending"
+    """The last frame is written, and the WebSocket is being closed: nothing more is heard or sent."""
+    GONE = "gone"
+    """The socket is gone."""
+
+
+class Event(StrEnum):
+    """What ends a session."""
+
+    CLOSED = "CLOSE came"
+    DISCONNECTED = "DISCONNECTED was sent"
+    REFUSED = "a fatal ERROR was sent"
+    DROPPED = "the socket went"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.OPEN, Event.CLOSED): State.ENDING,
+    (State.OPEN, Event.DISCONNECTED): State.ENDING,
+    (State.OPEN, Event.REFUSED): State.ENDING,
+    (State.OPEN, Event.DROPPED): State.GONE,
+    (State.ENDING, Event.CLOSED): State.ENDING,
+    (State.ENDING, Event.DISCONNECTED): State.ENDING,
+    (State.ENDING, Event.REFUSED): State.ENDING,
+    (State.ENDING, Event.DROPPED): State.GONE,
+}
+"""Which state each event leads to. What is not here does not happen: a socket goes once."""
 
 
 class Transport(Protocol):
@@ -47,57 +96,61 @@ class Transport(Protocol):
         ...
 
 
+def not_served(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
+) -> PublishResult:
+    """Refuse a frame of a kind that is not served (see `publishing.Rule`)."""
+    raise AblyError(40000, f"{name_of(frame.action)} is not served here yet")
+
+
 class Session:
-    """One socket's conversation.
+    """One socket's conversation, with a client that has been let in. `connection` is new or resumed."""
 
-    Make it, call `start` with the URL's query, then `receive` with what comes; it writes to its
-    transport. `ended` says that nothing more will be sent.
-    """
-
-    def __init__(self, service: Service, transport: Transport) -> None:
+    def __init__(
+        self,
+        service: Service,
+        transport: Transport,
+        params: ConnectionParams,
+        identity: Identity,
+        connection: Connection,
+        now: float,
+        *,
+        query: str,
+        secure: bool,
+        resumed: bool,
+    ) -> None:
         self.service = service
         self.transport = transport
-        self.params = ConnectionParams()
-        self.variant = Variant(Format.JSON, today=False)
-        self.ended = False
-        self.resumed = False
+        self.params = params
+        self.identity = identity
+        self.connection = connection
+        self.app: App = identity.app
+        self.limits: Limits = self.app.limits_for(params)
+        self.variant = Variant(params.format, params.today)
+        self.state = State.OPEN
         self.attachments: dict[str, Attachment] = {}
-        """What this session is attached to, by the name it attached with: one channel may have several."""
-        self.deadline: float | None = None
+        """What it is attached to, by the name it attached with: one channel may have several."""
+        self.deadline: float | None = identity.due(now)
         """When `on_time` has something to do, ms of running time; None for never."""
-        self._frames = Rate()
-        self._publishes = Rate()
+        self._resumed = resumed
+        self._query, self._security, self._opened_at = query, "tls" if secure else "plain", now
+        self._frames, self._publishes = Rate(), Rate()
 
     # -- its life
 
-    def start(self, query: str, now: float, *, secure: bool, path: str = "/") -> None:
-        """Answer a new WebSocket: CONNECTED, or an ERROR and the end (RTN14)."""
-        self._query = query
-        try:
-            self.params = parse_query(query)
-            self.variant = Variant(self.params.format, self.params.today)
-            if path != "/":
-                raise AblyError(40400, f"Nothing at {path[:60]!r}: the realtime endpoint is /")
-            self.identity = identify(self.service, self.params, secure=secure)
-            self.app = self.identity.app
-            self.client_id = self.identity.named(self.params.client_id)
-        except AblyError as error:
-            self.variant = Variant(
-                format_of(query), self.params.today
-            )  # also where the query is what is wrong
-            self.refuse(error)
-            return
-        self.limits: Limits = self.app.limits_for(self.params)
-        error = self._begin_or_resume(now)
-        self.security = "tls" if secure else "plain"
-        self.app.opened(self.security)
-        self._opened_at = now
-        self.set_deadline(now)
-        self.reply(self.connected(error))
+    def begin(self, error: ErrorInfo | None) -> None:
+        """Send CONNECTED; `error` says why what the client wanted to resume could not be (RTN15c7)."""
+        self.app.opened(self._security)
+        self.reply(self._connected(error))
         self._tell("connection.opened")
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be heard or sent."""
+        return self.state is not State.OPEN
+
     def receive(self, raw: bytes, format: Format, now: float) -> None:
-        """One WebSocket message from the client. Whatever it is, it is answered, and nothing is raised."""
+        """Take one WebSocket message from the client. Whatever it is, it is answered."""
         if self.ended:
             return
         try:
@@ -115,47 +168,44 @@ class Session:
 
     def refuse(self, error: AblyError, code: int = 1000) -> None:
         """Say what is wrong, and end the connection."""
+        self.give_up(error)
+        self.transport.close(code, f"{error.code}")
+
+    def give_up(self, error: AblyError) -> None:
+        """Say what is wrong, where the transport closes by itself."""
         self.reply_error(error)
-        self._end(code, f"{error.code}")
+        self._end(Event.REFUSED)
 
     def disconnect(self, error: AblyError, code: int = 1000) -> None:
         """Drop this socket; the client may come back and resume."""
         self._note(error)
         self.reply(ProtocolMessage(action=Action.DISCONNECTED, error=error.info))
-        self._end(code, str(error.code))
+        self._end(Event.DISCONNECTED)
+        self.transport.close(code, str(error.code))
 
     def dropped(self, now: float) -> None:
-        """The socket is gone. Its connection is kept for a while, unless it was closed."""
-        self.ended = True
-        self._leave_channels()
-        connection = getattr(self, "connection", None)
-        if connection is not None:
-            self.app.open[self.security] -= 1
-            self._tell("connection.closed", duration=int(now - self._opened_at))
-        if connection is not None and connection.session is self:
+        """Note that the socket is gone. Its connection is kept for a while, unless it was closed."""
+        self._end(Event.DROPPED)
+        self.app.open[self._security] -= 1
+        self._tell("connection.closed", duration=int(now - self._opened_at))
+        connection = self.connection
+        if connection.session is self:
             leave_at = now + self.params.remain_present_for if connection.present else None
             self.service.drop(connection, now + self.limits.connection_state_ttl, leave_at)
+
+    def _end(self, event: Event) -> None:
+        self.state = TRANSITIONS[self.state, event]
+        attachments = list(self.attachments.values())
+        self.attachments.clear()
+        for attachment in attachments:
+            attachment.channel.detach(attachment)
 
     def heartbeat(self) -> None:
         """Break the silence (RTN23a)."""
         self.reply(ProtocolMessage(action=Action.HEARTBEAT))
 
-    def _tell(self, event: str, duration: int | None = None) -> None:
-        """Tell who listens to the app's metachannels."""
-        own = {"connectionId": self.connection.id, "clientId": self.connection.client_id}
-        metachannels.tell(self.service, self.app, metachannels.CONNECTIONS, event, own)
-        query = metachannels.shown(dict(parse_qsl(self._query, keep_blank_values=True)))
-        told = {**own, "query": query, "duration": duration}
-        metachannels.tell(self.service, self.app, metachannels.CONNECTION_EVENTS, event, told)
-
-    # -- a token's time (RTN22, RTN15h)
-
-    def set_deadline(self, now: float) -> None:
-        """Do what is to be done next for the token: ask for another before its end, or end with it."""
-        self.deadline = renewing.due(self.identity, now)
-
     def on_time(self, now: float) -> None:
-        """Do what is due: ask for a new token, and end the connection when the old one's time is over."""
+        """Do what is due: ask for a new token (RTN22), and end with the old one's time (RTN15h)."""
         end = self.identity.deadline
         if end is None or self.deadline is None or now < self.deadline or self.ended:
             return
@@ -164,6 +214,25 @@ class Session:
             self.reply(ProtocolMessage(action=Action.AUTH))
         else:
             self.disconnect(AblyError(40142, "The token's time is over"))
+
+    def _tell(self, event: str, duration: int | None = None) -> None:
+        """Publish an event of this connection on the app's metachannels."""
+        own = {"connectionId": self.connection.id, "clientId": self.connection.client_id}
+        self.app.tell(metachannels.CONNECTIONS, event, own)
+        query = metachannels.shown(dict(parse_qsl(self._query, keep_blank_values=True)))
+        self.app.tell(metachannels.CONNECTION_EVENTS, event, {**own, "query": query, "duration": duration})
+
+    def _connected(self, error: ErrorInfo | None = None) -> ProtocolMessage:
+        service = self.service
+        return connected(
+            self.connection,
+            self.identity,
+            self.limits,
+            today=self.params.today,
+            instance=service.instance,
+            max_idle_interval=service.heartbeat_interval,
+            error=error,
+        )
 
     # -- what goes out
 
@@ -179,18 +248,11 @@ class Session:
     def reply_error(self, error: AblyError, channel: str | None = None) -> None:
         """Send an ERROR: about a channel if one is named, else about the connection (RTN15i)."""
         self._note(error, channel)
-        self.reply(
-            ProtocolMessage(
-                action=Action.ERROR,
-                channel=channel,
-                error=error.info,
-                timestamp=self.service.clock.now(),
-            )
-        )
+        stamp = self.service.clock.now()
+        self.reply(ProtocolMessage(action=Action.ERROR, channel=channel, error=error.info, timestamp=stamp))
 
     def _note(self, error: AblyError, channel: str | None = None, serial: int | None = None) -> None:
-        identity: Identity | None = getattr(self, "identity", None)
-        self.service.denials.note(error, identity, channel=channel, serial=serial)
+        self.service.denials.note(error, self.identity, channel=channel, serial=serial)
 
     @property
     def connection_id(self) -> str:
@@ -200,73 +262,6 @@ class Session:
     def wants(self, delivery: Delivery) -> bool:
         """Whether this is not an echo, or echoes are wanted (RTN2b)."""
         return self.params.echo or delivery.publisher != self.connection.id
-
-    # -- beginning
-
-    def _begin_or_resume(self, now: float) -> ErrorInfo | None:
-        """Take up the connection that is asked for, or a new one; tells what was lost (RTN15)."""
-        wanted = self.params.resume or recovery_key(self.params.recover)
-        earlier = self.service.connections.get(wanted) if wanted else None
-        if earlier and self._may_resume(earlier, now):
-            self._resume(earlier)
-            return None
-        self._begin()
-        if wanted is None:
-            return None
-        code = 80018 if self.params.today else 80008
-        return error_info(code, "Unable to resume: the connection key is unknown or has expired")
-
-    def _may_resume(self, earlier: Connection, now: float) -> bool:
-        return (
-            earlier.app is self.app
-            and (earlier.expires is None or earlier.expires > now)
-            and self.client_id in (None, earlier.client_id)
-        )
-
-    def _resume(self, connection: Connection) -> None:
-        if connection.session is not None:
-            replaced, connection.session = connection.session, None
-            replaced.disconnect(AblyError(80016, "This connection was resumed from another socket"))
-        self.service.resume(connection)
-        connection.session = self
-        self.connection = connection
-        self.resumed = True
-        if self.params.recover is not None:  # another process: it is told apart by its key (RTN16d)
-            connection.keys.append(self._new_key(connection.id))
-            self.service.connections[connection.key] = connection
-
-    def _begin(self) -> None:
-        id = self.service.ids.new("connection", 10)
-        key = self._new_key(id)
-        self.connection = Connection(self.service, id, [key], self.app, self.client_id, session=self)
-        self.service.connections[key] = self.connection
-
-    def _new_key(self, id: str) -> str:
-        ids, instance = self.service.ids, self.service.instance
-        return f"{instance}!{id}{ids.new('connectionKey', 6)}-{ids.new('connectionKey', 5)}{instance}"
-
-    def connected(self, error: ErrorInfo | None = None) -> ProtocolMessage:
-        """CONNECTED, with what the connection is and may do (RTN21)."""
-        limits, today = self.limits, self.params.today
-        details = ConnectionDetails(
-            client_id=self.connection.client_id or self.identity.client_id,
-            connection_key=self.connection.key,
-            max_message_size=limits.max_message_size,
-            max_inbound_rate=limits.max_inbound_rate,
-            max_outbound_rate=limits.max_outbound_rate,
-            max_frame_size=limits.max_frame_size,
-            server_id=f"frontend.{self.service.instance}.local",
-            connection_state_ttl=limits.connection_state_ttl,
-            max_idle_interval=self.service.heartbeat_interval,
-            site_code="local" if today else None,
-            objects_gc_grace_period=86_400_000 if today else None,
-        )
-        return ProtocolMessage(
-            action=Action.CONNECTED,
-            connection_id=self.connection.id,
-            connection_details=details,
-            error=error,
-        )
 
     # -- what comes in
 
@@ -286,7 +281,8 @@ class Session:
         self.service.forget(self.connection)
         presence.leave_all(self.connection, now)
         self.reply(ProtocolMessage(action=Action.CLOSED))
-        self._end(1000, "closed")
+        self._end(Event.CLOSED)
+        self.transport.close(1000, "closed")
 
     def _on_disconnect(self, frame: ProtocolMessage, now: float) -> None:
         self.disconnect(AblyError(80003, "Disconnected, as asked"))
@@ -316,15 +312,8 @@ class Session:
         if not channel.attachments_of(self.connection_id):
             presence.leave_all(self.connection, now, channel)
 
-    def _on_message(self, frame: ProtocolMessage, now: float) -> None:
-        change = revising.revision_in(frame)
-        self._in_turn(frame, now, _revising(change) if change else publishing.publish)
-
-    def _on_presence(self, frame: ProtocolMessage, now: float) -> None:
-        self._in_turn(frame, now, presence.change)
-
     def _on_sync(self, frame: ProtocolMessage, now: float) -> None:
-        """A client asks for all members again."""
+        """Send all members again, as a client asks."""
         name = channel_of(frame)
         attachment = self.attachments.get(name)
         if attachment is None or not attachment.modes & Flag.PRESENCE_SUBSCRIBE:
@@ -335,27 +324,65 @@ class Session:
         for page in presence.sync(attachment.channel, attachment.name):
             self.reply(page)
 
-    @property
-    def publisher(self) -> publishing.Publisher:
-        """Who publishes over this connection."""
-        own = self.connection
-        return publishing.Publisher(
-            self.service, self.identity, self.limits, own.client_id, own.id, "realtime"
-        )
+    # -- another token (RTC8)
 
     def _on_auth(self, frame: ProtocolMessage, now: float) -> None:
-        renewing.renew(self, frame, now)
+        """Go on with the token of an AUTH (RTC8a). One that does not fit ends the connection (RTC8a2)."""
+        token = frame.auth.access_token if frame.auth else None
+        if not token:
+            raise AblyError(40000, "An AUTH needs auth, with an accessToken in it")
+        try:
+            self.identity = by_new_token(self.service, token, self.app, self.connection.client_id)
+        except AblyError as error:
+            self.refuse(error)
+            return
+        self.deadline = self.identity.due(now)
+        self.reply(self._connected())
+        for attachment in list(self.attachments.values()):
+            self._keep_or_lose(attachment, now)
 
-    def _on_annotation(self, frame: ProtocolMessage, now: float) -> None:
-        self._in_turn(frame, now, _annotate)
+    def _keep_or_lose(self, attachment: Attachment, now: float) -> None:
+        """Go on with what the new token allows of what was asked for; where that is nothing, the channel is
+        lost (RTC8a1)."""
+        channel, name = attachment.channel, attachment.name
+        modes, lost = Flag(0), None
+        try:
+            modes = attaching.granted(self.identity, ChannelName.parse(name), name, attachment.asked)
+        except AblyError as error:
+            lost = error
+        if not modes & Flag.PRESENCE:
+            presence.leave_all(self.connection, now, channel)
+        if lost:
+            self.detach(attachment, now)
+            self.reply_error(lost, name)
+        elif modes != attachment.modes:
+            self.attachments[name] = renewed = replace(attachment, modes=modes)
+            channel.attach(renewed)
+            self.reply(
+                ProtocolMessage(
+                    action=Action.ATTACHED,
+                    channel=name,
+                    flags=int(modes | Flag.RESUMED),
+                    channel_serial=channel.log.serial,
+                    params=attachment.params or None,
+                )
+            )
 
-    def _on_not_served(self, frame: ProtocolMessage, now: float) -> None:
-        error = AblyError(40000, f"{name_of(frame.action)} is not served here yet")
-        if frame.msg_serial is None:
-            raise error
-        self._in_turn(frame, now, _refusing(error))
+    # -- what is acknowledged
 
-    def _in_turn(self, frame: ProtocolMessage, now: float, publish: "Publish") -> None:
+    @property
+    def publisher(self) -> Publisher:
+        """Who publishes over this connection."""
+        return Publisher(
+            self.identity,
+            self.limits,
+            self.connection.client_id,
+            self.service.connections.get,
+            self.service.enforce_rates,
+            self.connection,
+        )
+
+    def _in_turn(self, frame: ProtocolMessage, now: float) -> None:
         """Publish and answer, once: a serial that does not rise is never published again.
 
         After a resume its answer is repeated (RTN19a2); else there is none.
@@ -366,20 +393,21 @@ class Session:
             article = "An" if name[0] in "AEIOU" else "A"
             raise AblyError(40000, f"{article} {name} needs a msgSerial, to be acknowledged by")
         if serial <= self.connection.last_serial:
-            if self.resumed and (answer := self.connection.answers.get(serial)):
+            if self._resumed and (answer := self.connection.answers.get(serial)):
                 self.reply(answer)
             return
         self.connection.last_serial = serial
-        self.reply(self.connection.answer(self._answer(frame, serial, now, publish)))
+        self.reply(self.connection.answer(self._answer(frame, serial, now)))
 
-    def _answer(self, frame: ProtocolMessage, serial: int, now: float, publish: "Publish") -> ProtocolMessage:
+    def _answer(self, frame: ProtocolMessage, serial: int, now: float) -> ProtocolMessage:
         """Publish, and return the ACK or NACK. What a NACK is for has not been given to the log."""
         try:
             if self.service.enforce_rates:
                 self._check_publish_rate(now)
             if self.app.refusals:
                 raise self.app.refusals.popleft()
-            res = publish(self, frame, now)
+            attachment = self.attachments.get(frame.channel or "")
+            res = self._RULES[frame.action](self.publisher, attachment, frame, now)
         except AblyError as error:
             self._note(error, serial=serial)
             return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
@@ -406,22 +434,13 @@ class Session:
         if count > limit:
             raise AblyError(42911, f"At most {limit} publishes a second are taken from a connection")
 
-    # -- ending
-
-    def _end(self, code: int, reason: str) -> None:
-        self.ended = True
-        self._leave_channels()
-        self.transport.close(code, reason)
-
-    def _leave_channels(self) -> None:
-        attachments = list(self.attachments.values())
-        self.attachments.clear()
-        for attachment in attachments:
-            attachment.channel.detach(attachment)
-
-    def check_mode(self, name: str, mode: Flag) -> None:
-        """Raise `Denied` 40165 where a channel is attached without a mode."""
-        attaching.check_mode(self.attachments.get(name), mode)
+    _RULES: ClassVar[dict[int, Rule]] = {
+        Action.MESSAGE: revising.publish,
+        Action.PRESENCE: presence.change,
+        Action.ANNOTATION: annotating.publish,
+        Action.OBJECT: not_served,
+    }
+    """The frames that are acknowledged, and what checks each and gives it to the log."""
 
     _HANDLERS: ClassVar[dict[int, "Callable[[Session, ProtocolMessage, float], None]"]] = {
         Action.HEARTBEAT: _on_heartbeat,
@@ -429,43 +448,10 @@ class Session:
         Action.DISCONNECT: _on_disconnect,
         Action.ATTACH: _on_attach,
         Action.DETACH: _on_detach,
-        Action.MESSAGE: _on_message,
-        Action.PRESENCE: _on_presence,
         Action.SYNC: _on_sync,
         Action.AUTH: _on_auth,
-        Action.OBJECT: _on_not_served,
-        Action.ANNOTATION: _on_annotation,
+        **dict.fromkeys(_RULES, _in_turn),
     }
-
-
-Publish = Callable[[Session, ProtocolMessage, float], Any]
-
-
-def _annotate(session: Session, frame: ProtocolMessage, now: float) -> PublishResult:
-    attached_as = channel_of(frame)
-    if not frame.annotations:
-        raise AblyError(40000, "An ANNOTATION needs annotations: a list with at least one")
-    session.check_mode(attached_as, Flag.ANNOTATION_PUBLISH)
-    name, frame_id = ChannelName.parse(attached_as), f"{session.connection.id}:{frame.msg_serial}"
-    serials = annotating.annotate(session.publisher, name, frame.annotations, frame_id, now)
-    return PublishResult(serials=serials)
-
-
-def _revising(change: Message) -> Publish:
-    def publish(session: Session, frame: ProtocolMessage, now: float) -> PublishResult:
-        attached_as = channel_of(frame)
-        session.check_mode(attached_as, Flag.PUBLISH)
-        name, frame_id = ChannelName.parse(attached_as), f"{session.connection.id}:{frame.msg_serial}"
-        return PublishResult(serials=[revising.revise(session.publisher, name, change, frame_id, now)])
-
-    return publish
-
-
-def _refusing(error: AblyError) -> Publish:
-    def publish(session: Session, frame: ProtocolMessage, now: float) -> Any:
-        raise error
-
-    return publish
 
 
 def _not_for_clients(action: int) -> str:

@@ -4,6 +4,8 @@ import random
 import secrets
 import string
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -55,3 +57,14 @@ class Ids:
             return "".join(secrets.choice(_LETTERS) for _ in range(length))
         stream = self._streams.setdefault(kind, random.Random(f"{self._seed}:{kind}"))
         return "".join(stream.choices(_LETTERS, k=length))
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The time and the names of a service, for all that is in it."""
+
+    monotonic: Callable[[], float]
+    """The running time, in ms: what deadlines are measured by. It is the one clock that can be moved."""
+    clock: Clock
+    """What is stamped on frames."""
+    ids: Ids

@@ -25,8 +25,10 @@ from websockets.server import ServerProtocol
 from ablykit.browsers import Door
 from ablykit.protocol import AblyError, Format, plain
 from ablykit.protocol.credentials import quiet_logger
+from ablykit.server.app import App
 from ablykit.server.delivery import Delivery, Variant
-from ablykit.server.service import App, Service
+from ablykit.server.opening import open_session
+from ablykit.server.service import Service
 from ablykit.server.session import Session
 from ablykit.transcript import Direction, Kind
 
@@ -138,8 +140,7 @@ class WebSocket(asyncio.Protocol):
     def _check_frame_size(self) -> None:
         if isinstance(self._ws.parser_exc, PayloadTooBig) and self._session and not self._session.ended:
             limit = self._max_frame_size
-            self._session.reply_error(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
-            self._session.ended = True
+            self._session.give_up(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
 
     def _refuse_upgrade(self) -> None:
         """Answer an upgrade request that `websockets` does not read: it has limits for lines and headers."""
@@ -191,8 +192,10 @@ class WebSocket(asyncio.Protocol):
 
     def belongs_to(self, app: App, client_id: str | None) -> bool:
         """Whether this is a connection of an app; with `client_id`, of that one."""
-        connection = getattr(self._session, "connection", None)
-        return connection is not None and connection.app is app and client_id in (None, connection.client_id)
+        session = self._session
+        if session is None:
+            return False
+        return session.app is app and client_id in (None, session.connection.client_id)
 
     def abort(self) -> None:
         """Cut the connection without another word."""
@@ -211,10 +214,9 @@ class WebSocket(asyncio.Protocol):
         secure = self._transport.get_extra_info("sslcontext") is not None
         scheme, host = "wss" if secure else "ws", request.headers.get("Host", "localhost")
         self._note("out", f"{scheme}://{host}{request.path}", "open")
-        self._session = session = Session(self._service, self)
-        session.start(url.query, self._service.monotonic(), secure=secure, path=url.path or "/")
-        if not session.ended:
-            self._watch()
+        now = self._service.monotonic()
+        self._session = open_session(self._service, self, url.query, now, secure=secure, path=url.path or "/")
+        self._watch()
 
     def _checked(self, request: Request) -> Response | None:
         """The answer to an upgrade that comes from a web page which may not use the service."""

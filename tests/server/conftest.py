@@ -7,9 +7,10 @@ import pytest
 from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
 from ablykit.protocol.tokens import jwt
+from ablykit.server.app import namespaces
 from ablykit.server.delivery import in_look
-from ablykit.server.service import Service, namespaces
-from ablykit.server.session import Session
+from ablykit.server.opening import open_session
+from ablykit.server.service import Service
 from tests.server.frames import token_of
 from tests.server.over_http import Http
 
@@ -20,10 +21,11 @@ class Remembering:
     """A transport that keeps what is written, as the client would read it."""
 
     def __init__(self):
-        self.frames, self.closed = [], None
+        self.frames, self.formats, self.closed = [], [], None
 
     def write(self, delivery, variant, channel):
         raw = delivery.encoded(variant, lambda payload, format: payload, channel)
+        self.formats.append(variant.format)
         self.frames.append(plain(decode(raw, variant.format)))
         assert self.frames[-1] == plain(in_look(delivery.frame, variant)) | (
             {"channel": channel} if channel else {}
@@ -38,9 +40,8 @@ class Client:
 
     def __init__(self, world, query="", *, key=None, secure=True, path="/"):
         self.world, self.transport = world, Remembering()
-        self.session = Session(world.service, self.transport)
         whole = f"key={(key or world.key).reveal()}&{query}" if key is not False else query
-        self.session.start(whole, world.now, secure=secure, path=path)
+        self.session = open_session(world.service, self.transport, whole, world.now, secure=secure, path=path)
 
     def say(self, frame, format=Format.JSON):
         self.heard()

@@ -39,9 +39,10 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.codec import decode
 from ablykit.protocol.encoding import in_format
+from ablykit.server.app import namespaces
 from ablykit.server.channel import MODE_TO_HEAR
-from ablykit.server.service import Service, namespaces
-from ablykit.server.session import Session
+from ablykit.server.opening import open_session
+from ablykit.server.service import Service
 from tests.server.frames import token_of
 from tests.server.mutants import AT_THE_END_OF_THE_STACK, CHANNELS, DEPTHS, Mutants
 
@@ -140,8 +141,9 @@ class Peer:
         self._last, self._bases = {}, {}
         self.undone = {}
         """What was in the last frame of each channel that has deltas, these undone."""
-        self.session = Session(self.talk.service, self)
-        self.session.start(f"key={self.talk.key.reveal()}&{self.query}{more}", self.talk.now, secure=True)
+        self.session = None  # until it is let in
+        query = f"key={self.talk.key.reveal()}&{self.query}{more}"
+        self.session = open_session(self.talk.service, self, query, self.talk.now, secure=True)
         self.key = self.session.connection.key
         for channel in self.talk.rng.sample(CHANNELS, 6):
             attach = ProtocolMessage(action=Action.ATTACH, channel=channel, flags=int(MODES))
@@ -150,7 +152,7 @@ class Peer:
     # -- as a transport
 
     def write(self, delivery, variant, channel):
-        if self.session.ended:
+        if self.session and self.session.ended:
             raise Wrong("something is sent after the end")
         frame = read(delivery.encoded(variant, bare, channel), variant.format)
         self.frames.append(frame)

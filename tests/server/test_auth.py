@@ -7,9 +7,10 @@ import time
 import jwt as pyjwt
 import pytest
 
-from ablykit.protocol import AblyError, ApiKey, ChannelName
+from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.tokens import TokenRequest, jwt, mac_of, token_request
-from ablykit.server.auth import Identity, Revocation, by_header, give_token, target
+from ablykit.server.auth import by_header, give_token
+from ablykit.server.identity import Identity, Revocation, target
 from tests.server.frames import by_token, only, token_of
 
 
@@ -30,40 +31,11 @@ def test_a_token_connects_also_without_tls(world, make_token):
     connected(by_token(world, make_token(), secure=False))
 
 
-@pytest.mark.parametrize(
-    ("held", "asked", "told"),
-    [
-        ("me", None, "me"),
-        ("me", "me", "me"),
-        ("*", None, "*"),
-        ("*", "me", "me"),
-        (None, None, None),
-    ],
-)
-def test_a_tokens_client_id_is_the_connections(world, make_token, held, asked, told):
-    query = f"v=5&clientId={asked}" if asked else "v=5"
-    assert connected(by_token(world, make_token(client_id=held), query)).get("clientId") == told
-
-
-@pytest.mark.parametrize("held", ["me", None])
-def test_another_client_id_than_the_tokens_is_refused(world, make_token, held):
-    assert refused(by_token(world, make_token(client_id=held), "clientId=you")) == 40102
-
-
 def test_who_is_nobody_may_not_publish_as_somebody(world, make_token):
     nobody = by_token(world, make_token())
     nobody.heard()
     assert only(nobody.publish("c", 0, {"data": "x", "clientId": "me"}))["error"]["code"] == 40012
     assert nobody.publish("c", 1, {"data": "x"})[-1]["action"] == 1
-
-
-def test_a_token_may_do_what_it_and_its_key_may(world, make_token):
-    client = by_token(world, make_token(capability={"a": ["subscribe"], "b": ["*"]}))
-    client.heard()
-    assert only(client.attach("c"))["error"]["code"] == 40160
-    assert only(client.attach("a"))["flags"] == 786432
-    assert only(client.publish("a", 0, {"data": "x"}))["error"]["code"] == 40160
-    assert only(client.publish("b", 1, {"data": "x"}))["action"] == 1
 
 
 def test_a_token_that_is_over_is_refused(world):
@@ -84,27 +56,6 @@ def revoke(world, text, margin=0):
     world.service.revoke(world.app, [Revocation(*target(text), before, world.now + margin, key)])
 
 
-@pytest.mark.parametrize("target", ["clientId:me", "revocationKey:r", "channel:c"])
-def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
-    token = jwt(world.key, client_id="me", revocation_key="r", capability={"c": ["*"]})
-    other = jwt(world.key, client_id="you", revocation_key="s", capability={"d": ["*"]})
-    mine, theirs = by_token(world, token), by_token(world, other)
-    for client in (mine, theirs):
-        connected(client)
-    revoke(world, target)
-    assert only(mine.heard())["error"]["code"] == 40141
-    assert mine.closed
-    assert theirs.closed is None
-    assert refused(by_token(world, token)) == 40141
-    connected(by_token(world, other))
-
-
-@pytest.mark.parametrize("text", ["", "clientId:", "nonsense:x", None, 5])
-def test_a_target_that_is_none_is_refused(text):
-    with pytest.raises(AblyError, match="A target is clientId"):
-        target(text)
-
-
 def test_a_margin_leaves_time_to_get_another_token(world, monkeypatch):
     keeps, renews = (by_token(world, token_of(world, client_id="me")) for _ in range(2))
     for client in (keeps, renews):
@@ -120,41 +71,6 @@ def test_a_margin_leaves_time_to_get_another_token(world, monkeypatch):
     world.later(1)
     assert only(keeps.heard())["error"]["code"] == 40141
     assert renews.closed is None
-
-
-def test_a_token_of_another_key_is_not_revoked(world):
-    other = world.service.add_key(world.app).api_key
-    token = jwt(other, client_id="me")
-    client = by_token(world, token)
-    connected(client)
-    revoke(world, "clientId:me")
-    assert client.closed is None
-    connected(by_token(world, token))
-
-
-def test_by_channel_a_token_without_a_capability_of_its_own_goes_by_its_keys(world):
-    client = by_token(world, jwt(world.key))
-    connected(client)
-    revoke(world, "channel:c")
-    assert client.closed is None
-    revoke(world, "channel:*")
-    assert client.closed
-
-
-def test_revocations_are_forgotten_when_no_token_can_be_that_old(world):
-    revoke(world, "clientId:me")
-    revoke(world, "clientId:me")
-    world.later(3_590_000)
-    assert [len(listed) for listed in world.app.revocations.values()] == [2]
-    world.later(10_002)
-    assert world.app.revocations == {}
-
-
-def test_a_later_revocation_does_not_lift_one_that_is_in_force(world):
-    token = token_of(world, client_id="me")
-    revoke(world, "clientId:me")
-    revoke(world, "clientId:me", margin=30_000)
-    assert only(by_token(world, token).heard())["error"]["code"] == 40141
 
 
 THEIRS = "a secret of somebody else, long enough"
@@ -352,13 +268,6 @@ def test_a_header_that_is_none_is_refused(world, header, code):
     assert refusal.value.code == code
 
 
-def test_what_is_forgotten_in_time(world):
-    token_of(world)
-    world.later(3 * 60 * 60_000)
-    assert not world.service.tokens
-    assert not world.service._nonces
-
-
 def test_a_request_is_signed_by_the_services_own_clock_or_the_true_time(world):
     for timestamp in (world.service.clock.shown(), world.service.clock.wall()):
         assert token_of(world, timestamp=timestamp)
@@ -372,18 +281,6 @@ def test_who_asks_over_http_is_known_by_key_or_token_in_a_header(world):
     assert by_header(world.service, f"bearer {token_of(world)}", secure=False).is_token
     with pytest.raises(AblyError, match="TLS"):
         by_header(world.service, f"Basic {key}", secure=False)
-
-
-def test_an_operation_is_checked_with_the_reason_at_hand(world):
-    key = world.service.add_key(world.app, {"c": ["publish"]})
-    identity = Identity(world.app, key)
-    identity.check("publish", ChannelName("c"))
-    with pytest.raises(AblyError) as refused:
-        identity.check_any(("history", "stats"), ChannelName("[meta]c"))
-    assert refused.value.operation == "history or stats"
-    wide = Identity(world.app, world.service.add_key(world.app, {"[*]*": ["*"]}))
-    assert wide.operations(ChannelName.parse("[meta]log")) == {"subscribe", "history", "channel-metadata"}
-    assert "only the service publishes" in wide.rule({"publish"}, ChannelName.parse("[meta]log"))
 
 
 @pytest.mark.parametrize("claim", ["x-ably-clientId", "x-ably-revocation-key", "x-ably-capability"])

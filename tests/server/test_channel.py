@@ -23,7 +23,7 @@ def client(world):
 
 
 def attachment(client, modes=Flag.SUBSCRIBE, name="c", **more):
-    channel = client.world.service.channel(client.world.app, NAME)
+    channel = client.world.app.channel(NAME)
     return Attachment(client.session, channel, name, modes, modes, {}, **more)
 
 
@@ -53,7 +53,7 @@ def test_of_a_delivery_goes_what_is_wanted(client):
 
 
 def test_who_is_attached_is_known_and_the_first_and_the_last_are_told(world, client):
-    channel, told = world.service.channel(world.app, NAME), []
+    channel, told = world.app.channel(NAME), []
     channel._surroundings.activity = lambda each: told.append(len(each.attachments))
     first, again = attachment(client), attachment(client, Flag.PUBLISH)
     channel.attach(first)
@@ -99,13 +99,13 @@ def test_a_subscriber_that_can_not_be_delivered_to_is_ended_and_harms_nobody(wor
 
 
 def test_attaching_costs_the_same_however_many_are_attached(world, client):
-    channel = world.service.channel(world.app, NAME)
+    channel = world.app.channel(NAME)
     channel.attach(attachment(client))
     assert channel._subscribers is None, "who hears what is chosen at the next delivery, not at each attach"
 
 
 def test_it_is_idle_while_nobody_is_there_and_nothing_kept(world, client):
-    channel = world.service.channel(world.app, NAME)
+    channel = world.app.channel(NAME)
     assert (channel.idle_for(5.0), channel.idle_for(8.0)) == (0.0, 3.0)
     client.attach("c")
     assert channel.idle_for(9.0) == 0.0

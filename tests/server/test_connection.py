@@ -10,7 +10,7 @@ from ablykit.server.connection import REMEMBERED_ANSWERS, Connection, recovery_k
 
 @pytest.fixture
 def connection(world):
-    return Connection(world.service, "id", ["first", "second"], world.app, None)
+    return Connection("id", ["first", "second"], world.app, None)
 
 
 def test_its_key_is_the_newest_of_its_keys(connection):

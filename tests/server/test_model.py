@@ -261,10 +261,7 @@ class Talk(RuleBasedStateMachine):
             for data in peer.present.values()
             if peer.cut_at is None or self.now - peer.cut_at < REMAIN
         }
-        server = {
-            key: member.data
-            for key, member in self.world.service.channel(self.world.app, NAME).members.items()
-        }
+        server = {key: member.data for key, member in self.world.app.channel(NAME).members.items()}
         assert server == there
         for peer in self.peers:
             if peer.cut_at is None:

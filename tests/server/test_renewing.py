@@ -4,8 +4,7 @@ import pytest
 
 from ablykit.protocol import Flag
 from ablykit.protocol.tokens import jwt
-from ablykit.server.auth import Identity
-from ablykit.server.renewing import PROMPT, due
+from ablykit.server.identity import PROMPT, Identity
 from tests.server.frames import by_token, only
 
 
@@ -88,7 +87,7 @@ def test_an_auth_without_a_token_is_no_auth(world):
 @pytest.mark.parametrize(("deadline", "told"), [(None, None), (PROMPT + 100, 100), (PROMPT, PROMPT), (5, 5)])
 def test_another_token_is_asked_for_before_the_end_if_there_is_time(world, deadline, told):
     key = world.app.keys[world.key.key_id]
-    assert due(Identity(world.app, key, deadline=deadline), 50.0) == told
+    assert Identity(world.app, key, deadline=deadline).due(50.0) == told
 
 
 def test_a_channel_that_was_left_meanwhile_is_neither_kept_nor_lost(world, make_token):
