@@ -189,19 +189,18 @@ class Peer:
             yield payload
 
 
-class Tapped(Service):
-    """A service that shows each channel to a test as it is made."""
+def tap(app, shown):
+    """Show each channel of an app to a test as it is made."""
+    make, seen = app.channel, set()
 
-    def __init__(self, *arguments, shown, **options):
-        self._shown, self._seen = shown, set()
-        super().__init__(*arguments, **options)
-
-    def channel(self, app, name):
-        found = super().channel(app, name)
-        if not name.is_meta and found.log not in self._seen:
-            self._seen.add(found.log)
-            self._shown(found)
+    def channel(name):
+        found = make(name)
+        if not name.is_meta and found.log not in seen:
+            seen.add(found.log)
+            shown(found)
         return found
+
+    app.channel = channel
 
 
 class Talk:
@@ -210,9 +209,10 @@ class Talk:
     def __init__(self, seed, number):
         self.rng = random.Random(f"{seed}/{number}")
         self.now, self.taken, self.ids = 1_000.0, [], set()
-        self.service = Tapped(lambda: self.now, shown=self._tap, seed=number)
+        self.service = Service(lambda: self.now, seed=number)
         named = namespaces(mutable=["doc"], persisted=["kept"])
         self.app = self.service.add_app(limits={"memory": MEMORY}, namespaces=named)
+        tap(self.app, self._tap)
         self.key = self.service.add_key(self.app).api_key
         some = [{}, {"capability": {"c": ["*"]}}, {"capability": {"doc:*": ["publish"]}}, {"client_id": "me"}]
         self.known = Known([token_of(self, **each) for each in some])
