@@ -30,6 +30,9 @@ from ablykit.server.occupancy import Occupancy, details
 from ablykit.server.publishing import accept
 from ablykit.server.revising import RIGHTS, as_they_are, revise
 
+MOST_IN_A_BATCH = 100
+"""How many channels the requests of one batch may name together."""
+
 SUMMED_UP = 3
 """From which version of the protocol on a batch is answered with counts, not with its results alone. Older
 clients ask for them by `newBatchResponse=true`."""
@@ -125,7 +128,7 @@ async def annotations(caller: Caller, request: Request) -> Response:
     now = caller.service.monotonic()
     story = channel.log.story(request.path_params["serial"], now) if channel else None
     found = story.annotations if story else []
-    return respond_page(request, found, lambda annotation: annotation.serial or "", plain)
+    return respond_page(request, found, lambda annotation: annotation.serial or "", _shown(request))
 
 
 async def annotate_message(caller: Caller, request: Request) -> Response:
@@ -184,7 +187,9 @@ async def channels(caller: Caller, request: Request) -> Response:
 async def batch_publish(caller: Caller, request: Request) -> Response:
     """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
-    results = [_batch(caller, spec) for spec in one_or_more(body)]
+    specs = [_spec(each) for each in one_or_more(body)]  # all are read before the first is published
+    _check_number([name for names, _ in specs for name in names])
+    results = [batch([_batch_one(caller, name, messages) for name in names]) for names, messages in specs]
     asked_for = request.query_params.get("newBatchResponse") == "true"
     if version_of(request) < SUMMED_UP and not asked_for and not isinstance(body, list):
         return _results_alone(request, results[0])
@@ -199,15 +204,20 @@ def _results_alone(request: Request, told: dict[str, Any]) -> Response:
     return respond_error(request, error, batchResponse=told["results"])
 
 
-def _batch(caller: Caller, spec: Any) -> dict[str, Any]:
+def _spec(spec: Any) -> tuple[list[str], list[Message]]:
+    """The channels and the messages of one publish of a batch. Raises `AblyError` 40000."""
     if not isinstance(spec, dict):
         raise AblyError(40000, "A batch is an object with channels and messages, or a list of these")
     given = cast("dict[str, Any]", spec)
     names = [given["channels"]] if isinstance(given.get("channels"), str) else list_of(given.get("channels"))
     if not names or not all(isinstance(name, str) for name in names):
         raise AblyError(40000, "channels is a list with at least one name")
-    messages = listed_as(Message, given.get("messages", []))
-    return batch([_batch_one(caller, name, messages) for name in names])
+    return names, listed_as(Message, given.get("messages", []))
+
+
+def _check_number(names: list[str]) -> None:
+    if len(names) > MOST_IN_A_BATCH:
+        raise AblyError(90010, f"{len(names)} channels in one batch, where {MOST_IN_A_BATCH} are allowed")
 
 
 def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
@@ -224,6 +234,7 @@ async def batch_presence(caller: Caller, request: Request) -> Response:
     names = [name for name in request.query_params.get("channels", "").split(",") if name]
     if not names:
         raise AblyError(40000, "channels is a list of names, with commas between")
+    _check_number(names)
     return respond(request, batch([_batch_members(caller, request, name) for name in names]))
 
 

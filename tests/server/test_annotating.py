@@ -55,6 +55,16 @@ def test_a_summary_has_its_messages_name_so_that_subscribers_by_name_see_it(worl
     assert (created["name"], summed["name"], summed["action"]) == ("vote", "vote", 4)
 
 
+def test_an_annotations_binary_data_is_told_in_each_format_its_own_way(world, serial):
+    path = f"/channels/doc:a/messages/{serial}/annotations"
+    reader = client(world, "reader")
+    Http(world, "msgpack")("POST", path, {"type": "x:total.v1", "data": b"\x00\x01"}, status=201)
+    told = [reader.heard()[0]["annotations"][0], Http(world)("GET", path)[0]]
+    assert [(each["data"], each["encoding"]) for each in told] == [("AAE=", "base64")] * 2
+    (bare,) = Http(world, "msgpack")("GET", path)
+    assert (bare["data"], "encoding" in bare) == (b"\x00\x01", False)
+
+
 def test_over_http_annotations_are_put_on_and_told(world, serial):
     http = Http(world)
     path = f"/channels/doc:a/messages/{serial}"

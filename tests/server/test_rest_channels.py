@@ -1,7 +1,11 @@
 """Channels over HTTP: what each endpoint answers, and how it refuses."""
 
+from math import nan
+
 import pytest
 
+from ablykit.server.publishing import MOST_AT_ONCE
+from ablykit.server.rest_channels import MOST_IN_A_BATCH
 from tests.server.over_http import Http
 
 
@@ -96,6 +100,44 @@ def test_a_batch_publishes_to_each_channel_it_may(world, http):
     ] == [2, 1]
     for wrong in (5, {"channels": []}, {"channels": [5]}, [5]):
         assert http.refused("POST", "/messages", wrong, status=400) == 40000
+
+
+def test_a_batch_that_is_wrong_in_part_publishes_nothing(world, http):
+    for wrong in ({"channels": []}, 5, {"channels": "a", "messages": [5]}):
+        assert (
+            http.refused(
+                "POST", "/messages", [{"channels": "a", "messages": {"data": "x"}}, wrong], status=400
+            )
+            == 40000
+        )
+    assert not world.app.channels
+
+
+def test_a_batch_has_a_greatest_number_of_channels(world, http):
+    names = [f"c{n}" for n in range(MOST_IN_A_BATCH + 1)]
+    one, other = ({"channels": part, "messages": {"data": "x"}} for part in (names[:50], names[50:]))
+    for body in ({**one, "channels": names}, [one, other]):
+        assert http.refused("POST", "/messages", body, status=400) == 90010
+    assert http.refused("GET", "/presence", channels=",".join(names), status=400) == 90010
+    assert not world.app.channels
+    said = http("POST", "/messages", {**one, "channels": names[1:]}, status=201)
+    assert said["successCount"] == MOST_IN_A_BATCH
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        ({"extras": {"n": 2**64}}, 40013),
+        ({"data": "é", "encoding": "base64"}, 40013),
+        ({"data": [[0] * 9] * 9_999}, 40009),
+    ],
+)
+def test_what_is_published_over_http_must_be_deliverable_too(world, http, item, code):
+    if item.get("extras") and http.format == "msgpack":
+        item = {"extras": {"n": nan}}
+    assert http.refused("POST", "/channels/c/messages", item, status=400) == code
+    assert http.refused("POST", "/channels/c/messages", [{}] * (MOST_AT_ONCE + 1), status=400) == 40034
+    assert http("GET", "/channels/c/messages") == []
 
 
 def test_a_batch_before_version_3_is_answered_with_its_results_alone(http):
