@@ -116,7 +116,12 @@ class Attachment:
         messages = delivery.frame.messages
         if self.wants is None or not messages:
             return delivery
-        wanted = [message for message in messages if self.wants(message)]
+        wanted = [
+            # with its id, which else is made of its place in the frame (TM2a)
+            message.replace(id=message.id or f"{delivery.frame.id}:{index}")
+            for index, message in enumerate(messages)
+            if self.wants(message)
+        ]
         if len(wanted) == len(messages):
             return delivery
         return Delivery(delivery.frame.replace(messages=wanted), delivery.publisher) if wanted else None

@@ -12,7 +12,9 @@ NAME = ChannelName("c")
 
 
 def frame(*data):
-    return ProtocolMessage(action=15, channel="c", messages=[Message(name=each, data=each) for each in data])
+    return ProtocolMessage(
+        action=15, id="f", channel="c", messages=[Message(name=each, data=each) for each in data]
+    )
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_of_a_delivery_goes_what_is_wanted(client):
     whole = Delivery(frame("a"))
     assert one.filtered(whole) is whole
     (first, _) = client.heard()
-    assert [message["name"] for message in first["messages"]] == ["a", "c"]
+    assert [(message["name"], message["id"]) for message in first["messages"]] == [("a", "f:0"), ("c", "f:2")]
 
 
 def test_who_is_attached_is_known_and_the_first_and_the_last_are_told(world, client):
