@@ -6,7 +6,7 @@ from ablykit.protocol import AblyError, ChannelName, Flag, Message, ProtocolMess
 from ablykit.server.attaching import wanted_by
 from ablykit.server.channel import Attachment, Rate, channel_of
 from ablykit.server.delivery import Delivery
-from tests.server.frames import enter, filtered
+from tests.server.frames import enter, filtered, only
 
 NAME = ChannelName("c")
 
@@ -148,3 +148,28 @@ def test_a_frame_without_a_channel_is_refused():
 def test_a_rate_is_of_the_current_second():
     rate = Rate()
     assert [rate.count(now) for now in (0.0, 500.0, 999.9, 1000.0)] == [1, 2, 3, 1]
+
+
+def test_an_attachment_without_a_mode_says_what_was_asked_for(client):
+    with pytest.raises(AblyError, match="without the mode PUBLISH") as refused:
+        attachment(client, Flag.SUBSCRIBE).check(Flag.PUBLISH)
+    assert "asked for SUBSCRIBE" in refused.value.rule
+    attachment(client, Flag.PUBLISH).check(Flag.PUBLISH)
+
+
+def test_an_append_reaches_those_who_attached_later_as_the_whole_message(make_world):
+    world = make_world(mutable=["doc"])
+    author, early = world.client("v=5&clientId=ada"), world.client("v=5")
+    early.attach("doc:a")
+    serial = only(author.publish("doc:a", 0, {"data": "one"})[-1:])["res"][0]["serials"][0]
+    late = world.client("v=5")
+    late.attach("doc:a")
+    for each in (early, late):
+        each.heard()
+    author.publish("doc:a", 1, {"action": 5, "serial": serial, "data": " two"})
+    author.publish("doc:a", 2, {"action": 5, "serial": serial, "data": " three"})
+    heard = [
+        [(f["messages"][0]["action"], f["messages"][0]["data"]) for f in each.heard()]
+        for each in (early, late)
+    ]
+    assert heard == [[(5, " two"), (5, " three")], [(1, "one two"), (5, " three")]]
