@@ -1,6 +1,7 @@
 // One frame, explained: its members and their parts, its bytes, its raw text, and ways to take it along.
 
 import { button, copy, make } from "./panel.js";
+import { withIcon } from "./icons.js";
 
 /**
  * @typedef {{name: string, value: string, sentence: string, note: string, depth: number}} Fact
@@ -16,9 +17,9 @@ export function drawDetail(detail, acts) {
   const head = make("p", "ak-detail-head");
   head.append(make("strong", "", detail.title), " ", detail.sentence);
   const { pair } = detail;
-  if (pair) head.append(" ", button(pair.text, () => acts.select(pair.number)));
+  if (pair) head.append(" ", withIcon(button("", () => acts.select(pair.number)), pair.number < detail.number ? "up" : "down", pair.text));
   const broken = make("ul", "ak-broken");
-  broken.append(...(detail.broken ?? []).map((text) => make("li", "", `⚠ ${text}`)));
+  broken.append(...(detail.broken ?? []).map((text) => withIcon(make("li", ""), "warning", text)));
   const parts = [head, ...(detail.broken?.length ? [broken] : []), drawFacts(detail.rows)];
   if (detail.copies) parts.push(drawActs(detail, detail.copies, acts));
   if (detail.raw) parts.push(folded("As it crossed the wire", detail.raw));

@@ -6,10 +6,12 @@ import { shape } from "./panel.js";
 /** What each icon draws, in a square of 16 by 16: strokes in the colour of the text around it. */
 const PATHS = {
   first: "M13 3.5v9L6 8zM3.5 3.5v9",
+  beside: "M2 3h12v10H2zM9 3v10",
   check: "m3 8.5 3.5 3.5L13 4.5",
   close: "m4 4 8 8m0-8-8 8",
   copy: "M6 5.5h7.5V14H6zM3.5 10.5h-1V2H10v1.5",
   down: "M8 3v10m-4-4 4 4 4-4",
+  help: "M5.2 6.2a2.8 2.8 0 1 1 4 2.6c-.8.4-1.2.9-1.2 1.8m0 2.6v.2",
   left: "M13 8H3m4-4L3 8l4 4",
   pause: "M5 3.5v9m6-9v9",
   play: "M4.5 3v10L13 8z",

@@ -3,92 +3,47 @@
 
 import { NOTHING, button, download, make, select, toggle } from "./panel.js";
 import { whileAlive } from "./alive.js";
-import { CHIPS, expressionIn, question, withTerm } from "./search.js";
-import { Shown, emptyStore, take } from "./store.js";
+import { withIcon } from "./icons.js";
+import { CHIPS, Unasked, question, withTerm } from "./search.js";
+import { Shown, emptyStore, placeOf, rowOf, take } from "./store.js";
+import { COLUMNS, fitting, handle, template } from "./columns.js";
 import { drawDetail } from "./detail.js";
+import { drawHelp } from "./help.js";
+import { drawRow } from "./row.js";
 
-/**
- * @typedef {import("./search.js").Row} Row
- * @typedef {import("./store.js").Store} Store
- */
+/** @typedef {import("./store.js").Store} Store */
 
 const ROW_HEIGHT = 26;
 const OVERSCAN = 8;
 const MOST = 12; // rows in sight
-const ARROWS = { in: "←", out: "→" };
 const PAUSE = 250; // ms without typing before an expression is asked of the kernel
+const ROOM_BESIDE = 640; // px that the list and a frame beside it need
+const USUAL = { width: 400, height: 380 }; // px of the frame explained, beside the list and below it
 
-/** What colour an action's badge has; the name in it says the same. */
-const KINDS = {
-  error: ["ERROR", "NACK", "DISCONNECTED", "not a frame"],
-  good: ["ACK", "CONNECTED", "ATTACHED"],
-  message: ["MESSAGE", "PRESENCE", "SYNC", "ANNOTATION", "OBJECT"],
-  quiet: ["HEARTBEAT", "WebSocket open", "WebSocket close", "WebSocket ping", "WebSocket pong"],
-};
+/** @param {import("./columns.js").Column} column */
+const nameOf = (column) => column.name;
 
-/** @param {string} action */
-export function kindOf(action) {
-  const found = Object.entries(KINDS).find(([, actions]) => actions.includes(action));
-  return found ? found[0] : "plain";
-}
-
-/** @type {WeakMap<object, Store>} */
-const stores = new WeakMap();
-
-/** @param {any} model @returns {Store} */
-function storeOf(model) {
-  const known = stores.get(model);
-  if (known) return known;
-  const store = emptyStore();
-  stores.set(model, store);
+/** Hear what the kernel says, once for all views. @param {any} model @param {Store} store */
+function listen(model, store) {
   model.on("msg:custom", (/** @type {any} */ message) => {
     take(store, message);
     if (message.file) download(message.file.name, message.file.text, "application/jsonl");
     for (const changed of store.changed) changed();
   });
-  return store;
-}
-
-/** @param {Row} row @param {boolean} selected @param {string} id */
-function drawRow(row, selected, id) {
-  const element = make("div", `ak-row ak-${row.direction}`, "", {
-    role: "option",
-    id,
-    "aria-selected": String(selected),
-    "data-number": String(row.number),
-  });
-  const toward = row.direction === "in" ? "received" : "sent";
-  element.append(
-    make("span", "ak-time", row.time),
-    make("span", "ak-who", row.connection),
-    make("span", "ak-arrow", ARROWS[row.direction], { role: "img", "aria-label": toward }),
-    make("span", `ak-action ak-${kindOf(row.action)}`, row.action),
-    make("span", "ak-channel", row.channel),
-    drawSummary(row),
-    make("span", "ak-ms", row.ms === null ? "" : `${row.ms.toFixed(1)} ms`, { title: "from question to answer" }),
-    make("span", "ak-size", row.size === null ? "" : `${row.size} B`),
-  );
-  return element;
-}
-
-/** @param {Row} row */
-function drawSummary(row) {
-  const summary = make("span", "ak-summary", row.summary, { title: row.summary });
-  if (row.broken.length) {
-    const title = row.broken.join("\n");
-    summary.prepend(make("span", "ak-badge", "⚠", { role: "img", "aria-label": "breaks a rule", title }), " ");
-  }
-  return summary;
 }
 
 let views = 0;
 
-/** @param {{model: any, el: HTMLElement}} context */
-function render({ model, el }) {
-  const store = storeOf(model);
+/** @param {{model: any, el: HTMLElement}} context @param {Store} store */
+function render({ model, el }, store) {
   const name = `ablykit-inspector-${(views += 1)}`;
+  const { terms, examples } = model.get("language");
   const shown = new Shown();
-  let [hideHeartbeats, paused, following, timer, frame] = [false, false, true, 0, 0];
+  let [heartbeats, pings, paused, following, timer, frame] = [true, false, false, true, 0, 0];
+  let [asked, typed, problem] = [question("", terms), "", ""];
+  const widths = Object.fromEntries(COLUMNS.map((column) => [column.name, column.width]));
+  const size = { ...USUAL };
+  let columns = COLUMNS;
 
   const title = make("strong", "ak-title", store.title, { id: `${name}-title` });
   const count = make("span", "ak-count", "", { role: "status" });
@@ -97,18 +52,77 @@ function render({ model, el }) {
       type: "search",
       placeholder: "Search: words, action:MESSAGE, size>1k, ?error.code …",
       "aria-label": "Search the frames",
-      title: "Words, action: dir: channel: code: from: is: size> or size<, each with - for without; ? and a JMESPath expression",
+      "aria-describedby": `${name}-notice`,
     })
   );
   const bar = make("div", "ak-bar");
   const chips = make("div", "ak-bar ak-chips", "", { role: "group", "aria-label": "Common searches" });
+  const help = drawHelp(examples, `${name}-help`, (term) => {
+    search.value = withTerm(search.value, term);
+    ask();
+    search.focus();
+  });
+  const head = make("div", "ak-head", "", { role: "group", "aria-label": "Columns" });
   const spacer = make("div", "ak-spacer", "", { role: "presentation" });
   const list = make("div", "ak-list", "", { role: "listbox", tabindex: "0", "aria-labelledby": `${name}-title` });
   list.append(spacer);
   const empty = make("p", "ak-empty");
-  const notice = make("p", "ak-notice", "", { role: "status" });
+  const notice = make("p", "ak-notice", "", { role: "status", id: `${name}-notice` });
   const detail = make("section", "ak-detail", "", { "aria-label": "The chosen frame, explained", tabindex: "0" });
+  const table = make("div", "ak-table");
+  const body = make("div", "ak-panes");
   const root = make("section", "ablykit ablykit-inspector", "", { "aria-label": "Frames" });
+
+  /** How the frame is sized beside the list, and below it. @param {"width" | "height"} side */
+  const splitter = (side) =>
+    handle(`ak-split-${side}`, {
+      label: `The frame's ${side}`,
+      way: side === "width" ? "column" : "row",
+      turned: true,
+      least: side === "width" ? 240 : 120,
+      most: () => (side === "width" ? Math.max(body.clientWidth - 260, 240) : 900),
+      usual: USUAL[side],
+      read: () => size[side],
+      write: (to) => {
+        size[side] = to;
+        root.style.setProperty(`--ak-detail-${side}`, `${to}px`);
+        lay();
+      },
+    });
+
+  const drawHead = () => {
+    const cells = columns.map((column) => {
+      const cell = make("span", `ak-head-${column.name}`, column.title);
+      if (!column.says) return cell;
+      const sized = {
+        label: `Width of ${column.says}`,
+        way: /** @type {const} */ ("column"),
+        turned: false,
+        least: 40,
+        most: () => Math.max(list.clientWidth - 240, 40),
+        usual: column.width,
+        read: () => widths[column.name],
+        write: (/** @type {number} */ to) => {
+          widths[column.name] = to;
+          root.style.setProperty("--ak-columns", template(columns, widths));
+        },
+      };
+      cell.append(handle("ak-split-column", sized));
+      return cell;
+    });
+    head.replaceChildren(...cells);
+  };
+
+  /** Lay out anew what depends on how much room there is. */
+  const lay = () => {
+    root.classList.toggle("ak-beside", model.get("beside") && root.clientWidth >= ROOM_BESIDE);
+    widths.number = Math.max(COLUMNS[0].width, String(store.next).length * 7);
+    const fits = fitting(list.clientWidth || root.clientWidth, widths, store.names.size > 1);
+    root.style.setProperty("--ak-columns", template(fits, widths));
+    if (head.childElementCount && String(fits.map(nameOf)) === String(columns.map(nameOf))) return;
+    columns = fits;
+    drawHead();
+  };
 
   const paint = () => {
     frame = 0;
@@ -117,7 +131,7 @@ function render({ model, el }) {
     const last = Math.min(first + Math.ceil(list.clientHeight / ROW_HEIGHT) + 2 * OVERSCAN, rows.length);
     const selected = model.get("selected");
     const drawn = rows.slice(first, last).map((row, index) => {
-      const element = drawRow(row, row.number === selected, `${name}-${row.number}`);
+      const element = drawRow(row, store, columns, row.number === selected, `${name}-${row.number}`);
       element.style.top = `${(first + index) * ROW_HEIGHT}px`;
       return element;
     });
@@ -131,53 +145,73 @@ function render({ model, el }) {
     frame ||= requestAnimationFrame(paint);
   };
 
+  /** What is said in place of rows. */
+  const nothing = () => {
+    if (asked.expression && !store.found.has(asked.expression) && !store.notice) return "Searching …";
+    return typed ? "No frames match." : "Nothing has crossed the wire yet.";
+  };
+
   const update = () => {
-    if (!paused) shown.update(store, question(search.value), search.value, hideHeartbeats);
+    if (!paused) shown.update(store, asked.question, typed, { heartbeats: !heartbeats, pings: !pings && !asked.pings });
     title.textContent = store.title;
     const waiting = store.waiting.size ? `, ${store.waiting.size} unanswered` : "";
     const lost = store.lost ? `, ${store.lost} earlier ones fell out` : "";
     count.textContent = `${shown.frames} ${shown.frames === 1 ? "frame" : "frames"}${waiting}${lost}`;
     const { length } = shown.rows;
+    showPings.hidden = store.pings === 0;
+    showPings.textContent = `Show pings (${store.pings})`;
     empty.hidden = length > 0;
-    empty.textContent = search.value ? "No frame is like that." : "Nothing has crossed the wire yet.";
-    list.hidden = length === 0;
-    list.style.height = `${Math.min(Math.max(length, 1), MOST) * ROW_HEIGHT + 2}px`;
-    notice.textContent = store.notice;
-    notice.hidden = !store.notice;
+    empty.textContent = nothing();
+    list.hidden = head.hidden = length === 0;
+    list.style.height = `${Math.min(Math.max(length, isBeside() ? MOST : 1), MOST) * ROW_HEIGHT + 2}px`;
+    if (problem) withIcon(notice, "warning", problem);
+    else notice.textContent = store.notice;
+    notice.classList.toggle("ak-wrong", problem !== "");
+    notice.hidden = !notice.textContent;
+    search.setAttribute("aria-invalid", String(problem !== ""));
     back.hidden = store.live;
-    root.classList.toggle("ak-many", store.names.size > 1);
     const terms = search.value.split(/\s+/);
     for (const chip of /** @type {NodeListOf<HTMLElement>} */ (chips.querySelectorAll("[data-term]"))) {
       chip.setAttribute("aria-pressed", String(terms.includes(chip.dataset.term ?? "")));
     }
+    lay();
     paint();
     if (following && !paused) list.scrollTop = list.scrollHeight;
     showDetail();
   };
 
+  const isChosen = () => store.detail && store.detail.number === model.get("selected");
+  const isBeside = () => root.classList.contains("ak-beside") && isChosen();
+
   const showDetail = () => {
-    const wanted = store.detail && store.detail.number === model.get("selected");
+    const wanted = isChosen();
     if (wanted && shownDetail !== store.detail) detail.replaceChildren(...drawDetail(store.detail, acts));
     shownDetail = wanted ? store.detail : null;
+    body.classList.toggle("ak-open", Boolean(wanted));
     detail.hidden = !wanted;
   };
   /** @type {any} */
   let shownDetail = null;
 
-  const acts = {
-    select: (/** @type {number} */ number) => select(model, number),
-    compose: (/** @type {number} */ number) => model.send({ want: "compose", number }),
-    say: (/** @type {string} */ text) => {
-      store.notice = text;
-      update();
-    },
+  /** @param {string} text */
+  const say = (text) => {
+    store.notice = text;
+    update();
   };
+
+  /** Choose a frame that another one leads to, and say so where it is not among the rows. @param {number} number */
+  const jump = (number) => {
+    select(model, number);
+    const isShown = rowOf(shown.rows, number);
+    say(isShown ? "" : `#${number} is not among the rows: ${typed ? "the search leaves it out" : "it is hidden"}`);
+  };
+
+  const acts = { select: jump, compose: (/** @type {number} */ number) => model.send({ want: "compose", number }), say };
 
   /** Bring a row into sight, if it is shown at all. @param {number} number */
   const reveal = (number) => {
-    const index = shown.rows.findIndex((row) => row.number === number);
-    if (index < 0) return;
-    const top = index * ROW_HEIGHT;
+    if (!rowOf(shown.rows, number)) return;
+    const top = placeOf(shown.rows, number) * ROW_HEIGHT;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (top + ROW_HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW_HEIGHT - list.clientHeight;
   };
@@ -194,16 +228,25 @@ function render({ model, el }) {
   const move = (by) => {
     const { rows } = shown;
     if (rows.length === 0) return;
-    const here = rows.findIndex((row) => row.number === model.get("selected"));
+    const selected = model.get("selected");
+    const here = rowOf(rows, selected) ? placeOf(rows, selected) : -1;
     const index = Math.min(Math.max(here < 0 ? rows.length - 1 : here + by, 0), rows.length - 1);
     select(model, rows[index].number);
     reveal(rows[index].number);
   };
 
-  const typed = () => {
+  /** Ask what is typed. What can't be asked changes nothing but what is said of it. */
+  const ask = () => {
     clearTimeout(timer);
-    const expression = expressionIn(search.value);
-    store.notice = "";
+    store.notice = problem = "";
+    try {
+      asked = question(search.value, terms);
+      typed = search.value;
+    } catch (error) {
+      if (!(error instanceof Unasked)) throw error;
+      problem = error.message;
+    }
+    const { expression } = asked;
     if (expression && !store.found.has(expression)) {
       timer = window.setTimeout(() => model.send({ want: "find", expression }), PAUSE);
     }
@@ -219,11 +262,24 @@ function render({ model, el }) {
     update();
   });
   const hide = toggle("Hide heartbeats", false, (on) => {
-    hideHeartbeats = on;
+    heartbeats = !on;
     update();
   });
+  const showPings = toggle("", false, (on) => {
+    pings = on;
+    update();
+  });
+  const beside = withIcon(
+    toggle("", model.get("beside"), (on) => {
+      model.set("beside", on);
+      model.save_changes();
+    }),
+    "beside",
+    "Beside",
+  );
+  beside.title = "Where the chosen frame is explained: beside the list, or below it";
   const clear = button("Clear", () => {
-    store.clearedTo = (store.rows.at(-1)?.number ?? -1) + 1;
+    store.clearedTo = store.next;
     select(model, NOTHING);
     for (const changed of store.changed) changed();
   });
@@ -240,13 +296,15 @@ function render({ model, el }) {
   for (const [text, term] of CHIPS) {
     const use = () => {
       search.value = withTerm(search.value, term);
-      typed();
+      ask();
     };
     chips.append(button(text, use, { "aria-pressed": "false", "data-term": term, title: term }));
   }
-  chips.append(make("span", "ak-gap"), save, open, back, file);
-  bar.append(title, count, search, pause, follow, hide, clear);
-  root.append(bar, chips, empty, list, notice, detail);
+  chips.append(make("span", "ak-gap"), beside, save, open, back, file);
+  bar.append(title, count, search, help.button, pause, follow, hide, showPings, clear);
+  table.append(head, list);
+  body.append(table, splitter("width"), splitter("height"), detail);
+  root.append(bar, chips, help.text, empty, notice, body);
   el.append(root);
 
   list.addEventListener("scroll", () => {
@@ -258,25 +316,36 @@ function render({ model, el }) {
     paintSoon();
   });
   list.addEventListener("click", (event) => {
-    const row = /** @type {HTMLElement} */ (event.target).closest(".ak-row");
-    if (row instanceof HTMLElement) select(model, Number(row.dataset.number));
+    const target = /** @type {HTMLElement} */ (event.target);
+    const [link, row] = [target.closest(".ak-jump"), target.closest(".ak-row")];
+    if (link instanceof HTMLElement) jump(Number(link.dataset.to));
+    else if (row instanceof HTMLElement) select(model, Number(row.dataset.number));
   });
+  /** From a frame to its answer, or from an answer to its question. @type {Record<string, (number: number) => number | undefined>} */
+  const leads = {
+    ArrowRight: (number) => store.answers.get(number),
+    ArrowLeft: (number) => rowOf(store.rows, number)?.answers[0],
+  };
   const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e9, End: 1e9, Enter: 0 };
   list.addEventListener("keydown", (event) => {
     const by = steps[/** @type {keyof typeof steps} */ (event.key)];
-    if (by === undefined && event.key !== "Escape") return;
+    const lead = Object.hasOwn(leads, event.key) ? leads[event.key] : null;
+    if (by === undefined && !lead && event.key !== "Escape") return;
     event.preventDefault();
     event.stopPropagation();
+    const to = lead?.(model.get("selected"));
+    if (to !== undefined) return jump(to);
+    if (lead) return undefined;
     if (event.key === "Enter" && model.get("selected") !== NOTHING) return detail.focus();
     if (by !== undefined) return move(by);
-    select(model, NOTHING);
+    return select(model, NOTHING);
   });
   root.addEventListener("keydown", (event) => {
     if (event.target === search) {
       event.stopPropagation(); // what is typed here is no command of the notebook
       if (event.key !== "Escape") return;
       search.value = "";
-      typed();
+      ask();
       list.focus();
     } else if (event.key === "/") {
       event.preventDefault();
@@ -287,22 +356,39 @@ function render({ model, el }) {
       list.focus();
     }
   });
-  search.addEventListener("input", typed);
+  search.addEventListener("input", ask);
 
+  const onBeside = () => {
+    beside.setAttribute("aria-pressed", String(model.get("beside")));
+    update();
+  };
   store.changed.add(update);
   model.on("change:selected", onSelect);
-  const resized = new ResizeObserver(paintSoon);
+  model.on("change:beside", onBeside);
+  const resized = new ResizeObserver(() => {
+    lay();
+    paintSoon();
+  });
+  resized.observe(root);
   resized.observe(list);
   update();
-  model.send({ want: "rows" });
+  model.send({ want: "rows", from: store.next });
   if (model.get("selected") !== NOTHING) onSelect();
   return () => {
     store.changed.delete(update);
     model.off("change:selected", onSelect);
+    model.off("change:beside", onBeside);
     resized.disconnect();
     clearTimeout(timer);
     cancelAnimationFrame(frame);
   };
 }
 
-export default { render: whileAlive(render) };
+/** One for each panel in a page: its store serves all its views. */
+export default () => {
+  const store = emptyStore();
+  return {
+    initialize: (/** @type {any} */ { model }) => listen(model, store),
+    render: whileAlive((context) => render(context, store)),
+  };
+};

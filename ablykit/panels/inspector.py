@@ -10,11 +10,14 @@ from itertools import takewhile
 from math import inf
 from typing import Any, ClassVar
 
+import traitlets
+
 from ablykit import recording
 from ablykit.analysis import Finding, Linter, Pairing, Search
+from ablykit.analysis.search import LANGUAGE, TERMS, error_code
 from ablykit.panels.composer import Composer
 from ablykit.panels.copies import copies, url_of
-from ablykit.panels.panel import BUDGET, HasTranscript, Panel, script, style
+from ablykit.panels.panel import BUDGET, NOTHING, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
@@ -55,6 +58,9 @@ class FrameInspector(Panel):
 
     _esm = script("inspector.js")
     _css = style("inspector.css")
+    language = traitlets.Dict().tag(sync=True)
+    beside = traitlets.Bool(False).tag(sync=True)
+    """Whether a frame is explained beside the list, where there is room, or below it."""
 
     def __init__(self, source: HasTranscript | Transcript, title: str = "Frames") -> None:
         self._title = self._own_title = title
@@ -65,6 +71,7 @@ class FrameInspector(Panel):
         self._searches: deque[Search] = deque(maxlen=SEARCHES)
         self._begin()
         super().__init__(source)
+        self.language = {"terms": [term._asdict() for term in TERMS], "examples": LANGUAGE}
         self.on_page(self._on_page)
 
     def _begin(self) -> None:
@@ -93,15 +100,22 @@ class FrameInspector(Panel):
 
     def html(self) -> str:
         """The newest rows as a table."""
-        entries = list(self.transcript)
         self._notes.read(self.transcript)
-        hidden = self.transcript.lost + max(len(entries) - STATIC_ROWS, 0)
-        note = f"<caption>{hidden} earlier rows are not shown</caption>" if hidden else ""
-        rows = "".join(_static_row(e, self.transcript.began, self._notes) for e in entries[-STATIC_ROWS:])
-        head = "".join(f'<th scope="col" {_CELL}>{name}</th>' for name in _COLUMNS)
+        entries = [entry for entry in self.transcript if entry.kind not in ("ping", "pong")]
+        shown = entries[-STATIC_ROWS:]
+        hidden = {
+            "earlier rows": self.transcript.lost + len(entries) - len(shown),
+            "WebSocket pings and pongs": len(self.transcript) - len(entries),
+        }
+        notes = [f"{count} {what} are not shown" for what, count in hidden.items() if count]
+        caption = f"<caption>{'; '.join(notes)}</caption>" if notes else ""
+        several = len({entry.connection for entry in shown}) > 1
+        columns = [column for column in _COLUMNS if several or column != "connection"]
+        rows = "".join(_static_row(e, columns, self.transcript.began, self._notes) for e in shown)
+        head = "".join(f'<th scope="col" {_CELL}>{name}</th>' for name in columns)
         return (
             f'<div class="ablykit-static" style="overflow-x:auto"><b>{escape(self._title)}</b>'
-            f'<table style="font-size:90%">{note}<thead><tr>{head}</tr></thead>'
+            f'<table style="font-size:90%">{caption}<thead><tr>{head}</tr></thead>'
             f"<tbody>{rows}</tbody></table></div>"
         )
 
@@ -113,10 +127,11 @@ class FrameInspector(Panel):
             asked(self, content)
 
     def _rows_wanted(self, content: dict[str, Any]) -> None:
-        """A page was opened just now: it gets all rows."""
+        """A view was opened just now: it gets all rows from the number its page has on."""
+        number: Any = content.get("from")
         with self._sending:
             self._watched = True
-            self._send_from(0, inf)
+            self._send_from(min(max(number, 0), self._sent) if isinstance(number, int) else 0, inf)
 
     def _detail_wanted(self, content: dict[str, Any]) -> None:
         self.to_page({"detail": self._detail(content.get("number"))})
@@ -131,7 +146,7 @@ class FrameInspector(Panel):
             self._searches.append(search)
             known = self.transcript.since(0)
             numbers = [entry.number for entry in known if entry.number < self._sent and search.finds(entry)]
-            self.to_page({"found": [{"expression": search.expression, "numbers": numbers}]})
+            self.to_page({"found": [{"expression": search.expression, "numbers": numbers, "all": True}]})
         return None
 
     def _compose(self, content: dict[str, Any]) -> None:
@@ -187,8 +202,9 @@ class FrameInspector(Panel):
         for start in range(0, len(entries), BATCH) or (0,):
             part = entries[start : start + BATCH]
             self._notes.take(part, self.transcript.lost)
-            self._sent = max(self._sent, part[-1].number + 1) if part else self._sent
-            self.to_page(self._batch(part))
+            self.to_page({"from": number, **self._batch(part)})
+            number = part[-1].number + 1 if part else number
+            self._sent = max(self._sent, number)
             if time.thread_time() > until:
                 self._behind = start + BATCH < len(entries)
                 return
@@ -235,8 +251,10 @@ class Notes:
     def __init__(self) -> None:
         self._pairing, self._linter = Pairing(), Linter()
         self._read = 0
-        self.partners: dict[int, tuple[int, float]] = {}
-        """For the number of a question or an answer, the other one's, and the ms between."""
+        self.answered: dict[int, tuple[int, float]] = {}
+        """For the number of what was asked, the answer's, and the ms between."""
+        self.asked: dict[int, list[int]] = {}
+        """For the number of an answer, those of all it answers, oldest first."""
         self.broken: dict[int, list[str]] = {}
         """For the number of an entry, which rules it breaks, in words."""
 
@@ -251,12 +269,11 @@ class Notes:
                 continue
             self._read = entry.number + 1
             for pair in self._pairing.take(entry):
-                ms = pair.ms or 0.0
-                self.partners[pair.ask.number] = (entry.number, ms)
-                self.partners[entry.number] = (pair.ask.number, ms)
+                self.answered[pair.ask.number] = (entry.number, pair.ms or 0.0)
+                self.asked.setdefault(entry.number, []).append(pair.ask.number)
             if found := self._linter.take(entry):
                 self.broken[entry.number] = [visible(_in_words(finding)) for finding in found]
-        for notes in (self.partners, self.broken):
+        for notes in (self.answered, self.asked, self.broken):
             for number in list(takewhile(lambda n: n < lost, notes)):
                 del notes[number]
 
@@ -266,21 +283,20 @@ class Notes:
         return [entry.number for entry in self._pairing.open]
 
     def took(self, number: int) -> float | None:
-        """How many ms an answer took; None for what is no answer."""
-        other, ms = self.partners.get(number, (number, 0.0))
-        return ms if other < number else None
+        """How many ms an answer took, from the first thing it answers; None for what is no answer."""
+        first, *_ = self.asked.get(number, (NOTHING,))
+        return self.answered.get(first, (number, None))[1]
 
     def pair(self, number: int) -> dict[str, Any] | None:
         """The other half of a question or an answer, and what to say of it."""
-        if number not in self.partners:
+        if (took := self.took(number)) is not None:
+            first, *more = self.asked[number]
+            others = f" and {len(more)} more" if more else ""
+            return {"number": first, "text": f"answers #{first}{others}, after {took:.1f} ms"}
+        if number not in self.answered:
             return None
-        other, ms = self.partners[number]
-        text = (
-            f"answers #{other}, after {ms:.1f} ms"
-            if other < number
-            else f"answered by #{other}, after {ms:.1f} ms"
-        )
-        return {"number": other, "text": text}
+        answer, ms = self.answered[number]
+        return {"number": answer, "text": f"answered by #{answer}, after {ms:.1f} ms"}
 
     def limit(self, connection: str) -> int | None:
         """The maxMessageSize that a connection was told, in bytes."""
@@ -293,7 +309,7 @@ def _in_words(finding: Finding) -> str:
     return f"{rule.name} ({rule.clause}, {rule.side}): {finding.words}"
 
 
-_COLUMNS = ("time", "", "action", "channel", "what it says", "bytes")
+_COLUMNS = ("#", "time", "connection", "", "action", "channel", "what it says", "answer", "bytes")
 
 _CELL = 'style="text-align:left;white-space:nowrap;padding:.1em .6em"'
 """Written into each cell, since a page that does not trust a notebook drops its style sheets."""
@@ -304,7 +320,6 @@ def _seconds(entry: Entry, began: float) -> str:
 
 
 def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
-    error: Any = (entry.frame or {}).get("error")
     return {
         "number": entry.number,
         "time": _seconds(entry, began),
@@ -315,19 +330,28 @@ def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
         "summary": entry.summary,
         "size": entry.size if entry.kind == "frame" else None,
         "connection": entry.connection,
-        "code": error.get("code") if isinstance(error, dict) else None,  # type: ignore[reportUnknownMemberType]
+        "code": error_code(entry),
         "ms": notes.took(entry.number),
+        "answers": notes.asked.get(entry.number, []),
         "broken": notes.broken.get(entry.number, []),
     }
 
 
-def _static_row(entry: Entry, began: float, notes: Notes) -> str:
-    size = str(entry.size) if entry.kind == "frame" else ""
+def _static_row(entry: Entry, columns: list[str], began: float, notes: Notes) -> str:
     broken = notes.broken.get(entry.number, [])
-    said = f"{'⚠ ' if broken else ''}{entry.summary}"
-    cells = (_seconds(entry, began), ARROWS[entry.direction], entry.action, entry.channel, said, size)
+    cells = {
+        "#": str(entry.number),
+        "time": _seconds(entry, began),
+        "connection": visible(entry.connection),
+        "": ARROWS[entry.direction],
+        "action": entry.action,
+        "channel": entry.channel,
+        "what it says": f"{'⚠ ' if broken else ''}{entry.summary}",
+        "answer": f"of #{notes.asked[entry.number][0]}" if entry.number in notes.asked else "",
+        "bytes": str(entry.size) if entry.kind == "frame" else "",
+    }
     title = f' title="{escape(" ".join(broken))}"' if broken else ""
-    return f"<tr{title}>{''.join(f'<td {_CELL}>{escape(cell)}</td>' for cell in cells)}</tr>"
+    return f"<tr{title}>{''.join(f'<td {_CELL}>{escape(cells[name])}</td>' for name in columns)}</tr>"
 
 
 def pretty(entry: Entry) -> str:

@@ -1,11 +1,14 @@
-// The rows of one inspector, kept once however many views show them.
+// The rows of one inspector, kept once for all views of it in a page.
+
+import { isPing } from "./search.js";
 
 /**
  * @typedef {import("./search.js").Row} Row
  * @typedef {import("./search.js").Known} Known
  * @typedef {import("./search.js").Question} Question
- * @typedef {{rows: Row[], era: number, lost: number, title: string, live: boolean, clearedTo: number,
- *   detail: any, notice: string, names: Set<string>, changed: Set<() => void>} & Known} Store
+ * @typedef {{rows: Row[], next: number, era: number, lost: number, title: string, live: boolean, clearedTo: number,
+ *   detail: any, notice: string, names: Set<string>, answers: Map<number, number>, pings: number,
+ *   changed: Set<() => void>} & Known} Store
  */
 
 /** How many rows that fell out of the transcript are kept until all are let go at once. */
@@ -15,6 +18,7 @@ const SLACK = 5000;
 export function emptyStore() {
   return {
     rows: [],
+    next: 0,
     era: 0,
     lost: 0,
     title: "Frames",
@@ -25,6 +29,8 @@ export function emptyStore() {
     found: new Map(),
     waiting: new Set(),
     names: new Set(),
+    answers: new Map(),
+    pings: 0,
     changed: new Set(),
   };
 }
@@ -35,57 +41,73 @@ export function emptyStore() {
  */
 export function take(store, message) {
   if (message.reset) {
-    const era = store.era + 1;
-    Object.assign(store, { rows: [], clearedTo: 0, detail: null, era, found: new Map(), names: new Set() });
+    const { title, live, changed } = store;
+    Object.assign(store, emptyStore(), { era: store.era + 1, title, live, changed });
   }
-  if (message.rows) {
-    if (!merge(store.rows, message.rows)) store.era += 1;
-    Object.assign(store, { lost: message.lost, title: message.title, live: message.live });
-    store.waiting = new Set(message.waiting);
-    for (const row of message.rows) store.names.add(row.connection);
-    forget(store);
-  }
-  for (const { expression, numbers } of message.found ?? []) {
-    const known = store.found.get(expression) ?? new Set();
-    for (const number of numbers) known.add(number);
-    store.found.set(expression, known);
-    if (!message.rows) store.era += 1;
+  if (message.rows && !append(store, message)) return;
+  for (const { expression, numbers, all } of message.found ?? []) {
+    if (all) store.found.set(expression, new Set(numbers));
+    else for (const number of numbers) store.found.get(expression)?.add(number);
+    if (all) store.era += 1;
   }
   if (message.detail) store.detail = message.detail;
   if (message.notice !== undefined) store.notice = message.notice;
 }
 
 /**
- * Put rows into a list that is in order of number, each once; tells whether all went to its end.
- * @param {Row[]} rows @param {Row[]} added
+ * Put rows at the end, in time that grows with their number alone. The kernel tells every page of a panel the same,
+ * in order; `from` says from which number on nothing is missing in a message. A page that was opened just now hears
+ * of rows whose forerunners it has asked for: it waits for those, which come with these again. One that has been
+ * here hears what another asked for, and passes over what it knows. Tells whether the message was of use.
+ * @param {Store} store @param {any} message
  */
-export function merge(rows, added) {
-  let atEnd = true;
-  for (const row of added) {
-    let place = rows.length;
-    while (place > 0 && rows[place - 1].number > row.number) place -= 1;
-    if (place > 0 && rows[place - 1].number === row.number) continue;
-    if (place === rows.length) rows.push(row);
-    else {
-      rows.splice(place, 0, row);
-      atEnd = false;
-    }
+function append(store, message) {
+  if (message.from > store.next) return false;
+  for (const row of message.rows) {
+    if (row.number < store.next) continue;
+    store.rows.push(row);
+    store.next = row.number + 1;
+    store.names.add(row.connection);
+    if (isPing(row)) store.pings += 1;
+    for (const asked of row.answers) store.answers.set(asked, row.number);
   }
-  return atEnd;
+  Object.assign(store, { lost: message.lost, title: message.title, live: message.live });
+  store.waiting = new Set(message.waiting);
+  forget(store);
+  return true;
 }
 
 /** Let rows go that fell out of the transcript. @param {Store} store */
 function forget(store) {
   const first = store.rows[0];
   if (!first || store.lost - first.number < SLACK) return;
-  const kept = store.rows.findIndex((row) => row.number >= store.lost);
-  store.rows = kept < 0 ? [] : store.rows.slice(kept);
-  for (const numbers of store.found.values()) for (const n of numbers) if (n < store.lost) numbers.delete(n);
+  store.rows = store.rows.slice(placeOf(store.rows, store.lost));
+  store.pings = store.rows.filter(isPing).length;
+  for (const numbers of [store.answers, ...store.found.values()]) {
+    for (const number of numbers.keys()) if (number < store.lost) numbers.delete(number);
+  }
   store.era += 1;
 }
 
-/** Whether a row is only a sign of life. @param {Row} row */
-const isHeartbeat = (row) => row.action === "HEARTBEAT" || row.kind === "ping" || row.kind === "pong";
+/**
+ * Where a number stands in rows, or would.
+ * @param {Row[]} rows @param {number} number
+ */
+export function placeOf(rows, number) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle].number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The row of a number, if it is there. @param {Row[]} rows @param {number} number @returns {Row | undefined} */
+export function rowOf(rows, number) {
+  const row = rows[placeOf(rows, number)];
+  return row?.number === number ? row : undefined;
+}
 
 /**
  * The rows that a view shows: those that the question finds, kept up to date as more come. Only new rows
@@ -101,10 +123,12 @@ export class Shown {
   }
 
   /**
-   * @param {Store} store @param {Question} question @param {string} typed @param {boolean} hideHeartbeats
+   * @param {Store} store @param {Question} question @param {string} typed what the question was made of
+   * @param {{heartbeats: boolean, pings: boolean}} hidden
    */
-  update(store, question, typed, hideHeartbeats) {
-    const asked = JSON.stringify([typed, hideHeartbeats, store.era, store.clearedTo, /unanswered/.test(typed) && [...store.waiting]]);
+  update(store, question, typed, hidden) {
+    const waiting = /unanswered/i.test(typed) && [...store.waiting];
+    const asked = JSON.stringify([typed, hidden, store.era, store.clearedTo, waiting]);
     if (asked !== this._asked) {
       this._asked = asked;
       this.rows = [];
@@ -112,7 +136,8 @@ export class Shown {
     }
     for (; this._read < store.rows.length; this._read += 1) {
       const row = store.rows[this._read];
-      if (row.number < store.clearedTo || (hideHeartbeats && isHeartbeat(row)) || !question(row, store)) continue;
+      if (row.number < store.clearedTo || (hidden.pings && isPing(row))) continue;
+      if ((hidden.heartbeats && row.action === "HEARTBEAT") || !question(row, store)) continue;
       this.rows.push(row);
       if (row.kind === "frame") this.frames += 1;
     }

@@ -150,12 +150,15 @@ def scratch(place, *cells):
     return name
 
 
+ARROWS = {"sent": "→", "received": "←"}
+
+
 def rows(page, number=0):
     """The rows that an inspector shows: arrow and action of each."""
     panel = page.locator(".ablykit-inspector").nth(number)
     panel.scroll_into_view_if_needed()
     return [
-        (row.locator(".ak-arrow").inner_text(), row.locator(".ak-action").inner_text())
+        (ARROWS[row.locator(".ak-arrow").get_attribute("aria-label")], row.locator(".ak-action").inner_text())
         for row in panel.locator(".ak-row").all()
     ]
 

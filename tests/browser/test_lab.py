@@ -84,7 +84,7 @@ def test_frames_are_searched_for_and_broken_rules_marked(url, chromium):
     page.keyboard.press("/")
     page.keyboard.press("Control+A")
     page.keyboard.type("dir:in action:ATT* -channel:my_channel")
-    assert "No frame is like that" in panel.locator(".ak-empty").inner_text()
+    assert "No frames match" in panel.locator(".ak-empty").inner_text()
     page.keyboard.press("Control+A")
     page.keyboard.type("code:40010")
     assert rows(page) == [("←", "ERROR")]

@@ -16,7 +16,7 @@ def test_a_row_says_what_crossed_the_wire(transcript, monkeypatch):
     assert row | {"time": ""} == {
         "number": 1, "time": "", "direction": "in", "kind": "frame", "action": "CONNECTED", "channel": "",
         "summary": "connection abc", "size": len(CONNECTED), "connection": "a", "code": None,
-        "ms": row["ms"], "broken": [],
+        "ms": row["ms"], "answers": [0], "broken": [],
     }  # fmt: skip
 
 
@@ -80,7 +80,8 @@ def test_frames_are_found_by_an_expression_now_and_as_they_come(transcript, monk
     page = Page(FrameInspector(transcript), monkeypatch)
     page.asks(want="rows")
     page.asks(want="find", expression="connectionId == 'abc'")
-    assert page.sent[-1] == {"found": [{"expression": "connectionId == 'abc'", "numbers": [1]}]}
+    asked = {"expression": "connectionId == 'abc'", "numbers": [1]}
+    assert page.sent[-1] == {"found": [{**asked, "all": True}]}
     transcript.record("a", "in", CONNECTED)
     page.waits_for(0, 1, 2)
     assert page.sent[-1]["found"] == [{"expression": "connectionId == 'abc'", "numbers": [2]}]

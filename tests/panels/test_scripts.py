@@ -9,16 +9,22 @@ from pathlib import Path
 import pytest
 
 import ablykit
+from ablykit.analysis.search import TERMS as LANGUAGE_TERMS
+from ablykit.analysis.search import Search
+from ablykit.panels import FrameInspector
 from ablykit.panels.panel import script
 from tests.conftest import needs
 from tests.node import install
 from tests.notebook import ROOT
+from tests.panels.page import Page
+from tests.search_examples import FOUND, REFUSED, transcript
 
 PANELS = Path(ablykit.__file__).parent / "panels"
 
 ROW = {
     "number": 0, "time": "", "direction": "in", "kind": "frame", "action": "MESSAGE", "channel": "chat:one",
-    "summary": "Hello World", "size": 2000, "connection": "client 1", "code": 40160, "ms": None, "broken": [],
+    "summary": "Hello World", "size": 2000, "connection": "client 1", "code": 40160, "ms": None, "answers": [],
+    "broken": [],
 }  # fmt: skip
 
 
@@ -39,71 +45,78 @@ def on(name, file, expression):
     return f'import {{ {name} }} from "./{file}";\nconst answer = {expression};'
 
 
-KNOWN = "{ found: new Map([['error.code', new Set([0])]]), waiting: new Set([0]) }"
+TERMS = [term._asdict() for term in LANGUAGE_TERMS]
 
-QUERIES = {
-    "": True, "hello": True, "world chat": True, "bye": False, "action:MESSAGE": True, "action:message": True,
-    "action:ACK": False, "dir:in": True, "dir:out": False, "channel:chat*": True, "channel:chat": False,
-    "channel:*one": True, "code:40160": True, "code:401*": True, "code:40000": False, "from:client*": True,
-    "size>1k": True, "size>2k": False, "size<1.96k": True, "size<100": False, "is:broken": False, "-bye": True,
-    "-hello": False, "-dir:out action:MESSAGE hello": True, "channel:c.at*": False, "unknown:key": False,
-    "toString:x": False, "action:": False, "-": False, "[": False, "channel:[*": False, "is:error": True,
-    "is:unanswered": True, "is:toString": False, "?error.code": True, "?  error.code ": True, "hello ?error.code": True,
-    "bye ?error.code": False, "?other": False, "what?": False, "?": True, "hello ?": True,
-}  # fmt: skip
-
-
-def test_a_row_is_found_by_what_is_searched_for():
-    expression = f"(rows, queries) => queries.map((q, n) => question(q)(rows[n], {KNOWN}))"
-    found = run(on("question", "search.js", expression), [{**ROW}] * len(QUERIES), list(QUERIES))
-    assert dict(zip(QUERIES, found, strict=True)) == QUERIES
+ASK = """(rows, waiting, found, terms, queries) => {
+  const known = { waiting: new Set(waiting), found: new Map(found.map(([expression, some]) => [expression, new Set(some)])) };
+  return queries.map((typed) => {
+    try {
+      const asked = question(typed, terms);
+      return rows.filter((row) => asked.question(row, known)).map((row) => row.number);
+    } catch (error) {
+      return error instanceof Unasked ? error.message : String(error.stack);
+    }
+  });
+}"""
 
 
-def test_a_broken_row_is_found_as_such():
-    script = on("question", "search.js", f"(row) => question('is:broken')(row, {KNOWN})")
-    assert run(script, {**ROW, "broken": ["rule"]}) is True
+def test_a_page_finds_and_refuses_what_python_does_in_the_same_words(monkeypatch):
+    entries = transcript()
+    page = Page(FrameInspector(entries), monkeypatch)
+    page.asks(want="rows", **{"from": 0})
+    rows = [row for message in page.sent for row in message["rows"]]
+    kernel = [
+        (asked, [entry.number for entry in entries if Search(f"?{asked}").finds(entry)])
+        for typed in FOUND
+        if (asked := Search(typed).expression)
+    ]
+    script = on("question, Unasked", "search.js", ASK)
+    found = run(script, rows, page.sent[-1]["waiting"], kernel, TERMS, [*FOUND, *REFUSED])
+    assert dict(zip([*FOUND, *REFUSED], found, strict=True)) == {**FOUND, **REFUSED}
 
 
 @pytest.mark.parametrize(
-    ("typed", "expression"),
+    ("typed", "expression", "pings"),
     [
-        ("?a", "a"),
-        ("x ?a == `1` && b ", "a == `1` && b"),
-        ("a?b", ""),
-        ("?messages[?name=='x']", "messages[?name=='x']"),
-        ("x ?", ""),
-        ("", ""),
+        ("?a", "a", False),
+        ("x ?a == `1` && b ", "a == `1` && b", False),
+        ("a?b", "", False),
+        ('"x ?a" ?b', "b", False),
+        ("hello is:ping", "", True),
+        ("-is:ping", "", False),
     ],
 )
-def test_an_expression_is_what_stands_after_a_question_mark(typed, expression):
-    assert run(on("expressionIn", "search.js", "expressionIn"), typed) == expression
+def test_a_question_tells_what_the_kernel_is_asked_and_whether_pings_are_wanted(typed, expression, pings):
+    script = on("question", "search.js", "(typed, terms) => question(typed, terms)")
+    asked = run(script, typed, TERMS)
+    assert (asked["expression"], asked["pings"]) == (expression, pings)
 
 
 @pytest.mark.parametrize(
     ("typed", "after"),
-    [("", "dir:in"), ("x", "dir:in x"), ("x dir:in y", "x y"), ("dir:in", ""), ("-dir:in", "dir:in -dir:in")],
+    [
+        ("", "dir:in"),
+        ("x", "dir:in x"),
+        ("x dir:in y", "x y"),
+        ("dir:in", ""),
+        ("-dir:in", "dir:in -dir:in"),
+        ('"a  b" ?c  == d', 'dir:in "a  b" ?c  == d'),
+    ],
 )
 def test_a_chip_puts_its_term_in_and_takes_it_out(typed, after):
     assert run(on("withTerm", "search.js", "withTerm"), typed, "dir:in") == after
 
 
-def test_rows_are_merged_in_order_and_once():
-    added = [[2, 3], [0, 1, 2], [5], [4, 5]]
-    script = on(
-        "merge",
-        "store.js",
-        "(added) => { const rows = []; const ends = added.map((some) => merge(rows, some.map((number) => ({ number }))));"
-        " return [rows.map((row) => row.number), ends]; }",
-    )
-    assert run(script, added) == [[0, 1, 2, 3, 4, 5], [True, False, True, False]]
-
-
-SHOW = """(steps) => {
+SHOW = """(terms, steps) => {
   const store = emptyStore(), shown = new Shown();
-  return steps.map(([message, typed, hide]) => {
+  let questions = 0;
+  return steps.map(([message, typed, hidden]) => {
     take(store, message);
-    shown.update(store, question(typed), typed, hide);
-    return [shown.rows.map((row) => row.number), shown.frames];
+    const asked = question(typed, terms);
+    const counted = (row, known) => ((questions += 1), asked.question(row, known));
+    shown.update(store, counted, typed, { heartbeats: false, pings: false, ...hidden });
+    return { rows: shown.rows.map((row) => row.number), frames: shown.frames, questions, pings: store.pings,
+      answers: [...store.answers], next: store.next };
   });
 }"""
 
@@ -112,7 +125,7 @@ def show(*steps):
     imports = (
         'import { question } from "./search.js";\nimport { Shown, emptyStore, take } from "./store.js";\n'
     )
-    return run(f"{imports}const answer = {SHOW};", steps)
+    return run(f"{imports}const answer = {SHOW};", TERMS, steps)
 
 
 def rows_of(first, *actions, lost=0, **more):
@@ -121,46 +134,92 @@ def rows_of(first, *actions, lost=0, **more):
         {**ROW, "number": first + n, "action": action, "kind": kinds.get(action, "frame")}
         for n, action in enumerate(actions)
     ]
-    return {"rows": rows, "lost": lost, "title": "t", "live": True, "waiting": [], "found": [], **more}
+    return {
+        "from": first, "rows": rows, "lost": lost, "title": "t", "live": True, "waiting": [], "found": [], **more,
+    }  # fmt: skip
 
 
 def test_rows_are_shown_as_they_come_and_hidden_as_asked():
     found = show(
-        [rows_of(0, "MESSAGE", "HEARTBEAT", "ping"), "", False],
-        [rows_of(3, "ACK"), "", False],
-        [rows_of(4, "HEARTBEAT"), "", True],
-        [rows_of(5, "MESSAGE"), "action:MESSAGE", False],
-        [rows_of(1, "NACK"), "", True],
-        [{"reset": True}, "", True],
-        [rows_of(0, "ACK"), "", False],
+        [rows_of(0, "MESSAGE", "HEARTBEAT", "ping"), "", {}],
+        [rows_of(3, "ACK"), "", {}],
+        [rows_of(4, "HEARTBEAT"), "", {"heartbeats": True, "pings": True}],
+        [rows_of(5, "MESSAGE"), "action:MESSAGE", {}],
+        [rows_of(6, "NACK"), "", {"pings": True}],
+        [{"reset": True}, "", {}],
+        [rows_of(0, "ACK"), "", {}],
     )
-    assert found == [
-        [[0, 1, 2], 2],
-        [[0, 1, 2, 3], 3],
-        [[0, 3], 2],
-        [[0, 5], 2],
-        [[0, 3, 5], 3],
-        [[], 0],
-        [[0], 1],
+    assert [(each["rows"], each["frames"], each["pings"]) for each in found] == [
+        ([0, 1, 2], 2, 1),
+        ([0, 1, 2, 3], 3, 1),
+        ([0, 3], 2, 1),
+        ([0, 5], 2, 1),
+        ([0, 1, 3, 4, 5, 6], 6, 1),
+        ([], 0, 0),
+        ([0], 1, 0),
     ]
 
 
 def test_what_the_kernel_finds_is_shown_also_as_more_comes():
     found = show(
-        [rows_of(0, "ACK", "ACK"), "?a", False],
-        [{"found": [{"expression": "a", "numbers": [1]}]}, "?a", False],
-        [rows_of(2, "ACK", "ACK", found=[{"expression": "a", "numbers": [3]}]), "?a", False],
-        [rows_of(4, "ACK", waiting=[0, 4]), "is:unanswered", False],
-        [rows_of(5, "ACK", waiting=[4]), "is:unanswered", False],
+        [rows_of(0, "ACK", "ACK", found=[{"expression": "a", "numbers": [0]}]), "?a", {}],
+        [{"found": [{"expression": "a", "numbers": [1], "all": True}]}, "?a", {}],
+        [rows_of(2, "ACK", "ACK", found=[{"expression": "a", "numbers": [3]}]), "?a", {}],
+        [rows_of(4, "ACK", waiting=[0, 4]), "is:unanswered", {}],
+        [rows_of(5, "ACK", waiting=[4]), "IS:Unanswered", {}],
     )
-    assert [numbers for numbers, _ in found] == [[], [1], [1, 3], [0, 4], [4]]
+    assert [each["rows"] for each in found] == [[], [1], [1, 3], [0, 4], [4]]
+
+
+def test_what_another_page_asked_for_again_costs_this_one_no_question():
+    messages = [rows_of(n, *["ACK"] * 250) for n in range(0, 10_000, 250)]
+    steps = [[message, "dir:in", {}] for message in (*messages, *messages, rows_of(10_000, "ACK"))]
+    last = show(*steps)[-1]
+    assert last["rows"] == list(range(10_001))
+    assert last["questions"] == 10_001
+
+
+def test_a_page_that_was_opened_just_now_waits_for_the_rows_it_has_asked_for():
+    found = show(
+        [rows_of(7, "ACK"), "", {}],
+        [rows_of(0, *["ACK"] * 8, **{"from": 0}), "", {}],
+        [rows_of(8, "ACK"), "", {}],
+        [rows_of(20, "ACK", lost=20, **{"from": 9}), "", {}],
+    )
+    assert [each["rows"] for each in found] == [[], [*range(8)], [*range(9)], [*range(9), 20]]
+    assert [each["next"] for each in found] == [0, 8, 9, 21]
+
+
+def test_a_page_knows_which_row_answers_which():
+    both = rows_of(0, "MESSAGE", "MESSAGE")
+    ack = rows_of(2, "ACK")
+    ack["rows"][0]["answers"] = [0, 1]
+    assert show([both, "", {}], [ack, "", {}])[-1]["answers"] == [[0, 2], [1, 2]]
 
 
 def test_rows_that_fell_out_are_let_go_in_the_end():
-    steps = [[rows_of(n * 1000, *["ACK"] * 1000, lost=n * 1000), "", False] for n in range(8)]
-    counts = [len(numbers) for numbers, _ in show(*steps)]
+    steps = [[rows_of(n * 1000, *["ACK"] * 1000, lost=n * 1000), "", {}] for n in range(8)]
+    counts = [len(each["rows"]) for each in show(*steps)]
     assert max(counts) < 7000
     assert counts[-1] >= 1000
+
+
+@pytest.mark.parametrize(
+    ("room", "several", "columns"),
+    [
+        (1000, True, "number time who arrow action channel summary answer size"),
+        (1000, False, "number time arrow action channel summary answer size"),
+        (470, True, "number who arrow action summary"),
+        (470, False, "number arrow action channel summary"),
+        (200, True, "who arrow action summary"),
+    ],
+)
+def test_where_there_is_little_room_the_columns_that_tell_clients_apart_stay(room, several, columns):
+    script = on(
+        "COLUMNS, fitting", "columns.js",
+        "(room, several) => fitting(room, Object.fromEntries(COLUMNS.map((c) => [c.name, c.width])), several).map((c) => c.name)",
+    )  # fmt: skip
+    assert run(script, room, several) == columns.split()
 
 
 CHOICES = {
@@ -297,15 +356,11 @@ def test_a_panels_script_with_all_it_imports_is_one_module_whose_names_do_not_cl
 GLYPHS = re.compile("[\u2300-\u23ff\u25a0-\u27bf\U0001f000-\U0001faff]")
 """Technical and geometric symbols, dingbats and emoji: a computer may have no font with them."""
 
-WRITTEN = {"detail.js", "inspector.js"}
-"""Scripts that still write such a symbol."""
-
 
 @pytest.mark.parametrize("file", sorted(PANELS.glob("*.js")), ids=lambda file: file.name)
 def test_icons_are_drawn_since_a_font_may_lack_the_symbol(file):
-    if file.name not in WRITTEN:
-        code = "\n".join(line.split("// ")[0] for line in file.read_text("utf-8").splitlines())
-        assert GLYPHS.findall(code) == []
+    code = "\n".join(line.split("// ")[0] for line in file.read_text("utf-8").splitlines())
+    assert GLYPHS.findall(code) == []
 
 
 def test_no_panel_file_is_long():
