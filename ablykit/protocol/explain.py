@@ -101,9 +101,9 @@ class Explanation:
     def html(self) -> str:
         """The explanation as an HTML fragment; every value is text in it, never markup."""
         rows = "".join(
-            f'<tr><th scope="row" style="padding-left:{0.5 + 1.2 * row.depth}em">{_text(row.name)}</th>'
-            f"<td><code>{_text(row.value)}</code></td>"
-            f"<td>{_text(row.meaning.sentence)} <small>{_text(_detail(row.meaning))}</small></td></tr>"
+            f'<tr><th scope="row" {_LEFT}>{_INDENT * row.depth}{_text(row.name)}</th>'
+            f"<td {_LEFT}>{f'<code>{_text(row.value)}</code>' if row.value else ''}</td><td {_LEFT}>"
+            f"{_text(row.meaning.sentence)} <small>{_text(_detail(row.meaning))}</small></td></tr>"
             for row in self.rows
         )
         return (
@@ -112,9 +112,13 @@ class Explanation:
         )
 
 
+_INDENT, _LEFT = "\u00a0" * 4, 'style="text-align:left"'
+"""What keeps members nested on a page that drops the style sheet of a notebook that it does not trust:
+spaces that do not break, and cells that begin at the left, which JupyterLab's own do not."""
+
 _CSS = (
     ".ablykit-explain table{border-collapse:collapse;font-size:90%}"
-    ".ablykit-explain th,.ablykit-explain td{text-align:left!important;vertical-align:top;"
+    ".ablykit-explain th,.ablykit-explain td{vertical-align:top;"
     "padding:.15em .5em;border-top:1px solid color-mix(in srgb,currentColor 18%,transparent)}"
     ".ablykit-explain th{font-weight:600;white-space:nowrap}"
     ".ablykit-explain code{word-break:break-all;background:none}"

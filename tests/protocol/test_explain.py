@@ -1,6 +1,7 @@
 """`explain` knows frames, numbers and names, and lets no content become markup."""
 
 import json
+import re
 
 import pytest
 
@@ -130,6 +131,20 @@ def test_a_summary_fits_a_row():
 
 def test_control_characters_are_made_visible():
     assert visible("a\x1bb\u202ec\n") == "a\\u001bb\\u202ec\\u000a"
+
+
+def test_members_stay_nested_on_a_page_that_drops_all_styles():
+    html = explain({"action": 9, "error": {"code": 40160, "cause": {"code": 40000}}}).html()
+    names = re.findall(r'<th scope="row" style="text-align:left">([^<]*)</th>', html)
+    assert [(name.count("\u00a0") // 4, name.strip()) for name in names] == [
+        (0, "action"),
+        (0, "error"),
+        (1, "code"),
+        (2, "capability_denied"),
+        (1, "cause"),
+        (2, "code"),
+        (3, "bad_request"),
+    ]
 
 
 def test_a_summary_names_flags_the_connection_and_the_id_of_a_ping():
