@@ -11,7 +11,7 @@ import { make } from "./panel.js";
 const [GAP, EDGES, STEP] = [8, 22, 16];
 const SAYS = 120; // px that what a frame says gets at least, as long as another column can be left out
 
-/** What can be made wider has a title to say so. @type {Column[]} */
+/** `says` names a column that can be resized; the others have the width of what they hold. @type {Column[]} */
 export const COLUMNS = [
   { name: "number", title: "#", width: 34, says: "" },
   { name: "time", title: "time", width: 78, says: "" },

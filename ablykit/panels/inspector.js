@@ -372,7 +372,8 @@ function render({ model, el }, store) {
   resized.observe(root);
   resized.observe(list);
   update();
-  model.send({ want: "rows", from: store.next });
+  if (!store.isAsking) model.send({ want: "rows", from: store.next });
+  store.isAsking = true;
   if (model.get("selected") !== NOTHING) onSelect();
   return () => {
     store.changed.delete(update);

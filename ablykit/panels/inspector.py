@@ -45,11 +45,13 @@ _EVENTS = {
 
 
 class FrameInspector(Panel):
-    """Live rows of frames: time, direction, action, channel, summary, size.
+    """Live rows of frames: number, time, direction, action, channel, summary, answer, size.
 
-    An answer's row tells how long it took, and a frame that breaks a rule of the protocol is marked. A
-    click on a row, or Enter, shows the frame explained member by member, and byte by byte. Rows can be
-    searched, also by JMESPath, held still and cleared, HEARTBEATs hidden; recordings saved and opened.
+    An answer's row shows how long it took and leads to what it answers, and a frame that breaks a rule of
+    the protocol is marked. The chosen frame is explained member by member and byte by byte, below the list
+    or, with `panel.beside = True`, beside it. Rows can be searched (see `ablykit.analysis.search`), held
+    still and cleared, and HEARTBEATs hidden; WebSocket pings are hidden until asked for. Recordings can be
+    saved and opened.
 
         FrameInspector(conn)
 

@@ -6,7 +6,7 @@ import { isPing } from "./search.js";
  * @typedef {import("./search.js").Row} Row
  * @typedef {import("./search.js").Known} Known
  * @typedef {import("./search.js").Question} Question
- * @typedef {{rows: Row[], next: number, era: number, lost: number, title: string, live: boolean, clearedTo: number,
+ * @typedef {{rows: Row[], next: number, isAsking: boolean, era: number, lost: number, title: string, live: boolean, clearedTo: number,
  *   detail: any, notice: string, names: Set<string>, answers: Map<number, number>, pings: number,
  *   changed: Set<() => void>} & Known} Store
  */
@@ -19,6 +19,7 @@ export function emptyStore() {
   return {
     rows: [],
     next: 0,
+    isAsking: false,
     era: 0,
     lost: 0,
     title: "Frames",
@@ -56,9 +57,9 @@ export function take(store, message) {
 
 /**
  * Put rows at the end, in time that grows with their number alone. The kernel tells every page of a panel the same,
- * in order; `from` says from which number on nothing is missing in a message. A page that was opened just now hears
- * of rows whose forerunners it has asked for: it waits for those, which come with these again. One that has been
- * here hears what another asked for, and passes over what it knows. Tells whether the message was of use.
+ * in order; `from` says from which number on nothing is missing in a message. A page that has just been opened may
+ * hear of new rows before it has the rows before them: it drops these, since its own question brings both. A page
+ * that was there before hears what the new one asked for, and skips what it has. Returns whether the message was used.
  * @param {Store} store @param {any} message
  */
 function append(store, message) {
@@ -71,7 +72,7 @@ function append(store, message) {
     if (isPing(row)) store.pings += 1;
     for (const asked of row.answers) store.answers.set(asked, row.number);
   }
-  Object.assign(store, { lost: message.lost, title: message.title, live: message.live });
+  Object.assign(store, { lost: message.lost, title: message.title, live: message.live, isAsking: false });
   store.waiting = new Set(message.waiting);
   forget(store);
   return true;

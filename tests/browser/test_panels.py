@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from ablykit.analysis.search import LANGUAGE
 from ablykit.recording import loads
 from tests.browser.jupyter import at, choose, execute, lab, opened, picture, rows, run_all, scratch
 from tests.node import install, version_range
@@ -100,6 +101,181 @@ def test_frames_are_read_by_keyboard_and_found_by_chips_and_by_an_expression(run
     panel.get_by_text("Not a JMESPath expression").wait_for()
     search.press("Escape")
     assert page.evaluate("document.activeElement.classList.contains('ak-list')")
+
+
+PINGED = """
+for kind, direction in (("ping", "in"), ("pong", "out")) * 3: conn.transcript.record("client", direction, b"", kind)
+"""
+CLIENTS = """
+import ablykit
+ably = ablykit.start()
+for name in ("laptop", "phone"):
+    conn = ablykit.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name=name)
+    conn.recv("CONNECTED")
+both = ablykit.Transcript()
+for name in ("laptop", "phone"):
+    for entry in conn.transcript: both.record(name, entry.direction, entry.raw, entry.kind)
+"""
+FOCUSED = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.className"
+
+
+def test_pings_are_hidden_until_asked_for(run):
+    page = run(TALK + PINGED, ALL[0])
+    panel = page.locator(".ablykit-inspector")
+    panel.locator(".ak-row").nth(8).wait_for()
+    assert [action for _, action in rows(page)] == FRAMES
+    show = panel.get_by_role("button", name="Show pings (6)")
+    show.focus()
+    page.keyboard.press("Enter")
+    panel.locator(".ak-row", has_text="WebSocket pong").first.wait_for()
+    assert panel.locator(".ak-row", has_text="empty").count() > 0
+    show.click()
+    panel.get_by_label("Search the frames").fill("is:ping")
+    assert [action for _, action in rows(page)] == ["WebSocket ping", "WebSocket pong"] * 3
+    assert "b'" not in panel.inner_text()
+
+
+def test_a_frame_leads_to_its_answer_and_back_by_mouse_and_by_keyboard(run):
+    page = run(TALK, ALL[0])
+    panel = page.locator(".ablykit-inspector")
+    chosen = panel.locator('.ak-row[aria-selected="true"] .ak-number')
+    assert panel.locator(".ak-number").all_inner_texts() == [str(n) for n in range(9)]
+    panel.locator(".ak-row").nth(4).click()
+    for key, number in (("ArrowRight", "6"), ("ArrowRight", "6"), ("ArrowLeft", "4")):
+        page.keyboard.press(key)
+        panel.locator(".ak-detail strong").wait_for()
+        assert chosen.inner_text() == number
+    panel.locator(".ak-row").nth(6).locator(".ak-jump").click()
+    assert chosen.inner_text() == "4"
+    panel.locator(".ak-row").nth(4).locator(".ak-jump", has_text="#6").click()
+    assert chosen.inner_text() == "6"
+    panel.get_by_label("Search the frames").fill("action:ACK")
+    panel.get_by_role("button", name=re.compile("^answers #4")).click()
+    panel.get_by_text("#4 is not among the rows: the search leaves it out").wait_for()
+    panel.locator(".ak-detail strong", has_text="MESSAGE").wait_for()
+
+
+def test_what_can_not_be_searched_for_is_told_and_the_rows_stay(run):
+    page = run(TALK, ALL[0])
+    panel = page.locator(".ablykit-inspector")
+    search = panel.get_by_label("Search the frames")
+    search.fill("action:ACK")
+    for typed, told in (
+        ("chanel:x", "There is no search key chanel."),
+        ("dir:up", "Write dir:in or dir:out"),
+    ):
+        search.fill(typed)
+        panel.get_by_text(told).wait_for()
+        assert search.get_attribute("aria-invalid") == "true"
+        assert [action for _, action in rows(page)] == ["ACK"]
+    search.fill("?channel < `3`")
+    panel.get_by_text("No frames match.").wait_for()
+    search.fill("action:ERROR")
+    assert [action for _, action in rows(page)] == ["ERROR"]
+    assert search.get_attribute("aria-invalid") == "false"
+
+
+def test_the_search_language_and_the_keys_are_listed(run):
+    page = run(TALK, ALL[0])
+    panel = page.locator(".ablykit-inspector")
+    show = panel.get_by_role("button", name="How to search, and keys")
+    show.focus()
+    page.keyboard.press("Enter")
+    help = panel.get_by_role("region", name="How to search, and keys")
+    for example, says in LANGUAGE:
+        assert f"{example}\n{says}" in help.inner_text()
+    assert show.get_attribute("aria-expanded") == "true"
+    help.get_by_role("button", name="is:error", exact=True).click()
+    assert [action for _, action in rows(page)] == ["ERROR"]
+    help.get_by_role("button", name="is:error", exact=True).focus()
+    page.keyboard.press("Escape")
+    assert help.is_hidden()
+    assert page.evaluate(FOCUSED) == "How to search, and keys"
+
+
+def test_columns_are_made_wider_by_mouse_and_by_keyboard(run):
+    page = run(CLIENTS, "ablykit.FrameInspector(both)")
+    panel = page.locator(".ablykit-inspector")
+    panel.locator(".ak-row").first.wait_for()
+    width = "document.querySelector('.ak-row .ak-who').getBoundingClientRect().width"
+    handle = panel.get_by_role("separator", name="Width of connection")
+    usual = page.evaluate(width)
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(width) == usual + 32
+    assert handle.get_attribute("aria-valuenow") == str(round(usual + 32))
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(width) == usual + 16
+    page.keyboard.press("Enter")
+    assert page.evaluate(width) == usual
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 42, box["y"] + 5)
+    page.mouse.up()
+    assert page.evaluate(width) == usual + 40
+    assert panel.locator(".ak-head-channel").inner_text() == "channel"
+    headed = [
+        panel.locator(place).first.bounding_box()["x"] for place in (".ak-head-action", ".ak-row .ak-action")
+    ]
+    assert headed[0] == headed[1], "a column's head stands above it"
+
+
+def test_at_half_width_the_clients_can_still_be_told_apart(run):
+    page = run(CLIENTS, "ablykit.SideBySide(ablykit.FrameInspector(both), ablykit.FrameInspector(both))")
+    panel = page.locator(".ablykit-inspector").first
+    panel.locator(".ak-row").first.wait_for()
+    page.wait_for_function("!document.querySelector('.ak-row .ak-size')")
+    assert panel.bounding_box()["width"] < 500
+    assert set(panel.locator(".ak-who").all_inner_texts()) == {"laptop", "phone"}
+    assert all(says.bounding_box()["width"] > 80 for says in panel.locator(".ak-row .ak-summary").all())
+
+
+def test_a_frame_is_explained_beside_the_list_or_below_it_in_the_size_one_likes(run):
+    page = run(TALK, "panel = ablykit.FrameInspector(conn)\npanel", "panel")
+    panel = page.locator(".ablykit-inspector").first
+    detail = panel.locator(".ak-detail")
+    panel.locator(".ak-row").nth(1).click()
+    panel.locator(".ak-detail strong").wait_for()
+    below = panel.get_by_role("separator", name="The frame's height")
+    height = detail.bounding_box()["height"]
+    below.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert detail.bounding_box()["height"] == height - 32
+    beside = panel.get_by_role("button", name="Beside")
+    beside.click()
+    list_, box = panel.locator(".ak-list").bounding_box(), detail.bounding_box()
+    assert box["x"] >= list_["x"] + list_["width"]
+    handle = panel.get_by_role("separator", name="The frame's width")
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    assert detail.bounding_box()["width"] == box["width"] + 16
+    page.locator(".ablykit-inspector.ak-beside").nth(1).wait_for(), "both views of the panel"
+    page.locator(".ablykit-inspector").nth(1).evaluate("(panel) => { panel.style.width = '500px' }")
+    page.wait_for_function("document.querySelectorAll('.ak-beside').length === 1")
+    beside.click()
+    page.wait_for_function("document.querySelectorAll('.ak-beside').length === 0")
+
+
+COUNTED = """
+panel, sent = ablykit.FrameInspector(conn), []
+def counted(message, send=panel.to_page):
+    sent.extend(message.get("rows", ()))
+    send(message)
+panel.to_page = counted
+panel
+"""
+
+
+def test_a_second_view_of_a_panel_is_sent_nothing_again(run):
+    page = run(TALK, COUNTED, "panel")
+    for number in (0, 1):
+        page.locator(".ablykit-inspector").nth(number).locator(".ak-row").nth(8).wait_for()
+        assert [action for _, action in rows(page, number)] == FRAMES
+    execute(page, "panel.to_page({'notice': f'{len(sent)} rows were sent'})")
+    page.get_by_text("9 rows were sent").first.wait_for()
 
 
 def test_a_frame_is_seen_byte_by_byte_and_taken_along(run):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ablykit import wire
 from ablykit.panels import Composer, FrameInspector
 from ablykit.transcript import Transcript
@@ -160,3 +162,59 @@ def test_an_update_takes_a_moment_and_the_rest_comes_next(monkeypatch):
         transcript.record("a", "in", '{"action":0}')
     page.waits_for(*range(1_000))
     assert max(len(message["rows"]) for message in page.sent) <= 250
+
+
+def test_a_view_gets_the_rows_from_the_number_its_page_has_on(transcript, monkeypatch):
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows", **{"from": 0})
+    page.sent.clear()
+    page.asks(want="rows", **{"from": 2})
+    assert [(message["from"], message["rows"]) for message in page.sent] == [(2, [])]
+    for number, rows in ((1, [1]), (99, []), (-5, [0, 1]), (None, [0, 1]), ("x", [0, 1])):
+        page.sent.clear()
+        page.asks(want="rows", **{"from": number})
+        assert page.rows == rows, number
+
+
+def test_each_message_says_from_which_number_on_nothing_is_missing(monkeypatch):
+    transcript = Transcript(max_entries=600)
+    for _ in range(1_000):
+        transcript.record("a", "in", '{"action":0}')
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows", **{"from": 0})
+    assert [message["from"] for message in page.sent] == [0, 650, 900]
+    assert page.rows == list(range(400, 1_000))
+
+
+@pytest.mark.parametrize("expression", ["channel < `3`", "ceil(`1e999`)", 'max(`[1, "x"]`)', "(" * 2_000])
+def test_no_expression_stops_a_live_inspector(transcript, monkeypatch, expression):
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows")
+    page.asks(want="find", expression=expression)
+    for _ in range(5):
+        transcript.record("a", "in", '{"action":11,"channel":"c"}')
+    page.waits_for(*range(7))
+
+
+def test_an_answer_tells_all_that_it_answers(transcript, monkeypatch):
+    for serial in range(3):
+        transcript.record("a", "out", f'{{"action":15,"channel":"c","msgSerial":{serial},"messages":[]}}')
+    transcript.record("a", "in", '{"action":1,"msgSerial":0,"count":3}')
+    page = Page(FrameInspector(transcript), monkeypatch)
+    page.asks(want="rows")
+    assert [row["answers"] for row in page.sent[0]["rows"]] == [[], [0], [], [], [], [2, 3, 4]]
+    page.asks(want="detail", number=5)
+    assert page.sent[-1]["detail"]["pair"]["text"].startswith("answers #2 and 2 more, after ")
+    assert page.sent[-1]["detail"]["pair"]["number"] == 2
+
+
+def test_the_face_without_a_kernel_hides_pings_and_tells_clients_apart(transcript):
+    transcript.record("a", "in", b"", "ping")
+    assert "connection" not in FrameInspector(transcript).html().replace("connection abc", "")
+    transcript.record("b", "out", b"", "pong")
+    transcript.record("b", "out", "junk")
+    html = FrameInspector(transcript).html()
+    assert "2 WebSocket pings and pongs are not shown" in html
+    assert ">connection</th>" in html
+    assert "WebSocket ping<" not in html
+    assert "of #0" in html
