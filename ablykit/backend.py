@@ -1,5 +1,6 @@
 """Which Ably the notebooks talk to: an embedded one, or the real one with a key of one's own."""
 
+import inspect
 import os
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -61,20 +62,39 @@ _current: LocalAbly | RemoteAbly | None = None
 
 
 def start(key: str | None = None, endpoint: str | None = None, **local: Any) -> LocalAbly | RemoteAbly:
-    """The Ably of this notebook: embedded, unless a key says otherwise.
+    """Return the Ably of this notebook, and print which one it is: embedded, unless a key says otherwise.
 
-    With `key`, or with `ABLY_API_KEY` set, it is the real Ably (`endpoint` or `ABLY_ENDPOINT` for
-    another host). Without, it is a `LocalAbly` made with the other arguments. Starting again ends
-    the one before. Raises `AblyError` 40005 for a malformed key, `OSError` for a port taken.
+    With `key`, or with `ABLY_API_KEY` set, it is the real Ably; `endpoint` or `ABLY_ENDPOINT` names
+    another host. Without a key it is a `LocalAbly`, made with the other arguments, which the real one
+    ignores. Starting again ends the one before.
+
+    Raises `TypeError` for an argument that `LocalAbly` does not take either, `AblyError` 40005 for a
+    malformed key, and `OSError` when a port is taken.
     """
     global _current
+    _refuse_unknown(local)
     if _current is not None:
         _current.stop()
         _current = None
-    key = key or os.environ.get("ABLY_API_KEY")
+    given, key = key, key or os.environ.get("ABLY_API_KEY")
     if key:
         endpoint = endpoint or os.environ.get("ABLY_ENDPOINT") or DEFAULT_ENDPOINT
         _current = RemoteAbly(key, endpoint, os.environ.get("ABLY_LIMITED_KEY"))
+        which = "the real Ably" if endpoint == DEFAULT_ENDPOINT else "another Ably"
+        why = "you gave a key" if given else "ABLY_API_KEY is set"
+        ignored = f" It ignores {', '.join(local)}." if local else ""
+        print(f"This is {which}, because {why}: {_current.tls_url}, key {_current.key}.{ignored}")
     else:
         _current = LocalAbly(**local)
+        print(f"This is an embedded Ably: {_current.tls_url}, key {_current.key}.")
     return _current
+
+
+def _refuse_unknown(local: dict[str, Any]) -> None:
+    """Raise `TypeError` for arguments that nothing takes, so that a typo is found with a key set, too."""
+    known = inspect.signature(LocalAbly).parameters
+    if unknown := [name for name in local if name not in known]:
+        raise TypeError(
+            f"start() takes no argument {', '.join(map(repr, unknown))}. It takes key and endpoint, "
+            f"and for an embedded Ably: {', '.join(known)}."
+        )

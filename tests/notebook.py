@@ -1,7 +1,9 @@
 """Running notebooks, with their exercises filled in."""
 
+import asyncio
 import os
 import re
+from configparser import RawConfigParser
 from pathlib import Path
 
 import nbformat
@@ -16,10 +18,14 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
+def is_exercise(cell):
+    return "exercise" in cell.metadata.get("tags", ())
+
+
 def exercises(notebook):
     """Each exercise cell with the solution that the notebook itself prints below it."""
     for cell, after in zip(notebook.cells, notebook.cells[1:], strict=False):
-        if "exercise" in cell.metadata.get("tags", ()):
+        if is_exercise(cell):
             yield cell, solution(after.source)
 
 
@@ -39,9 +45,21 @@ def solved(notebook):
     return notebook
 
 
-def execute(notebook, **environment):
+class Reader(NotebookClient):
+    """Runs a notebook as somebody who reads does, with `pause` seconds before each code cell."""
+
+    pause = 0.0
+
+    async def async_execute_cell(self, cell, cell_index, **options):
+        if cell.cell_type == "code":
+            await asyncio.sleep(self.pause)
+        return await super().async_execute_cell(cell, cell_index, **options)
+
+
+def execute(notebook, pause=0.0, **environment):
     """Run a notebook in a kernel of its own, in the notebooks' folder; raises when a cell fails."""
-    client = NotebookClient(notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client = Reader(notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client.pause = pause
     client.execute(env=os.environ | environment)
     return notebook
 
@@ -49,3 +67,29 @@ def execute(notebook, **environment):
 def verdicts(notebook):
     """What each exercise's check said."""
     return [cell.outputs[-1].data["text/plain"] for cell, _ in exercises(notebook)]
+
+
+def shown(notebook):
+    """What each code cell shows as text, by its id, the machine's own left out.
+
+    Exercises and cells whose output nbval ignores are left out too.
+    """
+    return {
+        cell.id: _sanitized("\n".join(map(_text, cell.outputs)))
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and not {"exercise", "nbval-ignore-output"}.intersection(cell.metadata.get("tags", ()))
+    }
+
+
+def _text(output):
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
+
+
+def _sanitized(text):
+    """The text with what `sanitize.cfg` names replaced, as nbval does it."""
+    config = RawConfigParser()
+    config.read(ROOT / "tests" / "sanitize.cfg")
+    for section in config.sections():
+        text = re.sub(config[section]["regex"], config[section]["replace"], text)
+    return re.sub(r"\n+", "\n", text)

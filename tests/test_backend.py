@@ -15,10 +15,12 @@ def _end():
         backend._current = None
 
 
-def test_without_a_key_it_is_embedded():
+def test_without_a_key_it_is_embedded_and_says_so(capsys):
     ably = ablykit.start(seed=1)
     assert ably.is_local
-    assert ablykit.open(f"{ably.tls_url}?key={ably.key}").recv()["action"] == 4
+    assert capsys.readouterr().out == f"This is an embedded Ably: {ably.tls_url}, key {ably.key}.\n"
+    with ablykit.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        assert conn.recv()["action"] == 4
 
 
 def test_starting_again_ends_the_one_before():
@@ -39,6 +41,34 @@ def test_with_a_key_it_is_the_real_one(monkeypatch):
     assert "s3cr3t" not in repr(ably)
     with pytest.raises(AblyError, match="ABLY_LIMITED_KEY"):
         _ = ably.limited_key
+
+
+@pytest.mark.parametrize("key", [None, "app.id:s3cr3t"])
+def test_an_unknown_argument_is_refused_with_a_key_set_as_well(monkeypatch, key):
+    if key:
+        monkeypatch.setenv("ABLY_API_KEY", key)
+    running = ablykit.start()
+    with pytest.raises(TypeError, match=r"no argument 'nonsense'.*embedded Ably: host, .*seed"):
+        ablykit.start(seed=1, nonsense=3)
+    assert backend._current is running
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "says"),
+    [
+        ({}, {"ABLY_API_KEY": "app.id:s3cr3t"}, "the real Ably, because ABLY_API_KEY is set: wss://main."),
+        ({"key": "app.id:s3cr3t"}, {}, "the real Ably, because you gave a key: wss://main."),
+        ({}, {"ABLY_API_KEY": "app.id:s3cr3t", "ABLY_ENDPOINT": "one.example"}, "another Ably, because"),
+    ],
+)
+def test_it_says_which_ably_it_is_and_what_that_ignores(monkeypatch, capsys, given, environment, says):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ablykit.start(**given, seed=1, heartbeat_interval=50)
+    said = capsys.readouterr().out
+    assert f"This is {says}" in said
+    assert "key app.id:****. It ignores seed, heartbeat_interval." in said
+    assert "s3cr3t" not in said
 
 
 def test_an_argument_goes_before_the_environment(monkeypatch):

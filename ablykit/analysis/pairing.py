@@ -88,30 +88,41 @@ def _asked(entry: Entry, frame: dict[str, Any]) -> tuple[Any, ...] | None:
     """What an answer to this will be known by; None for what is not answered."""
     if entry.kind == "open":
         return ("open",)
-    action: Any = frame.get("action")
+    action = _number(frame.get("action"))
+    if action is None:
+        return None
     if action in PUBLISHES:
         serial = frame.get("msgSerial")
         return ("serial", serial) if isinstance(serial, int) else None
     if action == Action.HEARTBEAT:
-        return ("ping", frame.get("id"))
+        return ("ping", _text(frame.get("id")))
     if action in (Action.ATTACH, Action.DETACH):
-        return (int(action), frame.get("channel"))
+        return (int(action), _text(frame.get("channel")))
     return (int(action),) if action in (Action.CLOSE, Action.AUTH) else None
 
 
 def _answered(entry: Entry, frame: dict[str, Any]) -> list[tuple[Any, ...]]:
     """What this may be the answer to."""
-    action: Any = frame.get("action")
-    channel = frame.get("channel")
+    action, channel = _number(frame.get("action")), _text(frame.get("channel"))
     if action in (Action.ACK, Action.NACK):
         return [("serial", serial) for serial in covered(frame)]
     if action == Action.HEARTBEAT:
-        return [("ping", frame.get("id"))]
+        return [("ping", _text(frame.get("id")))]
     if action == Action.ERROR:
-        asked = (Action.ATTACH, Action.DETACH)
-        return [(int(a), channel) for a in asked] if channel else [("open",), (int(Action.AUTH),)]
+        asked = [(int(ask), channel) for ask in (Action.ATTACH, Action.DETACH)]
+        return asked if channel else [("open",), (int(Action.AUTH),), *asked]
     if action == Action.CONNECTED:
         return [("open",), (int(Action.AUTH),)]
     if action in (Action.ATTACHED, Action.DETACHED):
         return [(int(ask), channel) for ask, answer in ANSWERS.items() if answer == action]
     return [(int(Action.CLOSE),)] if action == Action.CLOSED else []
+
+
+def _number(action: Any) -> int | None:
+    """The action of a frame, or None where somebody typed something else for it."""
+    return action if isinstance(action, int) else None
+
+
+def _text(name: Any) -> str | None:
+    """A name that a frame carries; anything typed in its place has a name as well, which is its repr."""
+    return name if name is None or isinstance(name, str) else repr(name)

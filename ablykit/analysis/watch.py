@@ -83,7 +83,8 @@ class Watch:
             self.params = dict(parse_qsl(url.query, keep_blank_values=True))
             return
         frame = entry.frame or {}
-        action: Any = frame.get("action")
+        typed = frame.get("action")
+        action = typed if isinstance(typed, int) else None  # a learner may have typed anything
         if entry.kind == "frame" and entry.direction == "out":
             self._sent(entry, frame, action)
         elif entry.kind == "frame":
@@ -93,7 +94,7 @@ class Watch:
         elif entry.kind == "ping":
             self.last_in = entry.at  # as good a sign of life as a frame (RTN23b)
 
-    def _sent(self, entry: Entry, frame: dict[str, Any], action: Any) -> None:
+    def _sent(self, entry: Entry, frame: dict[str, Any], action: int | None) -> None:
         if action in PUBLISHES and isinstance(serial := frame.get("msgSerial"), int):
             if serial > self.last_serial or self.repeats:
                 self.pending[serial] = entry  # else the service drops it, without an answer
@@ -120,7 +121,7 @@ class Watch:
                 else:
                     channel.entered.add(client)
 
-    def _received(self, entry: Entry, frame: dict[str, Any], action: Any) -> None:
+    def _received(self, entry: Entry, frame: dict[str, Any], action: int | None) -> None:
         channel = self.channel(frame)
         if action == Action.CONNECTED:
             resumed = self.params.get("resume") and not frame.get("error")

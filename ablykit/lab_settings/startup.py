@@ -1,16 +1,26 @@
-"""Runs as a notebook's kernel starts: what to do about a name that a restart took away."""
+"""Runs as a notebook's kernel starts, and says what to do about a name that isn't defined."""
 
 from typing import Any
 
-HINT = (
-    "This name is made in an earlier cell. After a restart of the kernel the earlier cells must run"
-    " again: choose Run, then Run All Above Selected Cell."
+EARLIER_CELL = (
+    "No cell that has run so far defines this name. If an earlier cell does, run it first, as after every"
+    " restart of the kernel: choose Run, then Run All Above Selected Cell."
 )
+IN_THE_PACKAGE = "{name} is part of the package: write ablykit.{name}."
+
+
+def _advice(error: NameError) -> str:
+    """Return what to do about the name: the package may have it, or an earlier cell defines it."""
+    import ablykit
+
+    if error.name in ablykit.__all__:
+        return IN_THE_PACKAGE.format(name=error.name)
+    return EARLIER_CELL
 
 
 def _explain(shell: Any, kind: type, error: NameError, traceback: Any, tb_offset: Any = None) -> None:
     shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-    print(HINT)
+    print(_advice(error))
 
 
 def _register() -> None:

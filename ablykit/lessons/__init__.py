@@ -1,7 +1,9 @@
 """The exercises in the notebooks: checks that say what is wrong, and hints.
 
-lessons.check("kind", "action")
-lessons.hint("kind")
+    ablykit.lessons.check("kind", "action")
+    ablykit.lessons.hint("kind")
+
+The notebooks import `ablykit` alone, so that is how both are called there.
 """
 
 from typing import Any
@@ -16,12 +18,15 @@ __all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint"]
 
 
 def check(name: str, *answer: Any, **context: Any) -> Verdict:
-    """Judge an answer to the exercise `name`. Raises `KeyError` when there is none of that name."""
+    """Judge an answer to the exercise `name`. Raises `KeyError` when there is no such exercise."""
     return _exercise(name).check(*answer, **context)
 
 
 def hint(name: str) -> Hint:
-    """The next hint for the exercise `name`; each call gives a more telling one."""
+    """Return the next hint for the exercise `name`; the last one is the solution.
+
+    Raises `KeyError` when there is no such exercise.
+    """
     return _exercise(name).hint()
 
 

@@ -1,14 +1,26 @@
 """The exercises of notebooks 01 to 05."""
 
+import inspect
 import random
+import re
+import reprlib
+import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from copy import deepcopy
+from typing import Any, cast
 
+from ablykit.lessons.deadline import TookTooLong, call_within
 from ablykit.lessons.exercise import Exercise
 from ablykit.protocol import Action, Flag
 from ablykit.protocol.meanings import MEMBERS
-from ablykit.transcript import Transcript
+from ablykit.transcript import Entry, Transcript
 from ablykit.wire import Connection, open
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that someone wrote as one: True and False are ints to Python only."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
 
 # -- 01: every message has an action
 
@@ -16,31 +28,38 @@ from ablykit.wire import Connection, open
 def _kind(answer: Any) -> str | None:
     if not isinstance(answer, str):
         return f"The name of a member is text: 'like_this', not {answer!r}."
+    answer = answer.strip().strip("\"'")
     if answer == "action":
         return None
+    if answer.lower() == "action":
+        return f"Nearly: {answer!r} is not spelled as the frame spells it."
     if answer in MEMBERS["ErrorInfo"]:
         return f"{answer!r} is inside the error: it says which error, not what kind of frame."
     if answer in MEMBERS["ProtocolMessage"]:
-        return f"{answer!r} is a member of frames, but many frames do without it. Which one has every frame?"
-    return f"There is no member {answer!r} in the frame. Look at its first line."
+        return (
+            f"{answer!r} is a member of some frames, but many do without it. Which one does every frame have?"
+        )
+    return f"The frame has no member {answer!r}. Look at its first line."
 
 
 _NEIGHBOURS = {
-    Action.ATTACH: (Action.ATTACHED, "that is the answer to it"),
+    Action.ATTACH: (Action.ATTACHED, "that is the answer to an ATTACH"),
     Action.ACK: (Action.NACK, "that is a refusal"),
-    Action.MESSAGE: (Action.PRESENCE, "that tells who is there"),
+    Action.MESSAGE: (Action.PRESENCE, "that says who is there"),
 }
 
 
 def _actions(answer: Any) -> str | None:
     if not isinstance(answer, dict):
-        return "The answer is a dict: the names, each with its number."
+        return "The answer is a dict of each name with its number."
     for action, (neighbour, why) in _NEIGHBOURS.items():
         given: Any = answer.get(action.name)  # type: ignore[reportUnknownMemberType]
         if given is None:
             return f"{action.name} is missing."
         if isinstance(given, str):
-            return f"{action.name}: an action is a number, not text. Leave the quotes away."
+            return f"{action.name}: an action is a number, not text. Write the number, without quotes."
+        if not _is_number(given):
+            return f"{action.name}: write the number alone, as ablykit.explain({action.name!r}) prints it."
         if given == neighbour:
             return f"{action.name}: {given} is {neighbour.name}; {why}."
         if given != action:
@@ -50,7 +69,8 @@ def _actions(answer: Any) -> str | None:
 
 # -- 02: what a connection is granted
 
-_UNITS = {"bytes": "bytes", "ms": "ms", "per second": "per second"}
+_LIMITS = ("maxMessageSize", "maxInboundRate", "connectionStateTtl")
+_UNITS = ("bytes", "ms", "per second")
 _SCALES = {
     1000: "milliseconds: the protocol counts times in ms",
     1024: "bytes: the protocol counts sizes in bytes",
@@ -60,29 +80,30 @@ _SCALES = {
 def _limits(answer: Any, conn: Connection) -> str | None:
     details = _granted(conn.transcript)
     if details is None:
-        return "This connection has not been CONNECTED; open one with a key first."
+        return "This connection was never CONNECTED. Open one with a key first."
     if not isinstance(answer, dict):
-        return "The answer is a dict: each limit with its number and its unit."
+        return "The answer is a dict of each limit with its number and its unit."
     for name, given in answer.items():  # type: ignore[reportUnknownVariableType]
         if name not in details:
-            return f"connectionDetails has no {name!r}: spell it as the frame does."
+            return f"connectionDetails has no {name!r}. Spell the name as the frame does."
         if not isinstance(given, tuple | list) or len(given) != 2:  # type: ignore[reportUnknownArgumentType]
-            return f"{name}: give two things, the number and the unit."
+            return f"{name}: give two things in parentheses, the number and the unit."
         if wrong := _limit(str(name), given[0], given[1], details[name]):  # type: ignore[reportUnknownArgumentType]
             return wrong
-    return None
+    missing = [name for name in _LIMITS if name not in answer]
+    return f"Right so far; still missing: {', '.join(missing)}." if missing else None
 
 
 def _limit(name: str, number: Any, unit: Any, real: Any) -> str | None:
     right_unit = MEMBERS["ConnectionDetails"][name].unit
     if number != real:
         for scale, why in _SCALES.items():
-            if isinstance(number, int | float) and number * scale == real:
+            if _is_number(number) and number * scale == real:
                 return f"{name}: {number} is converted. The frame says {real} {why}."
-        return f"{name} is not {number!r} in this connection's frame: read it there, under connectionDetails."
+        return f"{name} is not {number!r} on this connection. Read it in your frame, under connectionDetails."
     if unit != right_unit:
-        known = ", ".join(repr(u) for u in _UNITS)
-        return f"{name}: the number is right, the unit {unit!r} is not. Units are {known}."
+        known = ", ".join(map(repr, _UNITS))
+        return f"{name}: the number is right, but the unit is not {unit!r}. The units are {known}."
     return None
 
 
@@ -96,94 +117,170 @@ def _granted(transcript: Transcript) -> dict[str, Any] | None:
 
 # -- 03: heartbeats
 
+PINGS = 10
+SLACK = 0.05
+"""How far a time may be off what the wire shows, ms: it may have been rounded."""
+
+_TOO_SMALL = (
+    "Ping {number} took {time:.3g} ms by your list, but {least:.3g} ms on the wire. "
+    "Take the first moment before you send, and the second after the answer came."
+)
+_TOO_LARGE = (
+    "Ping {number} took {time:.3g} ms by your list, but no more than {most:.3g} ms on the wire. "
+    "Take the first moment just before you send, and the second as soon as the answer came."
+)
+_OTHER_UNITS = {
+    1000: "These look like seconds. Multiply them by 1000 to get ms.",
+    1 / 1000: "These look like microseconds. Divide them by 1000 to get ms.",
+    1 / 1_000_000: "These look like nanoseconds. Divide them by 1,000,000 to get ms.",
+}
+
 
 def _round_trips(answer: Any, conn: Connection) -> str | None:
     if not isinstance(answer, list | tuple):
-        return "The answer is a list of ten numbers, in ms."
-    times: list[Any] = list(answer)  # type: ignore[reportUnknownArgumentType]
-    if len(times) != 10:
-        return f"Ten pings are asked for; here are {len(times)} times."
-    if not all(isinstance(t, int | float) and t > 0 for t in times):  # type: ignore[reportUnknownVariableType]
-        return "Each time is a number above 0. Take the later moment minus the earlier one."
-    real = _measured(conn.transcript)
-    if len(real) < 10:
-        came = f"The wire shows {len(real)} pings with an id that came back"
-        return f"{came}; ten are needed, each with its own id."
-    mean, real_mean = sum(times) / 10, sum(real[-10:]) / 10  # type: ignore[reportUnknownArgumentType]
-    if mean * 20 < real_mean:
-        return "These are seconds: times 1000 makes them ms."
-    if mean > real_mean * 20 + 50:
-        return f"The wire shows about {real_mean:.1f} ms a ping: is something else measured too?"
+        return f"The answer is a list of {PINGS} numbers, in ms."
+    times = cast("list[Any]", answer)
+    if len(times) != PINGS:
+        return f"The exercise asks for {PINGS} pings, but the list has {len(times)} times."
+    if not all(_is_number(each) and each > 0 for each in times):
+        return "Each time is a number above 0. Subtract the earlier moment from the later one."
+    bounds = _bounds(conn.transcript)
+    if any(most < least for least, most in bounds):
+        return "These pings overlap on the wire. Wait for each answer before you send the next ping."
+    if len(bounds) < PINGS:
+        return (
+            f"The wire shows {len(bounds)} answered pings, each with an id of its own; {PINGS} are needed. "
+            "An id is text, and no two pings share one."
+        )
+    if (wrong := _outside(times, bounds)) is None:
+        return None
+    other = (why for scale, why in _OTHER_UNITS.items() if not _outside([t * scale for t in times], bounds))
+    return next(other, wrong)
+
+
+def _outside(times: list[float], bounds: list[tuple[float, float]]) -> str | None:
+    """Return what is wrong with the first time that the wire contradicts."""
+    for number, (given, (least, most)) in enumerate(zip(times, bounds, strict=True), 1):
+        if given < least - SLACK:
+            return _TOO_SMALL.format(number=number, time=given, least=least)
+        if given > most + SLACK:
+            return _TOO_LARGE.format(number=number, time=given, most=most)
     return None
 
 
-def _measured(transcript: Transcript) -> list[float]:
-    """The round trips on the wire, ms: a HEARTBEAT sent with an id, and the one that came back."""
-    sent: dict[str, float] = {}
-    trips: list[float] = []
+def _bounds(transcript: Transcript) -> list[tuple[float, float]]:
+    """Return the least and the most that each of the last ten pings can have taken, in ms.
+
+    A ping takes at least as long as the wire took to carry it there and back. The stopwatch can't have
+    started before the previous answer came, nor have stopped after the next ping went out. These bounds
+    find invented times out, however plausible they look.
+    """
+    trips = _trips(transcript)[-PINGS:]
+    started = [transcript.began, *(answer.at for _, answer in trips)]
+    stopped = [*(ask.at for ask, _ in trips[1:]), time.time() * 1000]
+    return [
+        (answer.at - ask.at, latest - earliest)
+        for (ask, answer), earliest, latest in zip(trips, started, stopped, strict=False)
+    ]
+
+
+def _trips(transcript: Transcript) -> list[tuple[Entry, Entry]]:
+    """Return each HEARTBEAT that was sent with an id, and the one that came back: the latest for each id."""
+    asked: dict[str, Entry] = {}
+    trips: dict[str, tuple[Entry, Entry]] = {}
     for entry in transcript:
         frame = entry.frame or {}
         if frame.get("action") != Action.HEARTBEAT or not isinstance(id := frame.get("id"), str):
             continue
         if entry.direction == "out":
-            sent[id] = entry.at
-        elif id in sent:
-            trips.append(entry.at - sent.pop(id))
-    return trips
+            asked[id] = entry
+            trips.pop(id, None)
+        elif id in asked:
+            trips[id] = (asked.pop(id), entry)
+    return list(trips.values())
+
+
+_PINGS = {"ping", "pings", "pong", "pongs", "pingpong", "pinging"}
+_LAYER = {"websocket", "websockets", "ws", "protocol", "control"}
+_DENIAL = {"no", "not", "never", "without"}
+_ELSEWHERE: tuple[tuple[set[str], str], ...] = (
+    (
+        {"tcp", "icmp", "keepalive", "keepalives"},
+        "That is more than one layer down, and TCP's own keep-alive takes hours. One layer is enough.",
+    ),
+    (
+        {"heartbeat", "heartbeats", "action", "ably", "ablys"},
+        "HEARTBEAT frames are what you turned off. What does the WebSocket protocol itself offer?",
+    ),
+    (
+        _DENIAL | {"nothing", "none"},
+        "Not nothing: a dead connection must still be noticed. Look one layer down.",
+    ),
+)
+"""Words of wrong answers, and what to say to each."""
 
 
 def _instead(answer: Any) -> str | None:
-    text = str(answer).lower()
-    if "ping" in text and "protocol" not in text:
+    if not isinstance(answer, str):
+        return f"Answer in a word or two, as text in quotes, not {answer!r}."
+    words = re.findall(r"[a-z]+", answer.lower().replace("keep-alive", "keepalive").replace("'", ""))
+    if any(word in _PINGS and _is_below_frames(words[:at]) for at, word in enumerate(words)):
         return None
-    if "nothing" in text or "none" in text:
-        return "Not nothing: a dead connection must still be noticed. Look one layer down."
-    if "heartbeat" in text or "action" in text:
-        return "HEARTBEAT frames are what was turned off. What has the WebSocket protocol itself?"
-    if "tcp" in text:
-        return "TCP's own keep-alive is two layers down and takes hours. One layer down is enough."
-    return "Look one layer down: WebSocket has control frames of its own. Which of them asks for an answer?"
+    default = "Look one layer down: WebSocket has control frames. Which of them asks for an answer?"
+    return next((why for others, why in _ELSEWHERE if others.intersection(words)), default)
+
+
+def _is_below_frames(before: list[str]) -> bool:
+    """Whether the pings that follow these words are WebSocket's: not denied, and not another layer's."""
+    named: set[str] = set()
+    while before and before[-1] in _LAYER:
+        named.add(before.pop())
+    is_websocket = bool(named & {"websocket", "websockets", "ws"})
+    wrong = _DENIAL if is_websocket else set[str]().union(*(words for words, _ in _ELSEWHERE))
+    return not before or before[-1] not in wrong
 
 
 # -- 04: attach
 
 
 def _modes(flags: Any, code: Any, ably: Any) -> str | None:
-    if not isinstance(flags, int):
-        return f"flags is a number: the sum of its bits, not {flags!r}."
+    if not isinstance(flags, int) or isinstance(flags, bool):
+        return f"flags is a number, the sum of its bits, not {flags!r}."
     for wrong, why in _WRONG_FLAGS:
         if flags == wrong:
             return why
     if flags & ~int(Flag.SUBSCRIBE):
-        return f"{flags} has more bits set than the one for SUBSCRIBE. explain({flags}) names them."
+        return f"{flags} has other bits set than the one for SUBSCRIBE. ablykit.explain({flags}) names them."
     if flags != Flag.SUBSCRIBE:
         return f"{flags} lacks the bit of SUBSCRIBE."
+    if code is None or (_is_number(code) and code in (0, Action.ACK)):
+        return "The publish is refused, although the key may publish: this attachment lacks the mode for it."
     if not isinstance(code, int) or isinstance(code, bool):
         return f"The code is a number of five digits, not {code!r}."
     real = _publish_with(ably, flags)
     if code == real:
         return None
     if code == 40160 and real == 40165:
-        return "Close: 40160 is for a key without the right. Here the key would allow it; the mode lacks."
-    if code in (0, int(Action.ACK)):
-        return "It is refused, although the key may publish: this attachment did not ask for the mode."
-    return f"The flags are right. But the publish was answered with {real}, not {code}."
+        return (
+            "Close: 40160 means that the key lacks the right. This key has it; the attachment lacks the mode."
+        )
+    return f"The flags are right, but the publish is not refused with {code}. Try it, and read the NACK."
 
 
 _WRONG_FLAGS = (
-    (983040, "983040 is all four modes: this attachment could publish and enter as well."),
+    (983040, "983040 has all four modes: this attachment could also publish and enter."),
     (18, "18 is the number of the bit; its value is 2 to the power of 18."),
-    (int(Flag.PRESENCE_SUBSCRIBE), "That is PRESENCE_SUBSCRIBE: it sees members, not messages."),
+    (int(Flag.PRESENCE_SUBSCRIBE), "That is PRESENCE_SUBSCRIBE: it receives members, not messages."),
     (int(Flag.PUBLISH), "That is PUBLISH, the other direction."),
     (
         int(Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE),
-        "That is SUBSCRIBE and PRESENCE_SUBSCRIBE: only messages are asked for.",
+        "That is SUBSCRIBE and PRESENCE_SUBSCRIBE: the exercise asks for messages only.",
     ),
 )
 
 
 def _publish_with(ably: Any, flags: int) -> int | None:
-    """What a publish gets on a channel attached with these flags: its error code, None for an ACK."""
+    """Publish on a channel attached with these flags, and return the error code; None for an ACK."""
     with open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         channel = "exercise-modes"
         conn.send({"action": int(Action.ATTACH), "channel": channel, "flags": flags})
@@ -220,7 +317,7 @@ def _shuffled(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ...] = (
-    ("one publish, with the msgSerial 0: mind that 0 counts as false", 1, [_ack(0)], {0: "ACK"}),
+    ("one publish, whose msgSerial is 0 (mind that 0 counts as false)", 1, [_ack(0)], {0: "ACK"}),
     ("two publishes, the second too large", 2, [_ack(0), _nack(1)], {0: "ACK", 1: "NACK"}),
     (
         "answers that come in another order than the publishes",
@@ -229,13 +326,13 @@ _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ..
         {0: "ACK", 1: "NACK", 2: "ACK", 3: "NACK", 4: "ACK"},
     ),
     (
-        "one ACK for three frames: count says how many, from msgSerial on",
+        "one ACK for three frames (count says how many, from msgSerial on)",
         4,
         [_ack(0, 3), _nack(3)],
         {0: "ACK", 1: "ACK", 2: "ACK", 3: "NACK"},
     ),
     (
-        "a publish that is not answered yet: None",
+        "a publish that is not answered yet (its outcome is None)",
         3,
         [_nack(2), _ack(0)],
         {0: "ACK", 1: None, 2: "NACK"},
@@ -243,20 +340,29 @@ _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ..
 )
 
 
+TIME = 2.0
+"""How long the learner's function may take for each story, seconds."""
+
+
 def _match(match: Any) -> str | None:
     if not callable(match):
-        return "Give the function itself: match, without brackets."
+        return "Give the function itself: match, without parentheses."
+    if inspect.iscoroutinefunction(match):
+        return "Your function is declared with async def. A plain def is enough: it waits for nothing."
     for story, count, answers, right in _STORIES:
         try:
-            found = match(_publishes(range(count)), [dict(answer) for answer in answers])
-        except Exception as error:
+            found = call_within(TIME, match, _publishes(range(count)), deepcopy(answers))
+        except TookTooLong:
+            return f"With {story}, your function had not returned after {TIME:g} s. Does a loop never end?"
+        except (Exception, SystemExit) as error:
             return f"With {story}, your function failed: {type(error).__name__}: {error}"
         if found is None:
-            return "Your function returns nothing yet: it should return a dict."
+            return "Your function returns nothing yet: it should return a dict. Printing it is not enough."
         if not isinstance(found, dict):
             return f"Your function should return a dict, not {type(found).__name__}."
         if found != right:
-            return f"With {story}, {right} was expected and {found} came."
+            returned = reprlib.repr(cast("Any", found))
+            return f"With {story}, the right result is {right}, but your function returned {returned}."
     return None
 
 
@@ -266,11 +372,11 @@ EXERCISES = {
         Exercise(
             "kind",
             _kind,
-            "Right: every frame has an action, and it decides what the rest of it means.",
+            "Right: every frame has an action, and it decides what the rest of the frame means.",
             (
-                "It is a member that every frame has, whatever it says.",
-                "In the frame above it is the first one.",
-                "Its value is 9: the number of ERROR.",
+                "Every frame has this member, whatever it says.",
+                "In the frame above, it comes first, and its value is 9: the number of ERROR.",
+                'answer = "action"',
             ),
         ),
         Exercise(
@@ -278,19 +384,26 @@ EXERCISES = {
             _actions,
             "Right. You will meet all three before the end of notebook 05.",
             (
-                "explain() takes names as well as numbers.",
-                'Run: ablykit.explain("ATTACH")',
-                "What a client asks and what the service answers have different numbers: ATTACH, ATTACHED.",
+                'Run ablykit.explain("ATTACH"), and read the number after the name.',
+                "What a client sends and what the service answers have different numbers: ATTACH, ATTACHED.",
+                'numbers = {"ATTACH": 10, "ACK": 1, "MESSAGE": 15}',
             ),
         ),
         Exercise(
             "limits",
             _limits,
-            "Right: sizes in bytes, times in ms, rates per second. It is so in all of the protocol.",
+            "Right: sizes in bytes, times in ms, rates per second. The whole protocol uses these units.",
             (
-                "The numbers stand in the CONNECTED frame, under connectionDetails.",
+                "The numbers stand in the CONNECTED frame, under connectionDetails, and "
                 "ablykit.explain(connected) names the unit of each.",
-                'Take the number as it is: 15000 and "ms", not 15 and "s".',
+                'Copy each number as it is: 15000 and "ms", for instance, not 15 and "s".',
+                """\
+details = connected["connectionDetails"]
+limits = {
+    "maxMessageSize": (details["maxMessageSize"], "bytes"),
+    "maxInboundRate": (details["maxInboundRate"], "per second"),
+    "connectionStateTtl": (details["connectionStateTtl"], "ms"),
+}""",
             ),
         ),
         Exercise(
@@ -298,41 +411,56 @@ EXERCISES = {
             _round_trips,
             "Right: your times agree with what the wire shows.",
             (
-                "time.perf_counter() gives a moment in seconds; take one before and one after.",
-                "Send a HEARTBEAT with an id of its own, then conn.recv('HEARTBEAT').",
-                "In a loop: start, send, recv, append((end - start) * 1000).",
+                "time.perf_counter() returns a moment in seconds. Take one before you send and one after the "
+                "answer came.",
+                "Send a HEARTBEAT with an id that no other ping has, then wait with quiet.recv('HEARTBEAT').",
+                """\
+times = []
+for number in range(10):
+    start = time.perf_counter()
+    quiet.send({"action": 0, "id": f"ping {number}"})
+    quiet.recv("HEARTBEAT", id=f"ping {number}")
+    times.append((time.perf_counter() - start) * 1000)""",
             ),
         ),
         Exercise(
             "instead",
             _instead,
-            "Right: WebSocket pings. Your WebSocket library answers them, and you never see them.",
+            "Right: WebSocket pings. Your WebSocket library answers them, so your code never sees one.",
             (
-                "A dead connection must still be noticed, so something must be sent.",
-                "It is not a frame of Ably's protocol. Look one layer down, at WebSocket.",
-                "WebSocket has three control frames: close, ping and pong.",
+                "A dead connection must still be noticed, so something must cross the wire.",
+                "It is not a frame of Ably's protocol. Look one layer down: WebSocket has three control "
+                "frames, called close, ping and pong.",
+                'instead = "WebSocket pings"',
             ),
         ),
         Exercise(
             "modes",
             _modes,
-            "Right: the flags, and what becomes of a publish. The check has just tried it for real.",
+            "Right: both the flags, and what happens to a publish. The check has just tried it for real.",
             (
-                "Each mode is one bit; ablykit.explain(983040) shows four of them with their values.",
-                "Only to receive messages is the mode SUBSCRIBE.",
-                "A publish without the mode PUBLISH is refused, though the key allows it: look for an "
-                "error named channel_mode_not_requested_when_attaching.",
+                "Each mode is one bit. ablykit.explain(983040) shows four of them, each with its value: "
+                "receiving messages is SUBSCRIBE.",
+                "A publish without the mode PUBLISH is refused, though the key allows it. Attach with your "
+                "flags, publish, and read the code in the NACK.",
+                "flags = 1 << 18\ncode = 40165",
             ),
         ),
         Exercise(
             "match",
             _match,
-            "Right: with every order, count and outcome. This is the heart of what an SDK does on publish.",
+            "Right, in every order, with every count and outcome. This is the heart of publishing in an SDK.",
             (
-                "Begin with every msgSerial and None, then go through the answers.",
-                "An answer covers the msgSerials from msgSerial up to msgSerial + count - 1.",
-                "for serial in range(answer['msgSerial'], answer['msgSerial'] + answer['count']): "
-                "found[serial] = 'ACK' if answer['action'] == 1 else 'NACK'",
+                "Begin with a dict of every msgSerial and None, then go through the answers.",
+                "An answer covers every msgSerial from its own up to msgSerial + count - 1.",
+                """\
+def match(publishes, answers):
+    found = {publish["msgSerial"]: None for publish in publishes}
+    for answer in answers:
+        first = answer["msgSerial"]
+        for serial in range(first, first + answer["count"]):
+            found[serial] = "ACK" if answer["action"] == 1 else "NACK"
+    return found""",
             ),
         ),
     )

@@ -105,28 +105,30 @@ class AsyncConnection:
         *,
         timeout: float = RECV_TIMEOUT,
         heartbeats: bool = False,
+        **members: Any,
     ) -> Frame:
-        """The next frame; with `action` (a number or a name) the next of that kind.
+        """Return the next frame; with `action` (a number or a name) the next of that kind.
 
-        A HEARTBEAT is noted, but only given with `heartbeats=True` or when it is what is waited
-        for. `timeout` is in seconds. Raises `WireTimeout` after it, `WireError` when the
-        connection ended; both say what came meanwhile.
+        `members` narrow it further: `recv("HEARTBEAT", id="ping 1")` passes over every heartbeat
+        that came earlier. Unless a frame is asked for in one of these ways, HEARTBEATs are
+        returned only with `heartbeats=True`. `timeout` is in seconds.
+
+        Raises `WireTimeout` when no such frame arrives in time, and `WireError` when the connection
+        ends first. Both say which frames arrived instead.
         """
         wanted = action_of(action)
-        heartbeats = heartbeats or wanted == Action.HEARTBEAT
+        expected = members if wanted is None else {"action": wanted, **members}
         passed: list[Frame] = []
         deadline = time.monotonic() + timeout
         while True:
             while self._arrived:
                 frame = self._arrived.popleft()
-                is_heartbeat = frame.get("action") == Action.HEARTBEAT
-                if wanted is None:
-                    if heartbeats or not is_heartbeat:
-                        return frame
-                elif frame.get("action") == wanted:
+                is_wanted = expected or heartbeats or frame.get("action") != Action.HEARTBEAT
+                if is_wanted and all(frame.get(name) == value for name, value in expected.items()):
                     return frame
                 passed.append(frame)
             what = name_of(wanted) if wanted is not None else "frame"
+            what += "".join(f" with {name} {redact(repr(value))}" for name, value in members.items())
             if self._closed:
                 raise WireError(f"No {what} will come: {self._how_it_ended()}; {what_came(passed)}")
             if not await self._something_new(deadline - time.monotonic()):

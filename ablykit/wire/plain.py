@@ -43,14 +43,18 @@ class Connection:
         *,
         timeout: float = RECV_TIMEOUT,
         heartbeats: bool = False,
+        **members: Any,
     ) -> Frame:
-        """The next frame; with `action` (a number or a name) the next of that kind.
+        """Return the next frame; with `action` (a number or a name) the next of that kind.
 
-        A HEARTBEAT is noted, but only given with `heartbeats=True` or when it is what is waited
-        for. `timeout` is in seconds. Raises `WireTimeout` after it, `WireError` when the
-        connection ended; both say what came meanwhile.
+        `members` narrow it further: `recv("HEARTBEAT", id="ping 1")` passes over every heartbeat
+        that came earlier. Unless a frame is asked for in one of these ways, HEARTBEATs are
+        returned only with `heartbeats=True`. `timeout` is in seconds.
+
+        Raises `WireTimeout` when no such frame arrives in time, and `WireError` when the connection
+        ends first. Both say which frames arrived instead.
         """
-        return _wait(self.asynchronous.recv(action, timeout=timeout, heartbeats=heartbeats))
+        return _wait(self.asynchronous.recv(action, timeout=timeout, heartbeats=heartbeats, **members))
 
     def frames(
         self,

@@ -31,6 +31,8 @@ ATTACH, MESSAGE, PING = {"action": 10, "channel": "c"}, {"action": 15, "channel"
         ([(">", "wss://h/"), ("<", {"action": 9, "error": {}})], [(0, 1)]),
         ([(">", ATTACH), ("<", {"action": 11, "channel": "d"}), ("<", {"action": 11, "channel": "c"})], [(0, 2)]),
         ([(">", ATTACH), ("<", {"action": 9, "channel": "c"})], [(0, 1)]),
+        ([(">", {"action": 10}), ("<", {"action": 9, "error": {}})], [(0, 1)]),
+        ([(">", ATTACH), ("<", {"action": 9, "error": {}})], [(0, None)]),
         ([(">", {**ATTACH, "action": 12}), ("<", {"action": 13, "channel": "c"})], [(0, 1)]),
         ([(">", {**MESSAGE, "msgSerial": 0}), (">", {**MESSAGE, "msgSerial": 1}), ("<", {"action": 1, "msgSerial": 0, "count": 2})], [(0, 2), (1, 2)]),
         ([(">", {**MESSAGE, "msgSerial": 0}), ("<", {"action": 2, "msgSerial": 0, "count": 1})], [(0, 1)]),
@@ -40,6 +42,8 @@ ATTACH, MESSAGE, PING = {"action": 10, "channel": "c"}, {"action": 15, "channel"
         ([(">", ATTACH)], [(0, None)]),
         ([("<", {"action": 1, "msgSerial": 0, "count": 10**12}), ("<", {"action": 1})], []),
         ([(">", MESSAGE), (">", {"action": 99})], []),
+        ([(">", {"action": []}), (">", {"action": {}}), ("<", {"action": []})], []),
+        ([(">", {"action": 10, "channel": []}), (">", {"action": 0, "id": {}}), ("<", {"action": 0, "id": {}})], [(0, None), (1, 2)]),
     ],
 )  # fmt: skip
 def test_questions_find_their_answers(events, paired):

@@ -135,3 +135,9 @@ def test_an_end_is_closed_or_an_error_before_connected():
     assert watched(out(7), got(8)).ended
     assert watched(got(9, error=ERROR), connected=None).ended
     assert not watched(got(9, error=ERROR)).ended
+
+
+def test_anything_may_be_typed_in_the_place_of_an_action():
+    """A panel that follows a transcript goes on, whatever a learner sends."""
+    for action in ([], {}, "ATTACH", None):
+        watched((">", {"action": action}), ("<", {"action": action}))

@@ -80,7 +80,7 @@ def test_frames_are_searched_for_and_broken_rules_marked(url, chromium):
     assert rows(page) == [("→", "ATTACH"), ("→", "ATTACH")]
     panel.locator(".ak-row").last.click()
     panel.get_by_text("Channel names keep the naming rules.").wait_for()
-    picture(page, "rules", 8)
+    picture(page, "rules", 9)
     page.keyboard.press("/")
     page.keyboard.press("Control+A")
     page.keyboard.type("dir:in action:ATT* -channel:my_channel")
@@ -122,7 +122,7 @@ def test_a_frame_is_composed_checked_and_sent(url, chromium):
     composer.get_by_text("Channel names keep the naming rules.").wait_for()
     composer.get_by_role("button", name="no channel").click()
     composer.get_by_text("What is about a channel names it.").wait_for()
-    picture(page, "composer", 9)
+    picture(page, "composer", 10)
     text.press("Control+Enter")
     composer.get_by_text("sent", exact=True).wait_for()
     assert composer.locator(".ak-again li").all_inner_texts() == ['{"action":10}']

@@ -1,4 +1,4 @@
-"""What a kernel does for who runs a cell too early."""
+"""What a kernel says when a cell uses a name that isn't defined."""
 
 import runpy
 
@@ -26,6 +26,13 @@ def test_a_name_that_is_not_there_yet_is_explained(run):
     said = run("print(made_in_an_earlier_cell)")
     assert "NameError" in said
     assert "Run All Above Selected Cell" in said
+
+
+def test_a_name_of_the_package_is_said_to_be_one(run):
+    """`lessons.hint("kind")`, where only `ablykit` is imported: no earlier cell would help."""
+    said = run('import ablykit\nlessons.hint("kind")')
+    assert "write ablykit.lessons." in said
+    assert "Run All Above" not in said
 
 
 def test_any_other_error_is_shown_as_it_is(run):

@@ -22,8 +22,21 @@ def talk():
         ({14: "too-fast-by-far"}, "no rule 'too-fast-by-far'"),
         ({3: "serial-not-rising"}, "breaks no rule"),
         ([14], "is a dict"),
+        (None, "is a dict"),
+        ({}, "2 more to find"),
+        ({14: ["serial-not-rising"]}, "no rule ['serial-not-rising']"),
+        ({14: None}, "no rule None"),
+        ({"14": "serial-not-rising"}, "Frame '14' breaks no rule"),
         ({...: ...}, "Not answered yet"),
     ],
 )
 def test_broken_rules_are_found_by_number_and_name(talk, answer, says):
     assert says in str(lessons.check("broken", answer, talk=talk))
+
+
+def test_its_last_hint_is_code_that_solves_it(talk):
+    from ablykit.analysis import lint
+
+    cell = {"talk": talk, "lint": lint}
+    exec(lessons.EXERCISES["broken"].hints[-1], cell)
+    assert lessons.check("broken", cell["broken"], talk=talk).right

@@ -1,8 +1,10 @@
 """The exercises of part 1: right answers turn green, and each usual mistake is named."""
 
+import time
+
 import pytest
 
-from ablykit import lessons, wire
+from ablykit import explain, lessons, wire
 from ablykit.lessons import EXERCISES
 
 
@@ -51,6 +53,24 @@ def forgets_the_unanswered(publishes, answers):
     return {k: v for k, v in good_match(publishes, answers).items() if v}
 
 
+async def waits(publishes, answers):
+    return good_match(publishes, answers)
+
+
+def yields(publishes, answers):
+    yield from good_match(publishes, answers).items()
+
+
+def exits(publishes, answers):
+    raise SystemExit
+
+
+def spoils_what_it_is_given(publishes, answers):
+    for answer in answers:
+        answer.get("error", {}).clear()
+    return {0: "ACK"}
+
+
 LIMITS = {
     "maxMessageSize": (16384, "bytes"),
     "maxInboundRate": (250, "per second"),
@@ -62,9 +82,13 @@ LIMITS = {
     ("name", "answer"),
     [
         ("kind", ["action"]),
+        ("kind", ['"action"']),
         ("actions", [{"ATTACH": 10, "ACK": 1, "MESSAGE": 15}]),
         ("instead", ["WebSocket pings"]),
+        ("instead", ["WebSocket protocol pings"]),
         ("instead", ["ping/pong"]),
+        ("instead", ["pings, not heartbeats"]),
+        ("instead", ["not TCP keep-alive: the WebSocket protocol's ping"]),
         ("match", [good_match]),
     ],
 )
@@ -77,82 +101,165 @@ def test_a_right_answer_turns_green(name, answer):
 @pytest.mark.parametrize(
     ("name", "answer", "says"),
     [
-        ("kind", ["error"], "many frames do without it"),
+        ("kind", ["error"], "but many do without it"),
         ("kind", ["code"], "inside the error"),
         ("kind", ["type"], "no member 'type'"),
+        ("kind", ["Action"], "not spelled as the frame"),
         ("kind", [9], "is text"),
+        ("kind", [None], "is text"),
+        ("kind", [dict], "is text"),
         ("actions", [[10, 1, 15]], "is a dict"),
         ("actions", [{"ATTACH": 11, "ACK": 1, "MESSAGE": 15}], "11 is ATTACHED"),
         ("actions", [{"ATTACH": 10, "ACK": 2, "MESSAGE": 15}], "2 is NACK"),
         ("actions", [{"ATTACH": 10, "ACK": 1, "MESSAGE": 14}], "14 is PRESENCE"),
         ("actions", [{"ATTACH": "10", "ACK": 1, "MESSAGE": 15}], "quotes"),
+        ("actions", [{"ATTACH": 10, "ACK": True, "MESSAGE": 15}], "the number alone"),
+        ("actions", [{"ATTACH": explain("ATTACH"), "ACK": 1, "MESSAGE": 15}], "the number alone"),
+        ("actions", [{}], "ATTACH is missing"),
+        ("actions", [None], "is a dict"),
         ("actions", [{"ATTACH": 10, "ACK": 1}], "MESSAGE is missing"),
         ("actions", [{"ATTACH": 5, "ACK": 1, "MESSAGE": 15}], "ATTACH is not 5"),
         ("instead", ["nothing"], "Not nothing"),
+        ("instead", ["no pings"], "Not nothing"),
         ("instead", ["HEARTBEAT frames"], "turned off"),
-        ("instead", ["TCP keepalive"], "two layers down"),
+        ("instead", ["Ably protocol pings"], "turned off"),
+        ("instead", ["TCP keepalive"], "more than one layer down"),
+        ("instead", ["ICMP ping"], "more than one layer down"),
         ("instead", ["magic"], "one layer down"),
-        ("match", ["match"], "without brackets"),
+        ("instead", ["shopping"], "one layer down"),
+        ("instead", ["WebSocket control frames"], "Which of them"),
+        ("instead", [None], "as text in quotes"),
+        ("instead", [ping], "as text in quotes"),
+        ("match", ["match"], "without parentheses"),
+        ("match", [None], "without parentheses"),
+        ("match", [dict], "failed: TypeError"),
+        ("match", [waits], "async def"),
+        ("match", [yields], "not generator"),
+        ("match", [exits], "failed: SystemExit"),
+        ("match", [print], "Printing it is not enough"),
         ("match", [lambda p, a: None], "returns nothing yet"),
         ("match", [lambda p, a: []], "not list"),
         ("match", [lambda p, a: 1 / 0], "ZeroDivisionError"),
+        ("match", [spoils_what_it_is_given], "second too large"),
         ("match", [zero_is_false], "0 counts as false"),
         ("match", [only_acks], "second too large"),
         ("match", [by_order], "another order"),
         ("match", [ignores_count], "count says how many"),
-        ("match", [forgets_the_unanswered], "not answered yet: None"),
+        ("match", [forgets_the_unanswered], "outcome is None"),
     ],
 )
 def test_each_usual_mistake_is_named(name, answer, says):
     verdict = lessons.check(name, *answer)
     assert not verdict.right
     assert says in verdict.text
-    assert f"lessons.hint('{name}')" in str(verdict)
+    assert f"ablykit.lessons.hint('{name}')" in str(verdict)
+
+
+def test_a_function_that_never_returns_is_said_not_to():
+    def match(publishes, answers):
+        while True:
+            pass
+
+    assert "had not returned after 2 s" in lessons.check("match", match).text
+
+
+def test_a_function_that_changes_its_answers_does_not_change_those_of_the_next_check():
+    lessons.check("match", spoils_what_it_is_given)
+    nacks = []
+    lessons.check(
+        "match",
+        lambda publishes, answers: (
+            nacks.extend(a for a in answers if a["action"] == 2) or good_match(publishes, answers)
+        ),
+    )
+    assert all(nack["error"]["code"] == 40009 for nack in nacks)
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
+        ({}, "Right so far; still missing: maxMessageSize, maxInboundRate, connectionStateTtl"),
+        ({"maxFrameSize": (262144, "bytes")}, "still missing: maxMessageSize"),
+        ({"maxMessageSize": (None, None)}, "Read it in your frame"),
         ({"maxMessageSize": (16, "KiB")}, "counts sizes in bytes"),
         ({"connectionStateTtl": (120, "s")}, "counts times in ms"),
-        ({"connectionStateTtl": (120000, "s")}, "the unit 's' is not"),
-        ({"maxInboundRate": (250, "bytes")}, "the unit 'bytes' is not"),
-        ({"maxMessageSize": (65536, "bytes")}, "read it there"),
+        ({"connectionStateTtl": (120000, "s")}, "the unit is not 's'"),
+        ({"maxInboundRate": (250, "bytes")}, "the unit is not 'bytes'"),
+        ({"maxMessageSize": (65536, "bytes")}, "Read it in your frame"),
         ({"maxMessageSize": 16384}, "two things"),
-        ({"max_message_size": (16384, "bytes")}, "spell it as the frame does"),
+        ({"max_message_size": (16384, "bytes")}, "Spell the name as the frame does"),
     ],
 )
 def test_limits_are_those_of_ones_own_frame(conn, wrong, says):
     assert lessons.check("limits", LIMITS, conn=conn).right
-    assert (
-        says
-        in lessons.check(
-            "limits", {**LIMITS, **wrong} if set(wrong) <= set(LIMITS) else wrong, conn=conn
-        ).text
-    )
+    answer = {**LIMITS, **wrong} if wrong and set(wrong) <= set(LIMITS) else wrong
+    assert says in lessons.check("limits", answer, conn=conn).text
     assert "is a dict" in lessons.check("limits", [1], conn=conn).text
 
 
 def test_limits_need_a_connection_that_is_connected(ably):
     with wire.open(ably.tls_url) as refused:
         refused.recv()
-        assert "open one with a key" in lessons.check("limits", LIMITS, conn=refused).text
+        assert "Open one with a key" in lessons.check("limits", LIMITS, conn=refused).text
+
+
+def timed(conn):
+    """Ten pings, timed as the exercise asks."""
+    times = []
+    for number in range(10):
+        start = time.perf_counter()
+        conn.send({"action": 0, "id": str(number)})
+        conn.recv("HEARTBEAT", id=str(number))
+        times.append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def round_trips(answer, conn):
+    return lessons.check("round_trips", answer, conn=conn)
 
 
 def test_round_trips_are_compared_with_the_wire(conn):
-    ping(conn)
-    real = EXERCISES["round_trips"].judge.__globals__["_measured"](conn.transcript)
-    assert lessons.check("round_trips", real, conn=conn).right
-    assert "seconds" in lessons.check("round_trips", [t / 1000 for t in real], conn=conn).text
-    assert "9 times" in lessons.check("round_trips", real[:9], conn=conn).text
-    assert "above 0" in lessons.check("round_trips", [-1.0] * 10, conn=conn).text
-    assert "something else" in lessons.check("round_trips", [9_000.0] * 10, conn=conn).text
-    assert "list of ten" in lessons.check("round_trips", 5, conn=conn).text
+    times = timed(conn)
+    assert round_trips(times, conn).right
+    assert round_trips([round(each, 1) for each in times], conn).right
+    assert "seconds" in round_trips([each / 1000 for each in times], conn).text
+    assert "microseconds" in round_trips([each * 1000 for each in times], conn).text
+    assert "nanoseconds" in round_trips([each * 1_000_000 for each in times], conn).text
+    assert "9 times" in round_trips(times[:9], conn).text
+    assert "above 0" in round_trips([-1.0] * 10, conn).text
+    assert "above 0" in round_trips([None] * 10, conn).text
+    assert "above 0" in round_trips([float("nan")] * 10, conn).text
+    for absurd in (5, None, {}, list):
+        assert "list of 10" in round_trips(absurd, conn).text
 
 
-def test_round_trips_need_pings_with_ids(conn):
+def test_round_trips_that_were_invented_are_found_out(conn):
+    times = timed(conn)
+    assert "but no more than" in round_trips([500.0] * 10, conn).text
+    assert "but no more than" in round_trips([*times[:5], 500.0, *times[6:]], conn).text
+    assert not round_trips([0.001] * 10, conn).right
+    assert not round_trips(times[::-1][:1] * 9 + [500_000.0], conn).right
+
+
+def test_round_trips_of_an_earlier_loop_do_not_count(conn):
+    times = timed(conn)
+    assert round_trips(timed(conn), conn).right
+    assert not round_trips([each / 10 for each in times], conn).right
+
+
+def test_round_trips_need_pings_with_ids_of_their_own(conn):
     ping(conn, ids=False)
-    assert "shows 0 pings with an id" in lessons.check("round_trips", [1.0] * 10, conn=conn).text
+    assert "shows 0 answered pings" in round_trips([1.0] * 10, conn).text
+    for _ in range(10):
+        conn.send({"action": 0, "id": "same"})
+        conn.recv("HEARTBEAT")
+    assert "shows 1 answered pings" in round_trips([1.0] * 10, conn).text
+
+
+def test_round_trips_wait_for_each_answer(conn):
+    conn.send(*({"action": 0, "id": str(number)} for number in range(10)))
+    conn.recv("HEARTBEAT", id="9")
+    assert "pings overlap" in round_trips([1.0] * 10, conn).text
 
 
 @pytest.mark.parametrize(
@@ -162,14 +269,19 @@ def test_round_trips_need_pings_with_ids(conn):
         (18, 40165, "number of the bit"),
         (524288, 40165, "PRESENCE_SUBSCRIBE"),
         (131072, 40165, "the other direction"),
-        (786432, 40165, "only messages"),
+        (786432, 40165, "messages only"),
         (0, 40165, "lacks"),
-        (262144 | 65536, 40165, "more bits"),
+        (262144 | 65536, 40165, "other bits"),
         ("262144", 40165, "is a number"),
+        (True, 40165, "is a number"),
+        (None, None, "is a number"),
+        (int, 40165, "is a number"),
         (262144, 40160, "Close"),
-        (262144, 1, "It is refused"),
+        (262144, 1, "The publish is refused"),
+        (262144, None, "The publish is refused"),
         (262144, "40165", "five digits"),
-        (262144, 40009, "answered with 40165"),
+        (262144, True, "five digits"),
+        (262144, 40009, "not refused with 40009"),
     ],
 )
 def test_modes_are_tried_for_real(ably, flags, code, says):
@@ -178,3 +290,24 @@ def test_modes_are_tried_for_real(ably, flags, code, says):
 
 def test_modes_right(ably):
     assert lessons.check("modes", 1 << 18, 40165, ably=ably).right
+
+
+def test_each_last_hint_is_code_that_solves_the_exercise(ably, conn):
+    """What the notebooks define before the exercise, each under its own name."""
+    for name, answers in ANSWERS.items():
+        connected = conn.transcript[1].frame
+        cell = {"connected": connected, "quiet": conn, "time": time}
+        exec(EXERCISES[name].hints[-1], cell)
+        context = {"limits": {"conn": conn}, "round_trips": {"conn": conn}, "modes": {"ably": ably}}
+        assert lessons.check(name, *(cell[each] for each in answers), **context.get(name, {})).right, name
+
+
+ANSWERS = {
+    "kind": ["answer"],
+    "actions": ["numbers"],
+    "limits": ["limits"],
+    "round_trips": ["times"],
+    "instead": ["instead"],
+    "modes": ["flags", "code"],
+    "match": ["match"],
+}

@@ -53,6 +53,16 @@ def test_heartbeats_are_passed_over_unless_wanted(local):
         assert conn.recv("HEARTBEAT") == {"action": 0}
 
 
+def test_a_frame_can_be_waited_for_by_its_members(conn):
+    """Earlier answers of the same kind are passed over, however long they have waited."""
+    conn.send({"action": 0}, {"action": 0, "id": "1"}, {"action": 0, "id": "2"})
+    assert conn.recv("HEARTBEAT", id="2") == {"action": 0, "id": "2"}
+    conn.send({"action": 0, "id": "3"})
+    assert conn.recv(id="3") == {"action": 0, "id": "3"}
+    with pytest.raises(WireTimeout, match=r"Waited 0.05 s for a ACK with msgSerial 7; nothing came"):
+        conn.recv("ACK", msgSerial=7, timeout=0.05)
+
+
 def test_a_timeout_says_what_was_waited_for_and_what_came(conn):
     conn.send("junk")
     with pytest.raises(WireTimeout, match=r"Waited 0.2 s for a ACK; what came: ERROR \(40000") as caught:
