@@ -63,6 +63,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return name_of(action) if isinstance(action, int) else "not a frame"
 
     @property
+    def is_ping(self) -> bool:
+        """Whether it is a WebSocket's ping or pong: a sign of life below all frames."""
+        return self.kind in ("ping", "pong")
+
+    @property
     def summary(self) -> str:
         """What it says, in a few words."""
         frame = self.frame

@@ -198,7 +198,7 @@ _STATES: dict[str, Test] = {
     "broken": lambda entry, known: entry.number in known.broken,
     "error": lambda entry, _: error_code(entry) is not None,
     "unanswered": lambda entry, known: entry.number in known.waiting,
-    "ping": lambda entry, _: entry.kind in ("ping", "pong"),
+    "ping": lambda entry, _: entry.is_ping,
 }
 
 _MAKE: dict[str, Callable[[str, str, Term, str], Test]] = {

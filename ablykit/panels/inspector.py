@@ -103,7 +103,7 @@ class FrameInspector(Panel):
     def html(self) -> str:
         """The newest rows as a table."""
         self._notes.read(self.transcript)
-        entries = [entry for entry in self.transcript if entry.kind not in ("ping", "pong")]
+        entries = [entry for entry in self.transcript if not entry.is_ping]
         shown = entries[-STATIC_ROWS:]
         hidden = {
             "earlier rows": self.transcript.lost + len(entries) - len(shown),

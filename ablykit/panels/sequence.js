@@ -14,10 +14,14 @@ function render({ model, el }) {
     model.set("spacing", on ? "time" : "even");
     model.save_changes();
   });
+  const pings = toggle("", model.get("pings"), (on) => {
+    model.set("pings", on);
+    model.save_changes();
+  });
   const save = withIcon(button("", () => download("sequence.svg", model.get("drawing"), "image/svg+xml")), "save", "Save as SVG");
   const mermaid = withIcon(button("", () => model.send({ want: "mermaid" })), "copy", "Copy as Mermaid");
   const bar = make("div", "ak-bar");
-  bar.append(make("strong", "", "Sequence"), said, timed, save, mermaid);
+  bar.append(make("strong", "", "Sequence"), said, timed, pings, save, mermaid);
   root.append(bar, box);
   el.append(root);
 
@@ -35,6 +39,8 @@ function render({ model, el }) {
   };
 
   const update = () => {
+    pings.hidden = model.get("ping_count") === 0;
+    pings.textContent = `Show pings (${model.get("ping_count")})`;
     const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 30;
     // Parsed as an image's XML, in which no script runs and frames' content is text.
     const drawing = new DOMParser().parseFromString(model.get("drawing"), "image/svg+xml").documentElement;
@@ -65,11 +71,13 @@ function render({ model, el }) {
   };
 
   model.on("change:drawing", update);
+  model.on("change:ping_count", update);
   model.on("change:selected", light);
   model.on("msg:custom", hear);
   update();
   return () => {
     model.off("change:drawing", update);
+    model.off("change:ping_count", update);
     model.off("change:selected", light);
     model.off("msg:custom", hear);
   };

@@ -21,22 +21,28 @@ class Sequence(Panel):
         Sequence(transcript).save("talk.svg")
 
     Time goes downward, evenly spaced or, with `spacing="time"`, as it passed. `svg()` and `mermaid()` give
-    the diagram as text; `save` writes either, by the file's ending.
+    the diagram as text; `save` writes either, by the file's ending. WebSocket pings are left out until
+    `panel.pings = True`, since they would soon fill the diagram of a connection that is quiet.
     """
 
     _esm = script("sequence.js")
     _css = style("sequence.css")
     drawing = traitlets.Unicode().tag(sync=True)
     spacing = traitlets.Enum(["even", "time"], "even").tag(sync=True)
+    pings = traitlets.Bool(False).tag(sync=True)
+    """Whether WebSocket pings and pongs are drawn."""
+    ping_count = traitlets.Int(0).tag(sync=True)
+    """How many there are to draw or to leave out."""
 
     def __init__(self, source: HasTranscript | Transcript, *, spacing: sequence.Spacing = "even") -> None:
         super().__init__(source, spacing=spacing)
-        self.observe(self._on_spacing, "spacing")
+        self.observe(self._on_choice, ["spacing", "pings"])
         self.on_page(self._on_page)
         self.refresh()
 
     def refresh(self) -> None:
         """Draw what has happened by now."""
+        self.ping_count = sum(entry.is_ping for entry in self.transcript)
         self.drawing = self.svg()
 
     def svg(self) -> str:
@@ -59,7 +65,7 @@ class Sequence(Panel):
         image = quote(self.svg(), safe=" +=:/,;()")
         return f'<img alt="Sequence of frames" src="data:image/svg+xml;charset=utf-8,{image}">'
 
-    def _on_spacing(self, _: Any) -> None:
+    def _on_choice(self, _: Any) -> None:
         self.refresh()
 
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
@@ -67,4 +73,4 @@ class Sequence(Panel):
             self.to_page({"mermaid": self.mermaid()})
 
     def _entries(self) -> list[Entry]:
-        return list(self.transcript)[-SHOWN:]
+        return [entry for entry in self.transcript if self.pings or not entry.is_ping][-SHOWN:]

@@ -120,7 +120,7 @@ FOCUSED = "document.activeElement.getAttribute('aria-label') ?? document.activeE
 
 
 def test_pings_are_hidden_until_asked_for(run):
-    page = run(TALK + PINGED, ALL[0])
+    page = run(TALK + PINGED, *ALL[:2])
     panel = page.locator(".ablykit-inspector")
     panel.locator(".ak-row").nth(8).wait_for()
     assert [action for _, action in rows(page)] == FRAMES
@@ -133,6 +133,10 @@ def test_pings_are_hidden_until_asked_for(run):
     panel.get_by_label("Search the frames").fill("is:ping")
     assert [action for _, action in rows(page)] == ["WebSocket ping", "WebSocket pong"] * 3
     assert "b'" not in panel.inner_text()
+    drawn = page.locator(".ablykit-sequence-box g[data-number]")
+    assert drawn.count() == len(FRAMES)
+    page.locator(".ablykit-sequence-panel").get_by_role("button", name="Show pings (6)").press("Enter")
+    drawn.nth(len(FRAMES) + 5).wait_for()
 
 
 def test_a_frame_leads_to_its_answer_and_back_by_mouse_and_by_keyboard(run):

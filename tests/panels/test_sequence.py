@@ -67,3 +67,15 @@ def test_without_a_kernel_it_is_an_image(transcript):
     panel = Sequence(transcript)
     image = re.search(r'<img [^>]*src="data:image/svg\+xml;charset=utf-8,([^"]+)">', panel.html())[1]
     assert unquote(image) == panel.svg()
+
+
+def test_pings_are_left_out_until_asked_for(transcript):
+    for kind, direction in (("ping", "in"), ("pong", "out")) * 150:
+        transcript.record("a", direction, b"", kind)
+    panel = Sequence(transcript)
+    assert panel.ping_count == 300
+    assert "CONNECTED" in panel.drawing
+    assert "WebSocket ping" not in panel.drawing + panel.mermaid()
+    panel.pings = True
+    assert "WebSocket ping" in panel.drawing
+    assert "WebSocket pong" in panel.mermaid()
