@@ -13,9 +13,13 @@ from ablykit.transcript import ARROWS, Entry
 
 MASKED = frozenset(
     {"id", "connectionId", "connectionKey", "channelSerial", "serial", "serverId", "timestamp", "resume"}
-    | {"nonce", "mac", "accessToken"}
+    | {"nonce", "mac", "accessToken", "serials", "messageSerial"}
 )
 """Members that differ from run to run without meaning anything."""
+
+ENDED = frozenset({"1000", "1001", "1005", "1006"})
+"""Close codes that complain of nothing: which of them comes depends on who goes first, and on whether the
+network was cut. A recording that is sent again can't cut the network."""
 
 
 _PARAMS = re.compile(r"(?<=[?&])(key|resume|recover|accessToken|access_token)=[^&]*")
@@ -79,6 +83,8 @@ def _differences(one: list[Entry], two: list[Entry]) -> list[Difference]:
 
 def shape(entry: Entry) -> str:
     """An entry in one line, with what differs from run to run masked."""
+    if entry.kind == "close" and entry.text.partition(" ")[0] in ENDED:
+        return f"{ARROWS[entry.direction]} WebSocket close"
     if entry.kind != "frame":
         said = _PARAMS.sub(r"\1=…", re.sub(r"(://)[^/]*", r"\1HOST", entry.text))
         return f"{ARROWS[entry.direction]} WebSocket {entry.kind} {said}"
@@ -94,9 +100,14 @@ def shape(entry: Entry) -> str:
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: "…" if name in MASKED else _masked(item)
+            name: _mask(item) if name in MASKED else _masked(item)
             for name, item in cast("dict[str, Any]", value).items()
         }
     if isinstance(value, list):
         return [_masked(item) for item in cast("list[Any]", value)]
     return value
+
+
+def _mask(value: Any) -> Any:
+    """What stands for a masked value: of a list, how many it has still counts."""
+    return ["…"] * len(cast("list[Any]", value)) if isinstance(value, list) else "…"

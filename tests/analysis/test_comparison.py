@@ -1,8 +1,15 @@
 """Two recordings, ids and times aside."""
 
+import asyncio
+import json
+
 from ablykit import wire
 from ablykit.analysis import compare
 from ablykit.analysis.comparison import shape
+from ablykit.recording import load
+from ablykit.replay import resend
+from ablykit.transcript import Transcript
+from tests.notebook import ROOT
 
 
 def talk(local, *frames):
@@ -40,3 +47,27 @@ def test_what_is_masked_is_not_the_whole_member(local):
     one = talk(local, ATTACH)
     assert '"channelSerial": "…"' in shape(one[3])
     assert shape(one[0]) == "→ WebSocket open wss://HOST/?key=…&heartbeats=false"
+
+
+def acknowledged(*serials, code="1000"):
+    transcript = Transcript()
+    ack = {"action": 1, "msgSerial": 0, "count": 1, "res": [{"serials": list(serials)}]}
+    transcript.record("one", "in", json.dumps(ack))
+    transcript.record("one", "in", code, "close")
+    return transcript
+
+
+def test_the_serials_of_an_ack_differ_without_meaning_but_their_number_counts():
+    assert compare(acknowledged("a"), acknowledged("b")) == []
+    assert len(compare(acknowledged("a"), acknowledged("a", "b"))) == 1
+
+
+def test_a_cut_compares_as_a_close_and_a_complaint_does_not():
+    assert compare(acknowledged("a", code="1006"), acknowledged("a")) == []
+    assert len(compare(acknowledged("a", code="1009 too large"), acknowledged("a"))) == 1
+
+
+def test_the_shipped_recording_sent_again_is_answered_in_the_same_way(ably):
+    recorded = load(ROOT / "notebooks" / "recordings" / "two_clients.jsonl")
+    again = asyncio.run(resend(recorded, f"{ably.tls_url}/?key={ably.key}"))
+    assert [str(difference) for difference in compare(recorded, again)] == []
