@@ -163,6 +163,7 @@ function render({ model, el }, store) {
     empty.hidden = length > 0;
     empty.textContent = nothing();
     list.hidden = head.hidden = length === 0;
+    table.classList.toggle("ak-scrolls", length > MOST);
     list.style.height = `${Math.min(Math.max(length, isBeside() ? MOST : 1), MOST) * ROW_HEIGHT + 2}px`;
     if (problem) withIcon(notice, "warning", problem);
     else notice.textContent = store.notice;
