@@ -35,6 +35,9 @@ from ablykit.transcript import Direction, Kind
 CLOSE_TIMEOUT = 2.0
 """How long a client may take to answer a close, in seconds."""
 
+LINGER = 0.25
+"""How long a client that broke the WebSocket protocol is still read, unheeded, in seconds."""
+
 SLOW_TIMEOUT = 30.0
 """How long a client that reads too slowly may take to read why it is ended, in seconds."""
 
@@ -250,6 +253,11 @@ class WebSocket(asyncio.Protocol):
         for data in self._ws.data_to_send():
             if data:
                 self._transport.write(data)
+            elif self._ws.parser_exc:
+                # The client may still be writing. If its bytes stayed unread, TCP would answer them with a
+                # reset, and the client might never read why it is ended.
+                self._set_timer(LINGER, self._transport.close)
+                return
             else:
                 self._transport.close()
         closing = self._ws.close_expected() and not self._transport.is_closing()

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from websockets.frames import Opcode
 from ablykit.protocol.tokens import jwt
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
-from tests.foreign import ConnectionClosed, connect
+from tests.foreign import ConnectionClosed, connect, open_websocket
 from tests.server.raw import masked, raw_client, read_until, upgrade
 
 
@@ -65,6 +66,26 @@ def test_a_frame_over_max_frame_size_is_told_and_ends_the_connection(ably):
         ws.recv(timeout=5)
     assert ws.close_code == 1009
     opened(ably)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["ws", "wss"])
+def test_a_client_that_is_still_writing_hears_why_its_frame_was_too_large(local, tls):
+    ably = local(sandbox=True)
+    url, context = (ably.tls_url, trusting(ably)) if tls else (ably.url, None)
+    heard = []
+
+    async def write_without_reading():
+        async with open_websocket(f"{url}/?key={ably.key.reveal()}", ssl=context, proxy=None) as ws:
+            with suppress(ConnectionClosed):
+                for size in (330_000, *[100] * 40):
+                    await ws.send("x" * size)
+            with suppress(ConnectionClosed):
+                while True:
+                    heard.append(json.loads(await ws.recv()))
+        return ws.close_code
+
+    assert asyncio.run(write_without_reading()) == 1009
+    assert heard[-1]["error"]["code"] == 40009
 
 
 def test_a_fragmented_message_is_put_together(ably):
