@@ -3,7 +3,7 @@
 `svg` draws it, `mermaid` writes it as text for pages that draw it themselves.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from html import escape
 from typing import Literal
 
@@ -17,6 +17,9 @@ Spacing = Literal["even", "time"]
 ROW, LANE, MARGIN, HEAD = 26, 330, 130, 46
 PER_MS, LONGEST = 0.1, 200
 """With true time, how many pixels a ms is, and how many a pause takes at most."""
+
+WIDEST, NARROWEST = 660, 120
+"""How wide the lanes of all clients are together at most, and each at least: the service stays in sight."""
 
 LABEL = 42
 """How many characters of a label are drawn."""
@@ -35,23 +38,37 @@ _STYLE = (
 )
 
 
-def svg(entries: Iterable[Entry], spacing: Spacing = "even") -> str:
-    """The diagram as an SVG element of its own. Time goes downward, evenly spaced, or (`"time"`) as it
-    passed, long pauses cut short.
+def svg(
+    entries: Iterable[Entry],
+    spacing: Spacing = "even",
+    *,
+    broken: Container[int] | None = None,
+    left_out: int = 0,
+) -> str:
+    """Return the diagram as an SVG element. Time goes downward, evenly spaced, or (`"time"`) as it passed,
+    long pauses cut short.
 
-    What frames say is text in it, never markup.
+    `broken` are the numbers of entries that break a rule; without it the entries are linted here, which is
+    right for a whole transcript only. `left_out` is how many entries before these are not drawn: the diagram
+    says so. What frames say is text in it, never markup.
     """
     listed = list(entries)
     clients = list(dict.fromkeys(entry.connection for entry in listed)) or ["client"]
-    places = {name: MARGIN + LANE * n for n, name in enumerate(clients)}
-    service = MARGIN + LANE * len(clients)
-    rows = list(_rows(listed, spacing))
-    width, height = service + MARGIN // 2, (rows[-1] if rows else HEAD) + ROW
-    lifelines = [_lifeline(x, name, height) for name, x in (*places.items(), ("service", service))]
-    linter = Linter()
+    lane = max(min(LANE, WIDEST // len(clients)), NARROWEST)
+    places = {name: MARGIN + lane * n for n, name in enumerate(clients)}
+    service = MARGIN + lane * len(clients)
+    head = HEAD + ROW if left_out else HEAD
+    rows = list(_rows(listed, spacing, head))
+    width, height = service + MARGIN // 2, (rows[-1] if rows else head) + ROW
+    lifelines = [_lifeline(x, name, lane, height) for name, x in (*places.items(), ("service", service))]
+    if left_out:
+        lifelines.append(f'<text class="at" x="4" y="{HEAD + 12}">{_earlier(left_out)}</text>')
+    if broken is None:
+        linter = Linter()
+        broken = {entry.number for entry in listed if linter.take(entry)}
     began = listed[0].at if listed else 0.0
     arrows = [
-        _arrow(entry, places[entry.connection], service, y, began, broken=bool(linter.take(entry)))
+        _arrow(entry, places[entry.connection], service, y, began, broken=entry.number in broken)
         for entry, y in zip(listed, rows, strict=True)
     ]
     return (
@@ -62,13 +79,15 @@ def svg(entries: Iterable[Entry], spacing: Spacing = "even") -> str:
     )
 
 
-def mermaid(entries: Iterable[Entry]) -> str:
-    """The diagram in Mermaid's language, for pages and wikis that draw it."""
+def mermaid(entries: Iterable[Entry], *, left_out: int = 0) -> str:
+    """Return the diagram in Mermaid's language, for pages and wikis that draw it (see `svg`)."""
     listed = list(entries)
     clients = list(dict.fromkeys(entry.connection for entry in listed))
     lines = ["sequenceDiagram"]
     lines += [f"    participant C{n} as {_plain(name)}" for n, name in enumerate(clients)]
     lines.append("    participant S as service")
+    if left_out:
+        lines.append(f"    Note over S: {_plain(_earlier(left_out))}")
     for entry in listed:
         client = f"C{clients.index(entry.connection)}"
         if entry.kind == "close":
@@ -78,6 +97,10 @@ def mermaid(entries: Iterable[Entry]) -> str:
         arrow = "--x" if _is_fault(entry) else "->>"
         lines.append(f"    {ends[0]}{arrow}{ends[1]}: {_plain(label(entry))}")
     return "\n".join(lines) + "\n"
+
+
+def _earlier(count: int) -> str:
+    return f"… {count:,} earlier {'entry is' if count == 1 else 'entries are'} not drawn"
 
 
 def label(entry: Entry) -> str:
@@ -102,9 +125,9 @@ _MARKERS = (
 )
 
 
-def _rows(entries: list[Entry], spacing: Spacing) -> Iterator[int]:
+def _rows(entries: list[Entry], spacing: Spacing, head: int) -> Iterator[int]:
     """How far down each entry stands."""
-    y, before = HEAD, entries[0].at if entries else 0.0
+    y, before = head, entries[0].at if entries else 0.0
     for entry in entries:
         pause = (entry.at - before) * PER_MS if spacing == "time" else 0
         y += ROW + int(min(max(pause, 0), LONGEST))
@@ -116,11 +139,13 @@ def _is_fault(entry: Entry) -> bool:
     return entry.kind == "frame" and (entry.frame or {}).get("action") in FAULTS
 
 
-def _lifeline(x: int, name: str, height: int) -> str:
+def _lifeline(x: int, name: str, lane: int, height: int) -> str:
+    longest = lane // 8
+    shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return (
         f'<line class="life" x1="{x}" y1="{HEAD - 14}" x2="{x}" y2="{height}"/>'
-        f'<text x="{x}" y="{HEAD - 22}" text-anchor="middle" font-weight="bold">'
-        f"{escape(visible(name))}</text>"
+        f'<text class="name" x="{x}" y="{HEAD - 22}" text-anchor="middle" font-weight="bold">'
+        f"{escape(visible(shown))}</text>"
     )
 
 

@@ -50,3 +50,11 @@ def test_content_is_text_in_both_languages(transcript):
 def test_nothing_is_drawn_too(transcript):
     ElementTree.fromstring(svg([]))
     assert mermaid([]) == "sequenceDiagram\n    participant S as service\n"
+
+
+def test_the_service_stays_in_sight_however_many_clients_there_are():
+    for count in (1, 2, 3, 5):
+        made = Transcript()
+        for n in range(count):
+            made.record(f"a client with a long name {n}", "out", '{"action":0}')
+        assert int(ElementTree.fromstring(svg(made)).get("width")) <= 860

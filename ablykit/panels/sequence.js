@@ -5,6 +5,16 @@ import { NOTHING, button, copy, download, make, select, toggle } from "./panel.j
 import { whileAlive } from "./alive.js";
 import { withIcon } from "./icons.js";
 
+/** How many more entries the button draws. */
+const STEP = 200;
+
+/** A lifeline's name again, in the row that stays in sight while the drawing scrolls. @param {Element} text */
+function nameAbove(text) {
+  const name = make("span", "", text.textContent ?? "");
+  name.style.left = `${text.getAttribute("x")}px`;
+  return name;
+}
+
 /** @param {{model: any, el: HTMLElement}} context */
 function render({ model, el }) {
   const root = make("section", "ablykit ablykit-sequence-panel", "", { "aria-label": "Sequence of frames" });
@@ -20,8 +30,15 @@ function render({ model, el }) {
   });
   const save = withIcon(button("", () => download("sequence.svg", model.get("drawing"), "image/svg+xml")), "save", "Save as SVG");
   const mermaid = withIcon(button("", () => model.send({ want: "mermaid" })), "copy", "Copy as Mermaid");
+  const more = button("", () => {
+    model.set("shown", model.get("shown") + STEP);
+    model.save_changes();
+  });
   const bar = make("div", "ak-bar");
-  bar.append(make("strong", "", "Sequence"), said, timed, pings, save, mermaid);
+  bar.append(make("strong", "", "Sequence"), said, more, timed, pings, save, mermaid);
+  const names = make("div", "ak-names", "", { "aria-hidden": "true" });
+  const drawn = make("div", "");
+  box.append(names, drawn);
   root.append(bar, box);
   el.append(root);
 
@@ -44,7 +61,12 @@ function render({ model, el }) {
     const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 30;
     // Parsed as an image's XML, in which no script runs and frames' content is text.
     const drawing = new DOMParser().parseFromString(model.get("drawing"), "image/svg+xml").documentElement;
-    box.replaceChildren(document.importNode(drawing, true));
+    drawn.replaceChildren(document.importNode(drawing, true));
+    names.style.width = `${drawing.getAttribute("width")}px`;
+    names.replaceChildren(...[...drawn.querySelectorAll("text.name")].map(nameAbove));
+    const leftOut = model.get("left_out");
+    more.hidden = leftOut === 0;
+    more.textContent = `Draw ${Math.min(STEP, leftOut)} more of ${leftOut} earlier`;
     if (atEnd) box.scrollTop = box.scrollHeight;
     if (model.get("selected") !== NOTHING) light();
   };

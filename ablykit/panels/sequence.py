@@ -7,11 +7,12 @@ from urllib.parse import quote
 import traitlets
 
 from ablykit import sequence
+from ablykit.analysis import Linter
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.transcript import Entry, Transcript
 
 SHOWN = 200
-"""How many entries are drawn at most: the newest ones."""
+"""How many entries are drawn at first: the newest ones. A button draws as many more."""
 
 
 class Sequence(Panel):
@@ -21,7 +22,8 @@ class Sequence(Panel):
         Sequence(transcript).save("talk.svg")
 
     Time goes downward, evenly spaced or, with `spacing="time"`, as it passed. `svg()` and `mermaid()` give
-    the diagram as text; `save` writes either, by the file's ending. WebSocket pings are left out until
+    the diagram as text; `save` writes either, by the file's ending. Of many entries the newest `shown` are
+    drawn, and the diagram says how many are not. WebSocket pings are left out until
     `panel.pings = True`, since they would soon fill the diagram of a connection that is quiet.
     """
 
@@ -31,27 +33,36 @@ class Sequence(Panel):
     spacing = traitlets.Enum(["even", "time"], "even").tag(sync=True)
     pings = traitlets.Bool(False).tag(sync=True)
     """Whether WebSocket pings and pongs are drawn."""
+    shown = traitlets.Int(SHOWN, min=1).tag(sync=True)
+    """How many entries are drawn at most."""
+    left_out = traitlets.Int(0).tag(sync=True)
+    """How many earlier ones are not drawn."""
     ping_count = traitlets.Int(0).tag(sync=True)
     """How many there are to draw or to leave out."""
 
     def __init__(self, source: HasTranscript | Transcript, *, spacing: sequence.Spacing = "even") -> None:
+        self._linter, self._broken, self._judged = Linter(), set[int](), 0
         super().__init__(source, spacing=spacing)
-        self.observe(self._on_choice, ["spacing", "pings"])
+        self.observe(self._on_choice, ["spacing", "pings", "shown"])
         self.on_page(self._on_page)
         self.refresh()
 
     def refresh(self) -> None:
         """Draw what has happened by now."""
         self.ping_count = sum(entry.is_ping for entry in self.transcript)
+        _, self.left_out = self._entries()
         self.drawing = self.svg()
 
     def svg(self) -> str:
         """The diagram as an SVG element."""
-        return sequence.svg(self._entries(), cast("sequence.Spacing", self.spacing))
+        entries, left_out = self._entries()
+        spacing = cast("sequence.Spacing", self.spacing)
+        return sequence.svg(entries, spacing, broken=self._judge(), left_out=left_out)
 
     def mermaid(self) -> str:
         """The diagram in Mermaid's language."""
-        return sequence.mermaid(self._entries())
+        entries, left_out = self._entries()
+        return sequence.mermaid(entries, left_out=left_out)
 
     def save(self, path: str | Path) -> None:
         """Write the diagram to a file ending in `.svg` or `.mmd`. Raises `ValueError` for another."""
@@ -72,5 +83,18 @@ class Sequence(Panel):
         if content.get("want") == "mermaid":
             self.to_page({"mermaid": self.mermaid()})
 
-    def _entries(self) -> list[Entry]:
-        return [entry for entry in self.transcript if self.pings or not entry.is_ping][-SHOWN:]
+    def _entries(self) -> tuple[list[Entry], int]:
+        """The entries that are drawn, and how many before them are not."""
+        every = [entry for entry in self.transcript if self.pings or not entry.is_ping]
+        return every[-self.shown :], max(len(every) - self.shown, 0)
+
+    def _judge(self) -> set[int]:
+        """The numbers of the entries that break a rule. Each entry is judged once, as coming after all before
+        it, whether these are drawn or not."""
+        if self.transcript.count < self._judged:  # a replay went back
+            self._linter, self._broken, self._judged = Linter(), set[int](), 0
+        for entry in self.transcript.since(self._judged):
+            if self._linter.take(entry):
+                self._broken.add(entry.number)
+            self._judged = entry.number + 1
+        return self._broken

@@ -46,6 +46,55 @@ def test_of_many_entries_the_newest_are_drawn():
     assert (len(drawn), drawn[0]) == (SHOWN, "5")
 
 
+def test_what_is_drawn_is_judged_by_all_that_came_before(publishes):
+    panel = Sequence(publishes(100))
+    assert panel.left_out == 201 - SHOWN
+    assert "⚠" not in panel.drawing + panel.html(), "each publish was on a channel attached to long ago"
+
+
+def test_each_entry_is_judged_once_and_anew_when_a_replay_goes_back(publishes):
+    transcript, taken = publishes(100), []
+    panel = Sequence(transcript)
+    take = panel._linter.take
+    panel._linter.take = lambda entry: taken.append(entry) or take(entry)
+    transcript.record("a", "in", '{"action":15}')
+    panel.refresh()
+    assert len(taken) == 1
+    transcript.clear()
+    transcript.record("a", "out", '{"action":15,"channel":"c"}')
+    panel.refresh()
+    assert numbers(panel.drawing) == ["0"]
+    assert "⚠" in panel.drawing
+
+
+def test_it_says_how_many_are_not_drawn_and_draws_more_when_asked(publishes):
+    panel = Sequence(publishes(150))
+    assert panel.left_out == 101
+    for said in (panel.drawing, panel.mermaid()):
+        assert "… 101 earlier entries are not drawn" in said
+    panel.shown = SHOWN + 200
+    assert panel.left_out == 0
+    assert len(numbers(panel.drawing)) == 301
+    assert "not drawn" not in panel.drawing
+
+
+@pytest.fixture
+def publishes():
+    """A transcript of one client that publishes a number of messages, all as they should be."""
+
+    def make(count):
+        transcript = Transcript()
+        details = '{"connectionKey":"k","maxMessageSize":65536}'
+        transcript.record("a", "in", f'{{"action":4,"connectionId":"x","connectionDetails":{details}}}')
+        for n in range(count):
+            message = f'{{"action":15,"channel":"c","msgSerial":{n},"messages":[{{"data":"x"}}]}}'
+            transcript.record("a", "out", message)
+            transcript.record("a", "in", f'{{"action":1,"msgSerial":{n},"count":1}}')
+        return transcript
+
+    return make
+
+
 def test_a_page_asks_for_it_in_mermaids_language(transcript, monkeypatch):
     page = Page(Sequence(transcript), monkeypatch)
     page.asks(want="nonsense")
