@@ -15,6 +15,9 @@ from ablykit.wire import AsyncConnection, WireError, connect
 PATIENCE = 2.0
 """Seconds that an answer may take before the next frame is sent without it."""
 
+CUT = "1006"
+"""The close code of a connection that ended without a close frame (RFC 6455 §7.1.5): a network's doing."""
+
 _GIVEN = {"key", "accessToken", "access_token"}
 
 
@@ -66,7 +69,10 @@ class _Again:
             return
         if entry.kind == "close":
             await self.catch_up()
-            await peer.wire.close()
+            if str(entry.raw).startswith(CUT):
+                await peer.wire.cut()
+            else:
+                await peer.wire.close()
         elif entry.kind == "frame" and entry.direction == "in":
             frame = entry.frame or {}
             if frame.get("action") != Action.HEARTBEAT:
@@ -122,20 +128,18 @@ def _as_recorded(url: str, recorded: str, renamed: Callable[[str], str]) -> str:
     return connection_url(url, **{name: renamed(value) for name, value in then.items() if name not in _GIVEN})
 
 
-def _names(then: Any, now: Any) -> dict[str, str]:
-    """For each id, key or serial in a recorded frame what stands in its place in a new one."""
+def _names(then: Any, now: Any, *, masked: bool = False) -> dict[str, str]:
+    """Return for each id, key or serial in a recorded frame what stands in its place in a new one."""
+    if masked and isinstance(then, str) and isinstance(now, str):
+        return {then: now} if len(then) > 3 else {}
     found: dict[str, str] = {}
     if isinstance(then, dict) and isinstance(now, dict):
         new = cast("dict[str, Any]", now)
         for name, value in cast("dict[str, Any]", then).items():
-            other = new.get(name)
-            if name in MASKED and isinstance(value, str) and isinstance(other, str) and len(value) > 3:
-                found[value] = other
-            else:
-                found |= _names(value, other)
+            found |= _names(value, new.get(name), masked=name in MASKED)
     elif isinstance(then, list) and isinstance(now, list):
         for one, two in zip(cast("list[Any]", then), cast("list[Any]", now), strict=False):
-            found |= _names(one, two)
+            found |= _names(one, two, masked=masked)
     return found
 
 

@@ -73,3 +73,27 @@ def test_what_the_recording_left_open_is_no_difference(ably):
             left_open.restore(entry)
     again = asyncio.run(resend(left_open, f"{ably.tls_url}?key={ably.key}"))
     assert compare(left_open, again) == []
+
+
+def test_a_connection_that_was_cut_is_cut_again(ably):
+    transcript = Transcript()
+    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+        conn.recv("CONNECTED")
+        for entry in conn.transcript:
+            transcript.restore(entry)
+    transcript.record(conn.name, "in", "1006", "close")
+    again = asyncio.run(resend(transcript, f"{ably.tls_url}?key={ably.key}", patience=0.1))
+    assert [entry.raw for entry in again if entry.kind == "close"] == ["1006"]
+
+
+def test_a_serial_that_an_ack_named_is_sent_as_the_one_it_names_now(local):
+    one, two = local(mutable=["doc"]), local(mutable=["doc"])
+    with wire.open(f"{one.tls_url}?key={one.key}&v=5&echo=false&heartbeats=false") as conn:
+        conn.recv("CONNECTED")
+        conn.send({**publish(0), "channel": "doc:c"})
+        (serial,) = conn.recv("ACK")["res"][0]["serials"]
+        update = {"action": 1, "serial": serial, "data": "y"}
+        conn.send({"action": 15, "channel": "doc:c", "msgSerial": 1, "messages": [update]})
+        conn.recv("ACK")
+    again = asyncio.run(resend(conn.transcript, f"{two.tls_url}?key={two.key}"))
+    assert [entry.action for entry in again if entry.kind == "frame"][-2:] == ["MESSAGE", "ACK"]

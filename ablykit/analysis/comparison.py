@@ -19,7 +19,7 @@ MASKED = frozenset(
 
 ENDED = frozenset({"1000", "1001", "1005", "1006"})
 """Close codes that complain of nothing: which of them comes depends on who goes first, and on whether the
-network was cut. A recording that is sent again can't cut the network."""
+network was cut."""
 
 
 _PARAMS = re.compile(r"(?<=[?&])(key|resume|recover|accessToken|access_token)=[^&]*")
@@ -109,5 +109,7 @@ def _masked(value: Any) -> Any:
 
 
 def _mask(value: Any) -> Any:
-    """What stands for a masked value: of a list, how many it has still counts."""
-    return ["…"] * len(cast("list[Any]", value)) if isinstance(value, list) else "…"
+    """What stands for a masked value: of a list, how many it has still counts, and which of them is null."""
+    if isinstance(value, list):
+        return [None if item is None else "…" for item in cast("list[Any]", value)]
+    return "…"

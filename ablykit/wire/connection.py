@@ -176,6 +176,11 @@ class AsyncConnection:
         await self._websocket.close()
         await self._reader
 
+    async def cut(self) -> None:
+        """End the connection as a dead network does: without a close frame, noted as 1006."""
+        self._websocket.transport.abort()
+        await self._reader
+
     async def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
         """How the connection ended, once it has. Raises `WireTimeout` if it is still open."""
         try:

@@ -60,6 +60,7 @@ def acknowledged(*serials, code="1000"):
 def test_the_serials_of_an_ack_differ_without_meaning_but_their_number_counts():
     assert compare(acknowledged("a"), acknowledged("b")) == []
     assert len(compare(acknowledged("a"), acknowledged("a", "b"))) == 1
+    assert len(compare(acknowledged("a"), acknowledged(None))) == 1
 
 
 def test_a_cut_compares_as_a_close_and_a_complaint_does_not():
