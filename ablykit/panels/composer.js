@@ -1,6 +1,6 @@
 // The composer's page: a frame is chosen, written, checked as it is typed, and sent.
 
-import { button, make } from "./panel.js";
+import { button, make, select } from "./panel.js";
 import { whileAlive } from "./alive.js";
 import { withIcon } from "./icons.js";
 import { completed, completion } from "./complete.js";
@@ -54,7 +54,8 @@ function render({ model, el }) {
   const again = make("ol", "ak-again", "", { "aria-label": "Sent before" });
   const foot = make("div", "ak-foot");
   foot.append(send, verdict);
-  root.append(bar, text, offers, foot, again);
+  const answer = make("div", "ak-answer", "", { role: "status", "aria-label": "What it got" });
+  root.append(bar, text, offers, foot, answer, again);
   el.append(root);
 
   /** @type {import("./complete.js").Completion | null} */
@@ -183,6 +184,14 @@ function render({ model, el }) {
       }),
     );
   };
+  const drawAnswer = () => {
+    const { number, words, fault } = model.get("answer");
+    answer.hidden = words === undefined;
+    if (answer.hidden) return;
+    const link = button("", () => select(model, number), { title: "Show it in the linked panels" });
+    link.className = fault ? "ak-link ak-wrong" : "ak-link ak-fine";
+    answer.replaceChildren(withIcon(link, fault ? "warning" : "check", words));
+  };
   const drawDraft = () => {
     if (model.get("draft") === text.value) return;
     text.value = model.get("draft");
@@ -192,7 +201,9 @@ function render({ model, el }) {
   model.on("msg:custom", hear);
   model.on("change:history", drawHistory);
   model.on("change:draft", drawDraft);
+  model.on("change:answer", drawAnswer);
   drawHistory();
+  drawAnswer();
   drawDraft();
   return () => {
     clearTimeout(timer);
@@ -200,6 +211,7 @@ function render({ model, el }) {
     model.off("msg:custom", hear);
     model.off("change:history", drawHistory);
     model.off("change:draft", drawDraft);
+    model.off("change:answer", drawAnswer);
   };
 }
 

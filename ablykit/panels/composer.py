@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import traitlets
 
-from ablykit.analysis import Linter
+from ablykit.analysis import Linter, Pairing
 from ablykit.analysis.watch import Watch
 from ablykit.panels.panel import Panel, script, style
 from ablykit.protocol import Action, NotAFrame
@@ -16,7 +16,8 @@ from ablykit.protocol.codec import decode
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.explain import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
-from ablykit.transcript import Entry
+from ablykit.sequence import FAULTS
+from ablykit.transcript import ARROWS, Entry
 from ablykit.wire import Connection, WireError
 
 KEPT = 10
@@ -103,10 +104,13 @@ class Composer(Panel):
     draft = traitlets.Unicode().tag(sync=True)
     """What is written, not yet sent."""
     history = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
+    """What the last frame that was sent got: `number`, `words`, `fault`; empty while nothing has come."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._linter, self._read = Linter(), 0
+        self._linter, self._pairing, self._read = Linter(), Pairing(), 0
+        self._asked: int | None = None  # the number of the entry that was sent last
         super().__init__(connection)
         self.choices = {
             "templates": [[action.name, ACTIONS[action].sentence] for action in TEMPLATES],
@@ -123,17 +127,21 @@ class Composer(Panel):
     def restart(self) -> None:
         """Forget what was learned: the transcript was cleared."""
         super().restart()
-        self._linter, self._read = Linter(), 0
+        self._linter, self._pairing, self._read = Linter(), Pairing(), 0
+        self._asked, self.answer = None, {}
 
     def write(self, text: str) -> None:
         """Put a frame into the composer, to be looked over and sent."""
         self.draft = text
 
     def refresh(self) -> None:
-        """Learn from what crossed the wire: which msgSerial is next, what is attached."""
+        """Learn from what crossed the wire: which msgSerial is next, what is attached, what was answered."""
         for entry in self.transcript.since(self._read):
             self._linter.take(entry)
             self._read = entry.number + 1
+            for pair in self._pairing.take(entry):
+                if pair.ask.number == self._asked:
+                    self.answer = _told(entry, pair.ms or 0.0)
 
     def template(self, name: str) -> str:
         """The frame to begin with for an action's name, or for a mistake's, as JSON."""
@@ -157,19 +165,25 @@ class Composer(Panel):
             line = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
         except ValueError:
             line = text
+        self.refresh()  # what came before can't be the answer
+        self.answer, self._asked = {}, self.transcript.count
         try:
             self._connection.send(line)
         except WireError as error:
+            self._asked = None
             return str(error)
+        sent = self.transcript.since(self._asked)
+        self._asked = next((e.number for e in sent if e.direction == "out" and e.kind == "frame"), None)
         kept = [said for said in self.sent if said != line]
         self.history = [redact(line), *kept][:KEPT]
         return ""
 
     def html(self) -> str:
-        """The last frames that were sent."""
+        """The last frames that were sent, and what the last one got."""
         rows = "".join(f"<li><code>{escape(said[:200])}</code></li>" for said in self.sent)
         draft = f"<pre>{escape(redact(self.draft))}</pre>" if self.draft else ""
-        return f"<div><b>Composer</b>{draft}<ol>{rows}</ol></div>"
+        answer = f"<p>{escape(self.answer['words'])}</p>" if self.answer else ""
+        return f"<div><b>Composer</b>{draft}{answer}<ol>{rows}</ol></div>"
 
     def __str__(self) -> str:
         draft = ["", *redact(self.draft).splitlines(), ""] if self.draft else []
@@ -184,3 +198,10 @@ class Composer(Panel):
         elif content.get("want") == "send":
             wrong = self.send_text(text)
             self.to_page({"sent": not wrong, "problems": [wrong] if wrong else []})
+
+
+def _told(entry: Entry, ms: float) -> dict[str, Any]:
+    """An answer as the page shows it."""
+    words = f"{ARROWS[entry.direction]} {entry.action} {entry.summary}".rstrip()
+    fault = (entry.frame or {}).get("action") in FAULTS
+    return {"number": entry.number, "words": f"{words} · after {ms:.0f} ms", "fault": fault}

@@ -123,3 +123,42 @@ def test_after_a_clear_nothing_is_known_of_what_was_sent_before(conn, composer):
     conn.transcript.clear()
     composer.restart()
     assert json.loads(composer.template("MESSAGE"))["msgSerial"] == 0
+
+
+def answered(composer):
+    composer.refresh()
+    return composer.answer
+
+
+def test_what_was_sent_is_shown_its_answer(conn, composer):
+    composer.send_text(composer.template("ATTACH"))
+    conn.recv("ATTACHED")
+    assert answered(composer)["words"].startswith("← ATTACHED")
+    assert not composer.answer["fault"]
+    assert conn.transcript[-1].number == composer.answer["number"]
+    assert composer.answer["words"] in composer.html()
+    composer.send_text(composer.template("too large"))
+    conn.recv("NACK")
+    assert answered(composer)["fault"]
+    assert "40009" in composer.answer["words"]
+
+
+def test_an_answer_to_somebody_else_is_not_shown(conn, composer):
+    conn.send({"action": 10, "channel": "other"})
+    conn.recv("ATTACHED")
+    assert answered(composer) == {}
+    composer.send_text(composer.template("MESSAGE"))
+    conn.recv("ACK")
+    assert "ACK" in answered(composer)["words"]
+    conn.send({"action": 0, "id": "x"})
+    conn.recv("HEARTBEAT")
+    assert "ACK" in answered(composer)["words"], "it is still that of the last frame sent from here"
+
+
+def test_while_nothing_has_come_nothing_is_shown(conn, composer):
+    composer.send_text(composer.template("ATTACH"))
+    conn.recv("ATTACHED")
+    composer.refresh()
+    composer.send_text(composer.template("wrong serial"))
+    assert answered(composer) == {}
+    assert "<p>" not in composer.html()
