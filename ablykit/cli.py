@@ -1,17 +1,19 @@
 """The command line: serve, connect, explain, relay, record, show, diff, replay, lab."""
 
 import asyncio
+import importlib.util
+import io
 import json
 import os
+import shlex
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
+import sysconfig
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, cast
 
 import typer
 from typer.core import TyperCommand
@@ -29,9 +31,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Host = Annotated[str, typer.Option(help="Where to listen.")]
+Host = Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 opens it to the network.")]
 Port = Annotated[int, typer.Option(help="Port for ws://; 0 is any free one.")]
 TlsPort = Annotated[int, typer.Option(help="Port for wss://.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further host name that clients connect to; repeatable."),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN", help="Web pages that may use it, such as https://app.example; repeatable."
+    ),
+]
 
 FIRST_NOTEBOOK = "00_start_here.ipynb"
 HERE = Path(__file__).parent
@@ -53,11 +65,27 @@ class _WithSearchTerms(TyperCommand):
         Console().print(" What --search finds; with several terms, only what all of them find:\n", table, "")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ablykit {version('ablykit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Ably's realtime protocol, to walk through by hand."""
+
+
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 opens it to the network.")] = (
-        "127.0.0.1"
-    ),
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for ws:// and http://; 0 is any free one.")] = 0,
     tls_port: Annotated[int, typer.Option(help="Port for wss:// and https://.")] = 0,
     key: Annotated[
@@ -81,16 +109,8 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAMESPACE", help="Where messages are kept for a day; repeatable."),
     ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further host name that clients connect to; repeatable."),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ORIGIN", help="Web pages that may use it, such as https://app.example; repeatable."
-        ),
-    ] = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
     enforce_rates: Annotated[
         bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
     ] = False,
@@ -128,6 +148,7 @@ def serve(
             print(json.dumps({**facts, "ca_file": ably.ca_file}), flush=True)
         else:
             _banner(ably.url, ably.tls_url, str(ably.key), ably.ca_file)
+        _warn_of_others(ably.host, ably.port, ably.tls_port)
         _wait(told)
 
 
@@ -159,7 +180,7 @@ def connect(
     try:
         code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file, record=record))
     except (WireError, AblyError, OSError) as error:
-        _fail(str(error))
+        _fail(_in_words(error))
     except KeyboardInterrupt:
         code = 130
     raise typer.Exit(code)
@@ -195,9 +216,13 @@ def relay(
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all that passes into a recording.")
     ] = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
 ) -> None:
     """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C."""
-    _relay(to, record, show=True, host=host, port=port, tls_port=tls_port)
+    told = _told_to_stop()
+    where: dict[str, Any] = {"host": host, "port": port, "tls_port": tls_port}
+    _relay(told, to, record, show=True, **where, **_allowed(allow_host, allow_origin))
 
 
 @app.command()
@@ -210,15 +235,19 @@ def record(
     host: Host = "127.0.0.1",
     port: Port = 0,
     tls_port: TlsPort = 0,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
 ) -> None:
     """Record what any client says to any Ably, and is answered, until Ctrl+C; nothing is shown."""
     from ablykit.server import LocalAbly
 
+    told, allowed = _told_to_stop(), _allowed(allow_host, allow_origin)
+    where: dict[str, Any] = {"host": host, "port": port, "tls_port": tls_port}
     if to is not None:
-        return _relay(to, file, show=False, host=host, port=port, tls_port=tls_port)
-    with LocalAbly() as ably:
+        return _relay(told, to, file, show=False, **where, **allowed)
+    with LocalAbly(**allowed) as ably:
         print(f"An embedded Ably is behind it; its key: {ably.key}", file=sys.stderr)
-        return _relay(ably.tls_url, file, show=False, host=host, port=port, tls_port=tls_port)
+        return _relay(told, ably.tls_url, file, show=False, **where, **allowed)
 
 
 @app.command(cls=_WithSearchTerms)
@@ -296,7 +325,7 @@ def replay(
             with LocalAbly() as ably:
                 again = asyncio.run(resend(recorded, f"{ably.tls_url}/?key={ably.key}"))
     except (WireError, AblyError, OSError) as error:
-        _fail(str(error))
+        _fail(_in_words(error))
     if record:
         save(again, record)
     differences = compare(recorded, again)
@@ -309,22 +338,26 @@ def replay(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
     """Open the notebooks in JupyterLab. Further arguments go to JupyterLab."""
-    try:
-        import jupyterlab as _  # type: ignore[import-untyped]  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("jupyterlab") is None:
         _fail("JupyterLab is not installed. Install it with: pip install 'ablykit[lab]'")
     root = _notebooks()
-    arguments = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        f"--ServerApp.root_dir={root}",
-        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
-        f"--LabApp.app_settings_dir={HERE / 'lab_settings'}",
-        *(["--allow-root"] if _is_root() else []),
-        *context.args,
-    ]
-    raise typer.Exit(subprocess.call(arguments, env=_lab_environment()))
+    os.environ.update(_lab_environment())
+    from jupyterlab import labapp  # type: ignore[import-untyped]
+
+    # It runs in this process, so that every signal is JupyterLab's own to answer: it asks after Ctrl+C, and
+    # removes its files. A terminal window that is closed is a signal that it does not know.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda number, frame: signal.raise_signal(signal.SIGTERM))
+    cast(Any, labapp).main(
+        [
+            f"--ServerApp.root_dir={root}",
+            f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
+            f"--LabApp.app_settings_dir={HERE / 'lab_settings'}",
+            *_shell(),
+            *(["--allow-root"] if _is_root() else []),
+            *context.args,
+        ]
+    )
 
 
 def main() -> None:
@@ -339,7 +372,7 @@ async def _connect(
 
     from ablykit.recording import Recorder
     from ablykit.server import LocalAbly
-    from ablykit.terminal import converse
+    from ablykit.terminal import converse, prompted, read_lines
     from ablykit.transcript import Transcript
     from ablykit.wire import connect as connect_wire
 
@@ -348,48 +381,88 @@ async def _connect(
             ably = stack.enter_context(LocalAbly())
             url = f"{ably.tls_url}/?key={ably.key}"
         transcript = Transcript()
-        if record:
-            stack.enter_context(Recorder(transcript, record))
+        recorder = stack.enter_context(Recorder(transcript, record)) if record else None
         async with await connect_wire(url, ca_file=ca_file, transcript=transcript) as conn:
-            if sys.stdin.isatty():
-                print(f"Connected to {conn.url}. Type a frame; Ctrl+D ends.", file=sys.stderr)
-            return await converse(conn, printer, sys.stdin, stay=stay)
+            source = _input()
+            at_terminal = source.isatty()
+            if at_terminal:
+                print(f"Connected to {conn.url}\nType a frame; Ctrl+D ends.", file=sys.stderr)
+            typed = prompted() if at_terminal and sys.stdout.isatty() else read_lines(source)
+            code = await converse(conn, printer, typed, stay=stay)
+        return code or int(recorder is not None and recorder.failure is not None)
 
 
-def _relay(to: str, record: Path | None, *, show: bool, **where: Any) -> None:
-    """Run a relay until Ctrl+C, that shows what passes or writes it down."""
+def _input() -> TextIO:
+    """Standard input, whatever bytes are in it; empty where there is none, as after `<&-`."""
+    source = cast("TextIO | None", sys.stdin) or io.StringIO()
+    if reconfigure := getattr(source, "reconfigure", None):
+        reconfigure(errors="replace")
+    return source
+
+
+def _relay(told: threading.Event, to: str, record: Path | None, *, show: bool, **options: Any) -> None:
+    """Run a relay until `told` to stop, that shows what passes or writes it down."""
     from contextlib import ExitStack
 
+    from ablykit.protocol.credentials import redact
     from ablykit.recording import Recorder
     from ablykit.relay import Relay
     from ablykit.transcript import Entry, line
 
     def show_line(entry: Entry) -> None:
-        print(line(entry), flush=True)
+        try:
+            print(line(entry), flush=True)
+        except BrokenPipeError:
+            _print_no_more()
+            told.set()
 
-    told = _told_to_stop()
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(Relay(to, **where))
+            running = stack.enter_context(Relay(to, **options))
             recorder = stack.enter_context(Recorder(running.transcript, record)) if record else None
         except (OSError, ValueError, OverflowError) as error:
-            _fail(str(error))
-        print(f"{running.tls_url} and {running.url} go on to {to}. CA: {running.ca_file}", file=sys.stderr)
+            _fail(_in_words(error))
+        print(
+            f"Clients connect to  {running.tls_url}\n"
+            f"     or without TLS  {running.url}\n"
+            f"     they reach      {redact(to)}\n"
+            f"     CA file         {running.ca_file}",
+            file=sys.stderr,
+        )
+        _warn_of_others(running.host, running.port, running.tls_port)
         if show:
             running.transcript.listen(show_line)
         _wait(told)
         running.stop()
         if recorder:
             print(f"{recorder.count} entries are in {record}", file=sys.stderr)
+            if recorder.failure:
+                raise typer.Exit(1)
+
+
+def _allowed(hosts: list[str] | None, origins: list[str] | None) -> dict[str, Any]:
+    return {"allow_hosts": hosts or (), "allow_origins": origins or ()}
+
+
+def _warn_of_others(host: str, port: int, tls_port: int) -> None:
+    """Say so when other machines can connect, and where."""
+    from ablykit.runtime import for_others, in_url
+
+    if others := for_others(host):
+        urls = f"{in_url('wss', others, tls_port)} and {in_url('ws', others, port)}"
+        print(f"\nThis is open to the network. Other machines reach it at {urls}", file=sys.stderr)
 
 
 def _load(file: Path) -> "Transcript":
     from ablykit.recording import NotARecording, load
 
     try:
-        return load(file)
+        loaded = load(file)
     except (OSError, NotARecording) as error:
-        _fail(str(error))
+        _fail(_in_words(error))
+    for note in loaded.notes:
+        print(f"ablykit: {note}", file=sys.stderr)
+    return loaded
 
 
 def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
@@ -400,9 +473,21 @@ def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
     console.print(f"  with TLS     {tls_url}\n  without      {url}\n  API key      {key}")
     console.print(f"  CA file      {ca_file}\n")
     console.print("Talk to it from another terminal (the stars are filled in for you):\n")
-    console.print(f'  [bold]ablykit connect "{tls_url}/?key={key}"[/]\n', markup=True)
-    console.print("Other programs need the whole key, which [bold]ablykit serve --json[/] prints.")
+    console.print(f'  [bold]{_command()} connect "{tls_url}/?key={key}"[/]\n', markup=True)
+    console.print(f"Other programs need the whole key, which [bold]{_command()} serve --json[/] prints.")
     console.file.flush()
+
+
+def _command() -> str:
+    """What to type for `ablykit` in the shell that this was started from."""
+    if shutil.which("ablykit"):
+        return "ablykit"
+    started = Path(sys.argv[0])
+    return (
+        shlex.quote(str(started))
+        if started.stem == "ablykit"
+        else f"{shlex.quote(sys.executable)} -m ablykit"
+    )
 
 
 def _told_to_stop() -> threading.Event:
@@ -439,6 +524,13 @@ def _notebooks() -> Path:
     return copy.resolve()
 
 
+def _shell() -> list[str]:
+    """The shell of JupyterLab's terminals, as an argument. By itself JupyterLab may start it as a login
+    shell, which on many systems sets PATH anew: `ablykit` would not be found."""
+    shell = os.environ.get("SHELL")
+    return [f"--ServerApp.terminado_settings=shell_command={shlex.quote(shell)}"] if shell else []
+
+
 def _is_root() -> bool:
     """Whether this is root, as in many containers; JupyterLab wants to be told that it is meant."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
@@ -456,16 +548,39 @@ def _limits(given: Iterable[str]) -> dict[str, int]:
 
 
 def _lab_environment() -> dict[str, str]:
-    """The environment for JupyterLab; where HOME can't be written, its files go elsewhere."""
+    """The environment for JupyterLab: `ablykit` is a command in its terminals.
+
+    Where HOME can't be written, its files go elsewhere, to the same place each time.
+    """
+    from ablykit.runtime import private_directory
+
     environment = {"PYTHONSTARTUP": str(HERE / "lab_settings" / "startup.py")} | os.environ
+    environment["PATH"] = os.pathsep.join(
+        [sysconfig.get_path("scripts"), environment.get("PATH") or os.defpath]
+    )
     home = Path(environment.get("HOME") or "~").expanduser()
     if os.access(home, os.W_OK):
         return environment
-    place = tempfile.mkdtemp(prefix="ablykit-lab-")
+    try:
+        place = private_directory() / "jupyter"
+    except OSError as error:
+        _fail(f"There is no place for JupyterLab's files: {home} can't be written, and {error}")
     print(f"{home} can't be written; JupyterLab keeps its files in {place}", file=sys.stderr)
     for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         environment[variable] = str(Path(place, variable.lower()))
     return environment
+
+
+def _print_no_more() -> None:
+    """Nobody reads what is printed any more; what is still to be flushed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says, without its number: `talk.jsonl: No such file or directory`."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _fail(message: str) -> NoReturn:

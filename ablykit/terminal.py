@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -19,7 +20,7 @@ from ablykit.protocol.codec import read
 from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import visible
-from ablykit.transcript import Transcript, line
+from ablykit.transcript import ARROWS, Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
 
 END_TIMEOUT = 5.0
@@ -55,7 +56,7 @@ class Printer:
         return self._out(redact(raw))
 
     def _out(self, text: str) -> None:
-        shown = visible(text) if self._console.is_terminal else text
+        shown = f"{ARROWS['in']} {visible(text)}" if self._console.is_terminal else text
         self._console.print(shown, markup=False, highlight=False)
 
 
@@ -84,16 +85,14 @@ def show_recording(
             console.print(str(dissect(entry.raw, entry.direction)), "", markup=False)
 
 
-async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, stay: bool) -> int:
-    """Send each line of `source`, print each frame that comes; tells the exit code.
+async def converse(conn: AsyncConnection, printer: Printer, typed: AsyncGenerator[str], *, stay: bool) -> int:
+    """Send each line that is typed, print each frame that comes, and return the exit code.
 
     When the input ends, so does the connection (by a CLOSE, after the last answers), unless
     `stay` is set. 0 is a normal end, 1 a refusal or a lost connection.
     """
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-    _read_lines(source, asyncio.get_running_loop(), lines)
     answered = asyncio.Event()
-    sending = asyncio.create_task(_send_lines(conn, lines, answered, stay=stay))
+    sending = asyncio.create_task(_send_lines(conn, typed, answered, stay=stay))
     refused = False
     try:
         async for frame in conn:
@@ -103,6 +102,7 @@ async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, s
             refused = frame.get("action") == Action.ERROR and not frame.get("channel")
     finally:
         sending.cancel()
+        await asyncio.wait([sending])  # a prompt leaves the terminal as it was
     closed = await conn.wait_closed()
     if closed.code == 1000 and not refused:
         return 0
@@ -111,16 +111,17 @@ async def converse(conn: AsyncConnection, printer: Printer, source: TextIO, *, s
 
 
 async def _send_lines(
-    conn: AsyncConnection, lines: "asyncio.Queue[str | None]", answered: asyncio.Event, *, stay: bool
+    conn: AsyncConnection, typed: AsyncGenerator[str], answered: asyncio.Event, *, stay: bool
 ) -> None:
     """Send what is typed, once the service has said its first word: CONNECTED, or why not."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(END_TIMEOUT):
             await answered.wait()
     try:
-        while (typed := await lines.get()) is not None:
-            if typed.strip():
-                await conn.send(_as_sent(typed.rstrip("\r\n"), conn))
+        async with contextlib.aclosing(typed):
+            async for line in typed:
+                if line.strip():
+                    await conn.send(_as_sent(line.rstrip("\r\n"), conn))
         if not stay:
             await conn.send({"action": int(Action.CLOSE)})
             await conn.wait_closed(timeout=END_TIMEOUT)
@@ -139,16 +140,48 @@ def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
     return value if isinstance(value, dict) else line  # type: ignore[reportUnknownVariableType]
 
 
-def _read_lines(source: TextIO, loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str | None]") -> None:
-    """Read lines on a thread of its own: a terminal can't be awaited everywhere."""
+async def prompted() -> AsyncGenerator[str]:
+    """Lines as they are typed at a terminal: with editing, and earlier ones by the arrow keys.
 
-    def put(typed: str | None) -> None:
+    What is printed meanwhile stands above the line that is being typed.
+    """
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.patch_stdout import patch_stdout
+    from prompt_toolkit.styles import Style as Look
+
+    session = PromptSession[str](f"{ARROWS['out']} ", style=Look([("", "ansicyan")]))
+    keys = session.app.input
+    # Between prompts, and to print, prompt_toolkit gives the terminal back for a moment: keys would be lost.
+    cast(Any, keys).cooked_mode = contextlib.nullcontext
+    with patch_stdout(raw=True), keys.raw_mode():
+        while True:
+            try:
+                typed = await session.prompt_async()
+            except EOFError:
+                return
+            except KeyboardInterrupt:  # a key like others here; as the signal it ends the program as ever
+                signal.raise_signal(signal.SIGINT)
+                return
+            for line in typed.splitlines():  # several, where several were pasted
+                yield line
+
+
+async def read_lines(source: TextIO) -> AsyncGenerator[str]:
+    """Lines of a file or pipe. They are read on a thread: not everything can be awaited everywhere."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def put(line: str | None) -> None:
         with contextlib.suppress(RuntimeError):  # the connection ended while a line was typed
-            loop.call_soon_threadsafe(lines.put_nowait, typed)
+            loop.call_soon_threadsafe(lines.put_nowait, line)
 
-    def run(put: Callable[[str | None], None]) -> None:
-        for typed in source:
-            put(typed)
-        put(None)
+    def run() -> None:
+        try:
+            for line in source:
+                put(line)
+        finally:
+            put(None)
 
-    threading.Thread(target=run, args=(put,), name="ablykit-input", daemon=True).start()
+    threading.Thread(target=run, name="ablykit-input", daemon=True).start()
+    while (line := await lines.get()) is not None:
+        yield line

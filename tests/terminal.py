@@ -16,7 +16,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, close_fds=True, cwd=cwd,
-            start_new_session=True, env={**os.environ, "TERM": "xterm", "COLUMNS": "200", **(env or {})},
+            start_new_session=True, env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "PROMPT_TOOLKIT_NO_CPR": "1", **(env or {})},
             preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(slave)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ablykit import wire
-from ablykit.terminal import Printer, Style, converse, show_recording
+from ablykit.terminal import Printer, Style, converse, read_lines, show_recording
 from ablykit.transcript import Transcript
 from ablykit.wire.frame import received
 
@@ -61,7 +61,10 @@ def talk(ably, typed, *, stay=False, query="", prepare=lambda conn: None):
         async with await wire.connect(f"{ably.tls_url}{key}") as conn:
             prepare(conn)
             return await converse(
-                conn, Printer(Style.PLAIN, Console(file=out, soft_wrap=True)), io.StringIO(typed), stay=stay
+                conn,
+                Printer(Style.PLAIN, Console(file=out, soft_wrap=True)),
+                read_lines(io.StringIO(typed)),
+                stay=stay,
             )
 
     code = asyncio.run(run())

@@ -7,6 +7,7 @@ renderings of it.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 from html import escape
 from io import StringIO
@@ -323,8 +324,17 @@ def _name(text: str) -> Explanation:
         if name.lower() == text.lower()
     )
     if not rows:
-        raise KeyError(f"{text!r} is no action, flag, member or error of the protocol")
+        raise KeyError(f"{text!r} is no action, flag, member or error of the protocol{_did_you_mean(text)}")
     return Explanation(rows[0].name.partition(".")[2], "A member of frames.", rows)
+
+
+def _did_you_mean(text: str) -> str:
+    """A question at the end of an error, where something of the protocol is written much like `text`."""
+    names = [*Action.__members__, *Flag.__members__, *(identifier for identifier, _ in ERRORS.values())]
+    names += [name for type in TYPES for name in meanings.MEMBERS[type.__name__]]
+    known = {name.lower(): name for name in names}
+    found = get_close_matches(text.lower().replace("-", "_"), known, n=3, cutoff=0.7)
+    return f". Did you mean {' or '.join(known[name] for name in found)}?" if found else ""
 
 
 def _value(name: str, value: Any) -> str:

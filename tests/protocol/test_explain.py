@@ -183,3 +183,23 @@ def test_what_json_can_not_say_is_still_shown():
     loop = []
     loop.append(loop)
     assert "[[...]]" in str(explain({"action": 0, "odd": loop}))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ATACHED", "ATTACHED"),
+        ("presense", "PRESENCE"),
+        ("chanelSerial", "channelSerial"),
+        ("capability-denid", "capability_denied"),
+    ],
+)
+def test_a_typo_is_asked_about(typed, meant):
+    with pytest.raises(KeyError, match=rf"Did you mean .*{meant}.*\?"):
+        explain(typed)
+
+
+def test_what_is_like_nothing_is_not_asked_about():
+    with pytest.raises(KeyError) as refused:
+        explain("zzzzzz")
+    assert "Did you mean" not in str(refused.value)
