@@ -18,7 +18,7 @@ ROW, LANE, MARGIN, HEAD = 26, 330, 130, 46
 PER_MS, LONGEST = 0.1, 200
 """With true time, how many pixels a ms is, and how many a pause takes at most."""
 
-WIDEST, NARROWEST = 660, 120
+WIDEST, NARROWEST = 570, 100
 """How wide the lanes of all clients are together at most, and each at least: the service stays in sight."""
 
 LABEL = 42

@@ -55,7 +55,7 @@ export function drawMachine(machine) {
   const svg = shape("svg", { class: "ak-machine", viewBox: "0 0 730 182", role: "img" });
   const defs = shape("defs", {});
   const tip = shape("marker", {
-    id: "ak-tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto",
+    id: "ak-tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto",
   });
   tip.append(shape("path", { d: "M0 0 8 4 0 8z", class: "ak-tip" }));
   defs.append(tip);
