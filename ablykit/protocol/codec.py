@@ -133,19 +133,17 @@ def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
 
 
 def _has_unknown(frame: Wire) -> bool:
-    return bool(frame.unknown) or any(map(_has_unknown, _inside(frame)))
-
-
-def _inside(frame: Wire) -> list[Wire]:
-    """Each wire type directly inside a frame."""
-    found: list[Wire] = []
+    """Whether a frame, or anything in it, has members its type does not know. Asked before each encoding."""
+    if frame.unknown:
+        return True
     for name in nested(type(frame)):
         value: Wire | list[Wire] | None = getattr(frame, name)
-        if isinstance(value, list):
-            found += value
-        elif value is not None:
-            found.append(value)
-    return found
+        if value is None:
+            continue
+        for each in value if isinstance(value, list) else (value,):
+            if _has_unknown(each):
+                return True
+    return False
 
 
 def _kind(value: Any) -> str:

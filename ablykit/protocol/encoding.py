@@ -122,20 +122,25 @@ def in_format(message: M, format: Format) -> M:
 def size_of(item: Item) -> int:
     """Return the bytes of an item as limits count them: its name, clientId, data and extras (TM6), an
     annotation's type, and what is not known of it."""
-    return sum(weights(item).values())
+    return sum([_bytes_of(value) for _, value in _counted(item)])
 
 
 def weights(item: Item) -> dict[str, int]:
     """Return the bytes of each member that counts, for those that are there; together they are `size_of`."""
-    counted = {
-        "name": None if isinstance(item, PresenceMessage) else item.name,
-        "type": item.type if isinstance(item, Annotation) else None,
-        "clientId": item.client_id,
-        "data": item.data,
-        "extras": item.extras,
-        **{name: (name, value) for name, value in item.unknown.items()},  # with its name
-    }
-    return {name: _bytes_of(value) for name, value in counted.items() if value is not None}
+    return {name: _bytes_of(value) for name, value in _counted(item)}
+
+
+def _counted(item: Item) -> list[tuple[str, Any]]:
+    """The members that count, by their names, for those that are there; unknown ones with their name."""
+    members = [
+        ("name", None if isinstance(item, PresenceMessage) else item.name),
+        ("type", item.type if isinstance(item, Annotation) else None),
+        ("clientId", item.client_id),
+        ("data", item.data),
+        ("extras", item.extras),
+    ]
+    unknown = [(name, (name, value)) for name, value in item.unknown.items()] if item.unknown else []
+    return [member for member in members if member[1] is not None] + unknown
 
 
 def _bytes_of(value: Any) -> int:

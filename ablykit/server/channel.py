@@ -8,7 +8,7 @@ A subscriber that can't be given what is in the log is ended, since it would oth
 noticing. It never harms the publisher or the other subscribers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -295,15 +295,9 @@ class Channel:
     def _deliver(self, entry: Entry) -> None:
         frame = entry.frame
         delivery = delivery_of(frame)
-        hearing = self._hearing(frame.action)
-        if whole := self._whole(frame):
-            told = sum(
-                _tried(each, delivery if whole.is_heard_by(each) else whole.update) for each in hearing
-            )
-        else:
-            told = sum(_tried(each, delivery) for each in hearing)
+        told = _to_all(self._hearing(frame.action), delivery, self._whole(frame))
         if frame.action == Action.PRESENCE:
-            told += sum(_tried(each, delivery) for each in self._deaf_owners(frame.connection_id))
+            told += _to_all(self._deaf_owners(frame.connection_id), delivery)
         if told and (kind := KINDS.get(frame.action)):
             count = len(frame.messages or frame.presence or ())
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
@@ -337,15 +331,22 @@ class Channel:
         return (each for each in owners if not each.modes & Flag.PRESENCE_SUBSCRIBE)
 
 
-def _tried(attachment: Attachment, delivery: Delivery) -> bool:
-    """Deliver, and return whether it went. A subscriber that it can't be delivered to is ended."""
-    try:
-        return attachment.deliver(delivery)
-    except Exception:
-        LOGGER.exception("A frame could not be delivered on %s", attachment.name[:80])
-        error = AblyError(50000, "A message could not be delivered: reconnect, to be sent what was missed")
-        attachment.subscriber.disconnect(error)
-        return False
+def _to_all(attachments: Iterable[Attachment], delivery: Delivery, whole: Whole | None = None) -> int:
+    """Deliver, and return to how many it went. A subscriber that it can't be delivered to is ended."""
+    told = 0
+    for attachment in attachments:
+        try:
+            if whole is not None and not whole.is_heard_by(attachment):
+                told += attachment.deliver(whole.update)
+            else:
+                told += attachment.deliver(delivery)
+        except Exception:
+            LOGGER.exception("A frame could not be delivered on %s", attachment.name[:80])
+            error = AblyError(
+                50000, "A message could not be delivered: reconnect, to be sent what was missed"
+            )
+            attachment.subscriber.disconnect(error)
+    return told
 
 
 def _named(modes: Flag) -> str:

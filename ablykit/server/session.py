@@ -128,10 +128,13 @@ class Session:
         self.limits: Limits = self.app.limits_for(params)
         self.variant = Variant(params.format, params.today)
         self.state = State.OPEN
+        self.ended = False
+        """Whether nothing more will be heard or sent: that it is not open. Asked for every frame."""
         self.attachments: dict[str, Attachment] = {}
         """What it is attached to, by the name it attached with: one channel may have several."""
         self.deadline: float | None = identity.due(now)
         """When `on_time` has something to do, ms of running time; None for never."""
+        self._publisher = self._new_publisher()
         self._resumed = resumed
         self._query, self._security, self._opened_at = query, "tls" if secure else "plain", now
         self._frames, self._publishes = Rate(), Rate()
@@ -143,11 +146,6 @@ class Session:
         self.app.opened(self._security)
         self.reply(self._connected(error))
         self._tell("connection.opened")
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will be heard or sent."""
-        return self.state is not State.OPEN
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
         """Take one WebSocket message from the client. Whatever it is, it is answered."""
@@ -195,6 +193,7 @@ class Session:
 
     def _end(self, event: Event) -> None:
         self.state = TRANSITIONS[self.state, event]
+        self.ended = True
         attachments = list(self.attachments.values())
         self.attachments.clear()
         for attachment in attachments:
@@ -336,6 +335,7 @@ class Session:
         except AblyError as error:
             self.refuse(error)
             return
+        self._publisher = self._new_publisher()
         self.deadline = self.identity.due(now)
         self.reply(self._connected())
         for attachment in list(self.attachments.values()):
@@ -370,9 +370,8 @@ class Session:
 
     # -- what is acknowledged
 
-    @property
-    def publisher(self) -> Publisher:
-        """Who publishes over this connection."""
+    def _new_publisher(self) -> Publisher:
+        """Who publishes over this connection, until another token comes."""
         return Publisher(
             self.identity,
             self.limits,
@@ -407,7 +406,7 @@ class Session:
             if self.app.refusals:
                 raise self.app.refusals.popleft()
             attachment = self.attachments.get(frame.channel or "")
-            res = self._RULES[frame.action](self.publisher, attachment, frame, now)
+            res = self._RULES[frame.action](self._publisher, attachment, frame, now)
         except AblyError as error:
             self._note(error, serial=serial)
             return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)

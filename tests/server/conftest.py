@@ -11,7 +11,7 @@ from ablykit.server.app import namespaces
 from ablykit.server.delivery import in_look
 from ablykit.server.opening import open_session
 from ablykit.server.service import Service
-from tests.server.frames import token_of
+from tests.server.frames import only, token_of
 from tests.server.over_http import Http
 
 ARTICLE = "format=json"
@@ -115,3 +115,13 @@ def make_token(world, request):
         return token_of(world, **options) if request.param == "Ably token" else jwt(world.key, **options)
 
     return make
+
+
+@pytest.fixture
+def dropped(world):
+    """A connection that published, was ACKed, and dropped: its first frame and its key."""
+    client = world.client("v=5")
+    connected = only(client.heard())
+    assert only(client.publish("c", 0, {"data": "a"}))["action"] == 1
+    client.drop()
+    return connected, connected["connectionDetails"]["connectionKey"]

@@ -97,16 +97,6 @@ def test_a_sandbox_takes_keys_without_tls(make_world):
     assert only(world.client(secure=False).heard())["action"] == 4
 
 
-@pytest.fixture
-def dropped(world):
-    """A connection that published, was ACKed, and dropped: its first frame and its key."""
-    client = world.client("v=5")
-    connected = only(client.heard())
-    assert only(client.publish("c", 0, {"data": "a"}))["action"] == 1
-    client.drop()
-    return connected, connected["connectionDetails"]["connectionKey"]
-
-
 def test_a_connection_is_resumed_by_its_key_within_its_time(world, dropped):
     connected, key = dropped
     world.later(119_999)

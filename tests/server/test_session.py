@@ -188,16 +188,6 @@ def test_disconnect_ends_the_socket_but_not_the_connection(world):
 # -- resume
 
 
-@pytest.fixture
-def dropped(world):
-    """A connection that published, was ACKed, and dropped: its first frame and its key."""
-    client = world.client("v=5")
-    connected = only(client.heard())
-    assert only(client.publish("c", 0, {"data": "a"}))["action"] == 1
-    client.drop()
-    return connected, connected["connectionDetails"]["connectionKey"]
-
-
 def test_after_a_resume_a_repeat_is_acknowledged_again_but_not_delivered(world, dropped):
     _, key = dropped
     listener = world.client()
