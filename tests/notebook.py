@@ -50,6 +50,11 @@ class Reader(NotebookClient):
 
     pause = 0.0
 
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] == "update_display_data":
+            return None  # what a panel shows later, once more has happened
+        return super().process_message(msg, cell, cell_index)
+
     async def async_execute_cell(self, cell, cell_index, **options):
         if cell.cell_type == "code":
             await asyncio.sleep(self.pause)
@@ -75,7 +80,7 @@ def shown(notebook):
     Exercises and cells whose output nbval ignores are left out too.
     """
     return {
-        cell.id: _sanitized("\n".join(map(_text, cell.outputs)))
+        cell.id: _sanitized("\n".join(filter(None, map(_text, cell.outputs))))
         for cell in notebook.cells
         if cell.cell_type == "code"
         and not {"exercise", "nbval-ignore-output"}.intersection(cell.metadata.get("tags", ()))

@@ -144,7 +144,8 @@ def test_modes_are_asked_for_in_two_ways(js):
     assert said["byParam"] == [{"modes": "subscribe", "delta": "vcdiff"}, ["subscribe"], 40165, 40165]
     assert said["paramFirst"] == [["presence", "subscribe"], 40165, "allowed"]
     assert said["byModes"] == [["publish", "presence_subscribe"], "allowed", 40165]
-    assert said["unknown"] == [{}, ["presence", "publish", "subscribe", "presence_subscribe"]]
+    usual = ["presence", "publish", "subscribe", "presence_subscribe", "annotation_publish"]
+    assert said["unknown"] == [{}, usual]
     assert said["bad"] == [40010, True, "connected"]
 
 
@@ -258,7 +259,9 @@ main(async () => {
   await room.subscribe('[meta]occupancy', (m) => occupied.push(m.data.metrics.connections));
   const two = client(), other = two.channels.get('room');
   await other.attach();
+  await until(() => occupied.length === 2);
   await other.detach();
+  await until(() => occupied.length === 3);
   await room.detach();
   await until(() => told.length === 2);
   return { told, occupied };

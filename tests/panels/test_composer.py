@@ -156,9 +156,11 @@ def test_an_answer_to_somebody_else_is_not_shown(conn, composer):
 
 
 def test_while_nothing_has_come_nothing_is_shown(conn, composer):
-    composer.send_text(composer.template("ATTACH"))
-    conn.recv("ATTACHED")
+    composer.send_text(composer.template("MESSAGE"))
+    conn.recv("ACK")
     composer.refresh()
     composer.send_text(composer.template("wrong serial"))
-    assert answered(composer) == {}
+    conn.send({"action": 0, "id": "after it"})
+    conn.recv("HEARTBEAT")
+    assert answered(composer) == {}, "a serial that does not rise gets no answer"
     assert "<p>" not in composer.html()
