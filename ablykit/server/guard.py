@@ -1,7 +1,8 @@
 """What a request passes before any endpoint sees it, and an answer on its way out.
 
 From the outside in: the page's origin is checked; starlette's CORSMiddleware lets that page read the answer,
-whatever it is; every failure becomes an error of Ably's form; the host is checked.
+whatever it is; every failure becomes an error of Ably's form; the host is checked; and the body is counted
+while it arrives, so that no client can make the service hold more than it should.
 """
 
 import logging
@@ -15,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ablykit.browsers import Door
 from ablykit.protocol import AblyError
@@ -23,6 +24,12 @@ from ablykit.protocol.credentials import quiet_logger
 from ablykit.server.http import respond_error
 
 Refuse = Callable[[Request, Exception], Awaitable[Response]]
+
+LONGEST_BODY = 2 * 1024 * 1024
+"""How many bytes a request's body may have: as many as the largest that Ably takes, a batch."""
+
+MOST_ARRIVING = 16 * LONGEST_BODY
+"""How many bytes the bodies of all requests may have together while they arrive and are worked on."""
 
 EXPOSED = ("Link", "X-Ably-ErrorCode", "X-Ably-ErrorMessage")
 """The headers of an answer that a web page may read, beyond those that it always may."""
@@ -43,6 +50,7 @@ def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
         ),
         Middleware(ExceptionMiddleware, handlers=handlers),
         Middleware(Checked, check=lambda headers: door.check_hosts(headers.getlist("host"))),
+        Middleware(Bounded),
     ]
 
 
@@ -60,6 +68,46 @@ class Checked:
             await respond_error(Request(scope), error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class Bounded:
+    """Refuses bodies that are too long, or too many at once, before they are held in memory.
+
+    An endpoint reads a body when it wants to, which most do only once they know who asks. Until then uvicorn
+    stops reading from the socket.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._arriving = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI asks. Raises `AblyError` 40009 or 50004."""
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            size = len(message.get("body", b""))
+            taken += size
+            self._arriving += size
+            if taken > LONGEST_BODY:
+                raise _too_long()
+            if self._arriving > MOST_ARRIVING:
+                raise AblyError(50004, "Too many requests with long bodies at once: try again shortly")
+            return message
+
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and (len(declared) > 15 or int(declared) > LONGEST_BODY):
+            raise _too_long()
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._arriving -= taken
+
+
+def _too_long() -> AblyError:
+    return AblyError(40009, f"The request's body has more than {LONGEST_BODY} bytes: send it in parts", 413)
 
 
 class Cors(CORSMiddleware):

@@ -1,7 +1,6 @@
 """What all HTTP endpoints share: who asks, what they sent, and how they are answered."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -96,7 +95,7 @@ def _identity(service: Service, request: Request) -> Identity:
 def _from_base64(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # binascii.Error, UnicodeDecodeError, and what is not ASCII
         raise AblyError(40012, f"X-Ably-ClientId is a clientId in base64: {error}") from error
 
 

@@ -31,6 +31,10 @@ from ablykit.transcript import Transcript
 T = TypeVar("T")
 
 START_TIMEOUT = 10.0
+KEEP_ALIVE = 3600
+"""How long an idle HTTP connection stays open, in seconds: longer than any client keeps one. A client that
+sends its next request just as the service closes the connection gets an error instead of an answer."""
+
 STOP_TIMEOUT = 1.0
 HANDSHAKE_TIMEOUT = 10.0
 """How long a client may take to begin with TLS, in seconds."""
@@ -316,6 +320,7 @@ class LocalAbly:
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
         )
         config.load()
         logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())  # junk is no news

@@ -13,6 +13,9 @@ from ablykit.server.service import Service
 FLAGS = {"mutableMessages": "mutable_messages", "persisted": "persisted"}
 """What of a namespace is understood, and its name here."""
 
+MOST = 1_000
+"""How many keys, namespaces, channels or members each list of a description has at most."""
+
 LIMITS = {("presence", "maxMembers"): "max_members"}
 """What of the limits is understood, by where it stands, and its name here."""
 
@@ -23,7 +26,10 @@ def provision(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
     Raises `AblyError` 40000 or 40001 for a description that is none; no app is made then.
     """
     keys, channels = _objects(wanted, "keys", [{}]), _objects(wanted, "channels", [])
-    named = {str(each.get("id")): _namespace(each) for each in _objects(wanted, "namespaces", [])}
+    described = _objects(wanted, "namespaces", [])
+    if not all(isinstance(each.get("id"), str) for each in described):
+        raise AblyError(40001, "Each of namespaces has an id")
+    named = {each["id"]: _namespace(each) for each in described}
     members = {ChannelName.parse(_name(each)): _members(each) for each in channels}
     app = service.add_app(limits=_limits(wanted.get("limits")), namespaces=named)
     try:
@@ -41,7 +47,7 @@ def provision(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
         "accountId": service.instance,
         "appId": app.id,
         "keys": [_told(key) for key in added],
-        "namespaces": wanted.get("namespaces", []),
+        "namespaces": [{k: v for k, v in each.items() if isinstance(v, str | bool)} for each in described],
     }
 
 
@@ -58,10 +64,12 @@ def _told(key: Key) -> dict[str, str]:
 
 
 def _objects(wanted: dict[str, Any], name: str, usual: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A list of objects in the description. Raises `AblyError` 40001 for anything else."""
+    """A list of objects in the description. Raises `AblyError` 40001 for anything else, or for too many."""
     value = wanted.get(name, usual)
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in cast("list[Any]", value)):
         raise AblyError(40001, f"{name} is a list of objects")
+    if len(value) > MOST:  # type: ignore[reportUnknownArgumentType]
+        raise AblyError(40001, f"{name} has more than {MOST} entries")
     return cast("list[dict[str, Any]]", value)
 
 
@@ -74,7 +82,7 @@ def _limits(described: Any) -> dict[str, int]:
     for (group, name), own in LIMITS.items():
         within = described.get(group) if isinstance(described, dict) else None  # type: ignore[reportUnknownMemberType]
         value: Any = within.get(name) if isinstance(within, dict) else None  # type: ignore[reportUnknownMemberType]
-        if isinstance(value, int) and value > 0:
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             found[own] = value
     return found
 

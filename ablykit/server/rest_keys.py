@@ -1,5 +1,6 @@
 """HTTP endpoints about keys and the app: tokens given and revoked, statistics."""
 
+import re
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -32,6 +33,8 @@ FLAT = 3
 REAUTH_MARGIN = 30_000
 """How long `allowReauthMargin` leaves a client to get another token, in ms."""
 
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,15}")
+
 MOST_TARGETS = 100
 """How many targets one request may revoke."""
 
@@ -39,6 +42,8 @@ MOST_TARGETS = 100
 async def request_token(service: Service, request: Request) -> Response:
     """`POST /keys/K/requestToken`: a token for who signed for it, or holds the key (RSA8, RSA9)."""
     body = await object_of(request)
+    for name in ("ttl", "timestamp"):
+        body[name] = _whole(name, body.get(name))
     if isinstance(body.get("capability"), dict):
         raise AblyError(40000, "capability is a text: JSON within JSON")
     try:
@@ -61,6 +66,18 @@ async def request_token(service: Service, request: Request) -> Response:
     return respond(request, given, 201)
 
 
+def _whole(name: str, value: Any) -> Any:
+    """A whole number that came as text, as it does from a query string (RSA8c1); anything else as it is.
+
+    Raises `AblyError` 40003 for text that is not one: it has to be the text that was signed.
+    """
+    if value == "" or not isinstance(value, str):
+        return None if value == "" else value
+    if not _WHOLE.fullmatch(value):
+        raise AblyError(40003, f"{name} is a whole number of milliseconds, not {value[:40]!r}")
+    return int(value)
+
+
 async def revoke(caller: Caller, request: Request) -> Response:
     """`POST /keys/K/revokeTokens` (RSA17)."""
     key = caller.identity.key
@@ -74,6 +91,8 @@ async def revoke(caller: Caller, request: Request) -> Response:
     targets = list_of(body.get("targets"))
     if not 0 < len(targets) <= MOST_TARGETS:
         raise AblyError(40000, f"targets is a list of 1 to {MOST_TARGETS}, such as clientId:x")
+    if not all(isinstance(each, str) for each in targets):
+        raise AblyError(40000, "Each of targets is a text such as clientId:x")
     now = caller.service.clock.wall()
     before: Any = body.get("issuedBefore", now + 1)
     if not isinstance(before, int) or not now - LONGEST_REVOCABLE_TTL <= before <= now + 1:

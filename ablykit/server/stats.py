@@ -14,6 +14,12 @@ UNITS = {"minute": "%Y-%m-%d:%H:%M", "hour": "%Y-%m-%d:%H", "day": "%Y-%m-%d", "
 MINUTE = 60_000
 """In ms."""
 
+HIGHEST = 2**53 - 1
+"""The highest count: every client can read it."""
+
+DEEPEST, LONGEST_NAME = 10, 200
+"""How many parts and how many characters the name of a count may have."""
+
 LAST = 253_402_300_799_000
 """The last second that has a date, ms since 1970."""
 
@@ -57,17 +63,19 @@ class Stats:
 
     def add(self, fixture: dict[str, Any]) -> None:
         """Put in counts that are said to have happened, for tests. Raises `AblyError` 40003."""
-        interval: Any = fixture.get("intervalId")
+        interval = fixture.get("intervalId")
+        named = interval if isinstance(interval, str) else ""
         try:
-            moment = datetime.strptime(str(interval), UNITS["minute"]).replace(tzinfo=UTC)
+            moment = datetime.strptime(named, UNITS["minute"]).replace(tzinfo=UTC)
         except ValueError:
             raise AblyError(
-                40003, f"intervalId is a minute such as 2026-01-31:23:59, not {interval!r:.40}"
+                40003, f"intervalId is a minute such as 2026-01-31:23:59, not {named[:40]!r}"
             ) from None
+        given = _flat({k: v for k, v in fixture.items() if k != "intervalId"})
         counts = self._in(int(moment.timestamp() * 1000) // MINUTE)
-        for given, value in _flat({k: v for k, v in fixture.items() if k != "intervalId"}):
-            for name in _counted_as(given.removeprefix("entries.")):
-                counts[name] += value
+        for path, value in given:
+            for name in _counted_as(path.removeprefix("entries.")):
+                counts[name] = min(counts[name] + value, HIGHEST)
 
     def told(self, unit: str, start: int, end: int) -> list[dict[str, Any]]:
         """The counts of each interval that begins or lies between two times (ms since 1970), oldest first.
@@ -103,8 +111,10 @@ def in_parts(told: dict[str, Any]) -> dict[str, Any]:
         *path, last = _as_it_was(name).split(".")
         part = whole
         for step in path:
-            part = part.setdefault(step, {})
-        part[last] = count
+            within: Any = part.setdefault(step, {})
+            # a count has no parts: they are left out
+            part = cast("dict[str, Any]", within) if isinstance(within, dict) else {}
+        part.setdefault(last, count)
     return whole
 
 
@@ -183,12 +193,21 @@ def moment(text: str) -> int | None:
 
 def _interval(unit: str, ms: int) -> str:
     """The name of the interval that a time lies in."""
-    return datetime.fromtimestamp(min(ms, LAST) / 1000, UTC).strftime(UNITS[unit])
+    return datetime.fromtimestamp(min(max(ms, 0), LAST) / 1000, UTC).strftime(UNITS[unit])
 
 
-def _flat(value: Any, before: str = "") -> list[tuple[str, int]]:
-    """The numbers within an object, each by its path with dots between."""
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value).items()
-        return [found for name, item in members for found in _flat(item, f"{before}.{name}".lstrip("."))]
-    return [(before, value)] if isinstance(value, int) and not isinstance(value, bool) else []
+def _flat(value: dict[Any, Any], before: str = "") -> list[tuple[str, int]]:
+    """The numbers within an object, each by its path with dots between. Raises `AblyError` 40003 for counts
+    that could not be told again: names, depths and numbers that no statistics have."""
+    found: list[tuple[str, int]] = []
+    for name, item in value.items():
+        path = f"{before}.{name}" if before else name
+        if not isinstance(name, str) or len(path) > LONGEST_NAME or path.count(".") >= DEEPEST:
+            raise AblyError(40003, "Counts are named by text, as in inbound.realtime.messages.count")
+        if isinstance(item, dict):
+            found += _flat(cast("dict[Any, Any]", item), path)
+        elif isinstance(item, int) and not isinstance(item, bool):
+            if not 0 <= item <= HIGHEST:
+                raise AblyError(40003, f"{path[:80]} is a count from 0 to {HIGHEST}")
+            found.append((path, item))
+    return found

@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ablykit.browsers import Door
+from ablykit.server import guard
 from ablykit.server.rest import rest_app
 from tests.server.over_http import PAGE
 
@@ -144,3 +145,41 @@ def upgraded(ably, headers):
     host, others = headers.get("Host", "127.0.0.1"), {k: v for k, v in headers.items() if k != "Host"}
     raw = socket.create_connection(("127.0.0.1", ably.port), timeout=10)
     return connect(f"ws://{host}:{ably.port}", sock=raw, additional_headers=others)
+
+
+# -- bodies
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_is_sent(ably):
+    connection = http.client.HTTPConnection("127.0.0.1", ably.port, timeout=10)
+    connection.putrequest("POST", "/channels/c/messages")
+    connection.putheader("Content-Length", "300000000")
+    connection.endheaders()
+    answer = connection.getresponse()
+    error = json.loads(answer.read())["error"]
+    connection.close()
+    assert (answer.status, error["code"]) == (413, 40009)
+
+
+def test_a_body_that_does_not_say_its_length_is_refused_as_it_arrives(world, make_client):
+    taken = []
+
+    def chunks():
+        for _ in range(300):
+            taken.append(1)
+            yield b" " * 65_536
+
+    world.service.sandbox = True
+    answer = make_client().post("/apps", content=chunks(), headers={"Origin": PAGE})
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == 40009
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+def test_bodies_that_arrive_at_once_are_bounded_together(world, make_client, monkeypatch):
+    monkeypatch.setattr(guard, "MOST_ARRIVING", 100)
+    world.service.sandbox = True
+    client = make_client()
+    answer = client.post("/apps", content=b" " * 101)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, 50004)
+    assert client.post("/apps", content=b"{}").status_code == 201, "what was refused is no longer counted"

@@ -119,3 +119,17 @@ def test_a_description_that_is_none_is_refused_and_makes_nothing(http, wrong, co
     before = set(http.world.service.apps)
     assert http.refused("POST", "/apps", wrong, key=False, status=400) == code
     assert set(http.world.service.apps) == before
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"keys": [{}] * 1001}, {"namespaces": [{"id": 5}]}, {"namespaces": [{}]}, {"keys": [{"capability": "[" * 980 + "]" * 980}]},
+        {"namespaces": [{"id": "x", "more": "y"}] * 1001}, {"channels": [{"name": 5}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_absurd_description_makes_no_app(http, wanted):
+    before = len(http.world.service.apps)
+    assert http.refused("POST", "/apps", wanted, key=False, status=400) in (40000, 40001)
+    assert len(http.world.service.apps) == before

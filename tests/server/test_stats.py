@@ -1,5 +1,7 @@
 """What happened is counted, once, and told by interval."""
 
+import json
+
 import pytest
 
 from ablykit.protocol import AblyError
@@ -209,3 +211,22 @@ def test_what_can_not_be_told_is_refused(world, params):
 def test_statistics_need_their_right(world):
     key = world.service.add_key(world.app, {"*": ["publish"]}).api_key
     assert Http(world).refused("GET", "/stats", key=key, status=401) == 40160
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [{"a": 10**30}, {"a": -1}, json.loads('{"a":' * 900 + "1" + "}" * 900), {"a" * 300: 1}],
+    ids=["huge", "negative", "deep", "long"],
+)
+def test_counts_that_could_not_be_told_again_are_refused(counts):
+    http = Http(World(sandbox=True))
+    fixture = {"intervalId": "2024-01-01:00:00", **counts}
+    assert http.refused("POST", "/stats", fixture, status=400) in (40001, 40003)
+    assert http("GET", "/stats", start="2024-01", end="2024-02", headers={"X-Ably-Version": "1.2"}) == []
+
+
+def test_a_count_within_a_count_does_not_stop_the_statistics():
+    http = Http(World(sandbox=True))
+    http("POST", "/stats", {"intervalId": "2024-01-01:00:00", "a": 1, "a.b": 2}, status=201)
+    (told,) = http("GET", "/stats", start="2024-01", end="2024-02", headers={"X-Ably-Version": "1.2"})
+    assert told["a"] == 1
