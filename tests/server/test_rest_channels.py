@@ -229,3 +229,10 @@ def test_a_message_is_told_revised_and_annotated(make_world):
     assert http.refused("PATCH", own, {"action": 1, "serial": "another"}, status=400) == 40003
     assert http.refused("PATCH", own, {"action": 0}, status=400) == 40003
     assert http.refused("GET", "/channels/never/messages/x", status=404) == 40400
+
+
+def test_a_channel_nobody_has_touched_is_not_active(world, http):
+    assert http("GET", "/channels/untouched")["status"]["isActive"] is False
+    world.client("v=5").attach("touched")
+    assert http("GET", "/channels/touched")["status"]["isActive"] is True
+    assert "untouched" not in world.app.channels, "to ask about it does not make it"

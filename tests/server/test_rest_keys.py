@@ -28,7 +28,8 @@ def test_a_token_is_given_for_a_signed_request_and_taken(world, http):
     assert http("POST", f"/keys/{world.key.name}/requestToken", {"ttl": 5}, status=201)["expires"]
     for wrong, code in (
         ({"capability": {"c": ["*"]}}, 40000),
-        ({"ttl": "x"}, 40000),
+        ({"ttl": "x"}, 40003),
+        ({"ttl": "007"}, 40003),
         ({"capability": "{"}, 40000),
     ):
         assert http.refused("POST", f"/keys/{world.key.name}/requestToken", wrong, status=400) == code
@@ -96,3 +97,10 @@ def test_statistics_are_told_and_can_be_put_in(http):
 
 def test_a_token_of_an_app_that_is_not_here_is_not_given(http):
     assert http.refused("POST", "/keys/no.such/requestToken", {}, key=False, status=404) == 40400
+
+
+def test_numbers_that_came_through_a_query_string_are_taken(world, http):
+    signed = plain(token_request(world.key, ttl=60_000))
+    as_text = {**signed, "ttl": str(signed["ttl"]), "timestamp": str(signed["timestamp"])}
+    given = http("POST", f"/keys/{world.key.name}/requestToken", as_text, key=False, status=201)
+    assert given["expires"] - given["issued"] == 60_000
