@@ -404,7 +404,7 @@ def _relay(told: threading.Event, to: str, record: Path | None, *, show: bool, *
     """Run a relay until `told` to stop, that shows what passes or writes it down."""
     from contextlib import ExitStack
 
-    from ablykit.protocol.credentials import redact
+    from ablykit.protocol.redaction import redact
     from ablykit.recording import Recorder
     from ablykit.relay import Relay
     from ablykit.transcript import Entry, line

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
-from ablykit.protocol.credentials import redact, redact_binary
+from ablykit.protocol.redaction import redact, redact_binary
 from ablykit.transcript import Entry, Transcript
 
 FORMAT = "ablykit-recording"

@@ -31,7 +31,7 @@ from ablykit import runtime
 from ablykit.browsers import Door
 from ablykit.local_ca import LocalCA
 from ablykit.protocol import AblyError
-from ablykit.protocol.credentials import quiet_logger, redact
+from ablykit.protocol.redaction import quiet_logger, redact
 from ablykit.transcript import Direction, Kind, Transcript
 from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened

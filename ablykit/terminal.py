@@ -17,9 +17,9 @@ from ablykit.analysis import Finding, lint, pairs
 from ablykit.analysis import search as find
 from ablykit.protocol import Action, NotAFrame, explain
 from ablykit.protocol.codec import read
-from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import visible
+from ablykit.protocol.redaction import redact
 from ablykit.transcript import ARROWS, Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
 

@@ -13,9 +13,9 @@ from ablykit.analysis.watch import Watch
 from ablykit.panels.panel import Panel, script, style
 from ablykit.protocol import Action, NotAFrame
 from ablykit.protocol.codec import decode
-from ablykit.protocol.credentials import redact
 from ablykit.protocol.explain import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
+from ablykit.protocol.redaction import redact
 from ablykit.sequence import FAULTS
 from ablykit.transcript import ARROWS, Entry
 from ablykit.wire import Connection, WireError

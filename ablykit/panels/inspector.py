@@ -19,9 +19,9 @@ from ablykit.panels.composer import Composer
 from ablykit.panels.copies import copies, url_of
 from ablykit.panels.panel import BUDGET, NOTHING, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
-from ablykit.protocol.credentials import redact
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import explain, in_hex, visible
+from ablykit.protocol.redaction import redact
 from ablykit.transcript import ARROWS, Entry, Transcript
 
 BATCH = 250

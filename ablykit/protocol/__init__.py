@@ -14,7 +14,7 @@ from ablykit.protocol.actions import (
 from ablykit.protocol.catalogue import ERRORS
 from ablykit.protocol.channels import ChannelName
 from ablykit.protocol.codec import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
-from ablykit.protocol.credentials import ApiKey, Capability, redact
+from ablykit.protocol.credentials import ApiKey, Capability
 from ablykit.protocol.errors import AblyError, error_info
 from ablykit.protocol.explain import Explanation, explain
 from ablykit.protocol.frames import (
@@ -28,6 +28,7 @@ from ablykit.protocol.frames import (
     ProtocolMessage,
     PublishResult,
 )
+from ablykit.protocol.redaction import redact
 from ablykit.protocol.url import ConnectionParams, connection_url, parse_query
 
 __all__ = [

@@ -6,7 +6,6 @@ A secret is shown as `****` wherever anything is printed. A URL with the stars i
 
 import hmac
 import json
-import logging
 import os
 import re
 from dataclasses import dataclass, field
@@ -107,15 +106,15 @@ _VARIABLES = ("ABLY_API_KEY", "ABLY_LIMITED_KEY")
 
 
 def remember(key: ApiKey) -> None:
-    """Keep a key of one's own: from now on `redact` hides it and `reveal` can fill it in."""
+    """Keep a key of one's own: from now on `redaction.redact` hides it and `reveal` can fill it in."""
     _remembered[key.name] = key
-    _known_secrets.cache_clear()
+    known_secrets.cache_clear()
 
 
 def forget(key: ApiKey) -> None:
     """Undo `remember`."""
     _remembered.pop(key.name, None)
-    _known_secrets.cache_clear()
+    known_secrets.cache_clear()
 
 
 def known_keys() -> dict[str, ApiKey]:
@@ -135,80 +134,11 @@ def _key_in(text: str) -> ApiKey | None:
         return None
 
 
-_SECRET_SHAPES = [
-    re.compile(r"([?&]key=[^&\s\"'<>:%]*(?::|%3A))([^&\s\"'<>]+)", re.I),
-    re.compile(r"([?&]access_?token=)([^&\s\"'<>]+)", re.I),
-    re.compile(r"(\"accessToken\"\s*:\s*\")((?:[^\"\\]|\\.)*)"),
-    re.compile(r"('accessToken'\s*:\s*')((?:[^'\\]|\\.)*)"),
-    re.compile(r"\b((?:Basic|Bearer)\s+)([A-Za-z0-9+/=._~-]{8,})"),
-]
-_JWT = re.compile(r"(eyJ[\w-]+\.[\w-]+\.)[\w-]*")
-
-
-def redact(text: str) -> str:
-    """`text` with every secret in it as `****`: known keys anywhere, others where they stand in
-    a URL, a header or an AUTH frame. Of a JWT only the signature is one."""
-    for secret in _known_secrets():
-        if secret in text:
-            text = text.replace(secret, STARS)
-    if "=" in text or "Token" in text or "Basic" in text or "Bearer" in text:  # most frames have none
-        for shape in _SECRET_SHAPES:
-            text = shape.sub(lambda found: found[1] + starred(found[2]), text)
-    return text
-
-
-def redact_binary(raw: bytes) -> bytes:
-    """The same for MessagePack: as many stars as the secret has bytes, so that all stays in place."""
-    for secret in map(str.encode, _known_secrets()):
-        raw = raw.replace(secret, b"*" * len(secret))
-    at = -1
-    while (at := raw.find(b"\xabaccessToken", at + 1)) >= 0:
-        start, end = _string_at(raw, at + 12)
-        token = raw[start:end].decode("latin-1")
-        kept = found[1] if (found := _JWT.fullmatch(token)) else ""
-        raw = raw[:start] + kept.encode("latin-1").ljust(end - start, b"*") + raw[end:]
-    return raw
-
-
-def starred(token: str) -> str:
-    """A token as it may be shown: stars, but for what a JWT says openly."""
-    found = _JWT.fullmatch(token)
-    return f"{found[1]}{STARS}" if found else STARS
-
-
 @lru_cache(maxsize=1)
-def _known_secrets() -> tuple[str, ...]:
+def known_secrets() -> tuple[str, ...]:
     """Each secret as it is, and as it stands in a URL. Asked for every frame, so it is kept until a key
     is remembered or forgotten."""
     return tuple({form for key in known_keys().values() for form in (key.secret, quote(key.secret))})
-
-
-def _string_at(raw: bytes, at: int) -> tuple[int, int]:
-    """Where the MessagePack string that begins at `at` has its text; nowhere if it is none."""
-    head = raw[at] if at < len(raw) else 0
-    if 0xA0 <= head <= 0xBF:
-        return at + 1, min(at + 1 + (head & 0x1F), len(raw))
-    if head in (0xD9, 0xDA, 0xDB):
-        start = at + 1 + (1 << (head - 0xD9))
-        return start, min(start + int.from_bytes(raw[at + 1 : start], "big"), len(raw))
-    return at, at
-
-
-class RedactSecrets(logging.Filter):
-    """Lets every log record through, with the secrets in it as `****`."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact one record; always true."""
-        record.msg, record.args = redact(record.getMessage()), ()
-        return True
-
-
-def quiet_logger(name: str) -> logging.Logger:
-    """The logger `name`, with secrets redacted before any handler sees a record."""
-    logger = logging.getLogger(name)
-    if not any(isinstance(f, RedactSecrets) for f in logger.filters):
-        logger.addFilter(RedactSecrets())
-    return logger
 
 
 def reveal(url: str, keys: dict[str, ApiKey] | None = None) -> str:

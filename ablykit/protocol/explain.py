@@ -17,10 +17,10 @@ from ablykit.protocol import anatomy, meanings
 from ablykit.protocol.actions import Action, Flag, name_of
 from ablykit.protocol.catalogue import ERRORS
 from ablykit.protocol.codec import NotAFrame, plain, read
-from ablykit.protocol.credentials import redact, starred
 from ablykit.protocol.errors import href, status_of, title_of
 from ablykit.protocol.frames import TYPES, Wire
 from ablykit.protocol.meanings import Meaning
+from ablykit.protocol.redaction import redact, starred
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

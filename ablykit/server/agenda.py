@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from ablykit.protocol.credentials import quiet_logger
+from ablykit.protocol.redaction import quiet_logger
 
 LOGGER = quiet_logger("ablykit.server")
 

@@ -22,7 +22,7 @@ from ablykit.protocol import (
     PresenceMessage,
     ProtocolMessage,
 )
-from ablykit.protocol.credentials import quiet_logger
+from ablykit.protocol.redaction import quiet_logger
 from ablykit.server import occupancy
 from ablykit.server.delivery import Delivery, delivery_of
 from ablykit.server.deltas import Deltas

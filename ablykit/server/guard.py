@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ablykit.browsers import Door
 from ablykit.protocol import AblyError
-from ablykit.protocol.credentials import quiet_logger
+from ablykit.protocol.redaction import quiet_logger
 from ablykit.server.http import respond_error
 
 Refuse = Callable[[Request, Exception], Awaitable[Response]]

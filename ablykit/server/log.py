@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ablykit.protocol import Format, Message, MessageAction, MessageVersion, ProtocolMessage, encode
-from ablykit.protocol.credentials import quiet_logger
 from ablykit.protocol.encoding import size_of
+from ablykit.protocol.redaction import quiet_logger
 from ablykit.server.story import Story
 
 LOGGER = quiet_logger("ablykit.server")

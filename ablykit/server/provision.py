@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from ablykit.protocol import AblyError, ChannelName, NotAFrame, PresenceAction, PresenceMessage
 from ablykit.protocol.codec import convert
+from ablykit.protocol.credentials import remember
 from ablykit.protocol.encoding import check
 from ablykit.server import presence
 from ablykit.server.app import App, Key, Namespace
@@ -40,6 +41,8 @@ def provision(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
     except AblyError:
         service.remove_app(app)
         raise
+    for key in added:
+        remember(key.api_key)  # no log, recording or panel shows its secret while the app lives
     for name, present in members.items():
         if present:
             _enter(service, app, name, present)

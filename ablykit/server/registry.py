@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import partial
 
 from ablykit.protocol import AblyError, ApiKey, Capability
-from ablykit.protocol.credentials import is_app_id
+from ablykit.protocol.credentials import forget, is_app_id
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server.agenda import Agenda
 from ablykit.server.app import IN_2021, App, Key, Limits, Namespace
@@ -157,5 +157,7 @@ class Registry:
     def remove(self, app: App) -> None:
         """Forget an app with its keys and tokens."""
         del self.apps[app.id]
+        for key in app.keys.values():
+            forget(key.api_key)
         for token in [token for token, who in self.tokens.items() if who.app is app]:
             self._forget_token(token)

@@ -37,7 +37,7 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
-from ablykit.protocol.credentials import quiet_logger
+from ablykit.protocol.redaction import quiet_logger
 from ablykit.server import annotating, attaching, metachannels, presence, revising
 from ablykit.server.app import App, Limits
 from ablykit.server.auth import by_new_token

@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 
 from ablykit.browsers import Door
 from ablykit.protocol import AblyError, Format, plain
-from ablykit.protocol.credentials import quiet_logger
+from ablykit.protocol.redaction import quiet_logger
 from ablykit.server.app import App
 from ablykit.server.delivery import Delivery, Variant
 from ablykit.server.opening import open_session

@@ -21,7 +21,8 @@ from websockets.protocol import Event, State
 from ablykit import runtime
 from ablykit.protocol import Action, ProtocolMessage, connection_url
 from ablykit.protocol.actions import name_of
-from ablykit.protocol.credentials import quiet_logger, redact, reveal
+from ablykit.protocol.credentials import reveal
+from ablykit.protocol.redaction import quiet_logger, redact
 from ablykit.transcript import Kind, Transcript
 from ablykit.wire.frame import (
     Frame,

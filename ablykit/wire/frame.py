@@ -10,8 +10,8 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 from ablykit.protocol import Action, NotAFrame, ProtocolMessage, plain, typed
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import read
-from ablykit.protocol.credentials import redact
 from ablykit.protocol.explain import Explanation, explain, summary
+from ablykit.protocol.redaction import redact
 
 
 class WireError(Exception):

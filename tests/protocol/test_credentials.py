@@ -6,14 +6,8 @@ import msgspec
 import pytest
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
-from ablykit.protocol.credentials import (
-    OPERATIONS,
-    forget,
-    quiet_logger,
-    redact_binary,
-    remember,
-    reveal,
-)
+from ablykit.protocol.credentials import OPERATIONS, forget, remember, reveal
+from ablykit.protocol.redaction import quiet_logger, redact_binary
 
 KEY = ApiKey("app", "id", "s3cr3t-value")
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ablykit.protocol.redaction import redact
+from ablykit.server.provision import provision
 from tests.server.conftest import World
 from tests.server.over_http import Http, b64
 
@@ -133,3 +135,12 @@ def test_an_absurd_description_makes_no_app(http, wanted):
     before = len(http.world.service.apps)
     assert http.refused("POST", "/apps", wanted, key=False, status=400) in (40000, 40001)
     assert len(http.world.service.apps) == before
+
+
+def test_a_sandboxs_secrets_are_known_while_the_app_lives(make_world):
+    world = make_world(sandbox=True)
+    told = provision(world.service, {"keys": [{}]})
+    secret = told["keys"][0]["keySecret"]
+    assert secret not in redact(f"a note of {secret}")
+    world.service.remove_app(world.service.apps[told["appId"]])
+    assert secret in redact(f"a note of {secret}")
