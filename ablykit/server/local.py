@@ -94,7 +94,8 @@ class LocalAbly:
             sandbox=sandbox,
             enforce_rates=enforce_rates,
         )
-        self._door = Door(host, allow_hosts, allow_origins)
+        self._allow_hosts = tuple(allow_hosts)
+        self._door = Door(host, self._allow_hosts, allow_origins)
         self._limits, self._namespaces = limits, namespaces(mutable=mutable, persisted=persisted)
         self._app, self.key = self._make_app(keys, limits)
         self.limited_key = self._service.add_key(self._app, LIMITED).api_key
@@ -297,6 +298,11 @@ class LocalAbly:
     def _keys(self) -> list[ApiKey]:
         return [key.api_key for app in self._service.apps.values() for key in app.keys.values()]
 
+    def _other_names(self) -> set[str]:
+        """The names it is reached by besides its host; `.lan` among them is `lan` and `*.lan`."""
+        endings = {f"*{host}" for host in self._allow_hosts if host.startswith(".")}
+        return {host.removeprefix(".") for host in self._allow_hosts} | endings
+
     # -- on its thread
 
     def _run(self) -> None:
@@ -339,7 +345,7 @@ class LocalAbly:
             await self._loop.create_server(
                 accept,
                 sock=self._sockets[1],
-                ssl=self._ca.server_context(self.host),
+                ssl=self._ca.server_context(self.host, *self._other_names()),
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             ),
         ]

@@ -169,6 +169,16 @@ def test_the_certificate_is_good_for_localhost_by_name_and_number(ably):
         trusting(ably).wrap_socket(raw, server_hostname="example.com")
 
 
+@pytest.mark.parametrize("name", ["box.lan", "wide.example", "any.wide.example"])
+def test_the_certificate_is_good_for_the_hosts_that_were_allowed(local, name):
+    ably = local(allow_hosts=(host for host in ("box.lan", ".wide.example")))
+    with (
+        socket.create_connection(("127.0.0.1", ably.tls_port)) as raw,
+        trusting(ably).wrap_socket(raw, server_hostname=name) as tls,
+    ):
+        assert tls.version() in ("TLSv1.2", "TLSv1.3")
+
+
 @pytest.mark.parametrize("breakage", ["ssl-cert-file", "home", "tmp"])
 def test_it_works_in_odd_environments(breakage, tmp_path):
     locked = tmp_path / "locked"

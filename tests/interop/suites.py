@@ -1,0 +1,230 @@
+"""The test suites that Ably's SDKs have of their own, run from a checkout of each against an embedded Ably.
+
+    python -m tests.interop.suites FOLDER
+
+runs those that are in `FOLDER`, below `ably-js` and `ably-python`, compares the results with `suites.toml`, keeps the
+numbers in `suites.json`, and writes `docs/fidelity.md` from both. The exit code is 1 if the results differ from what
+`suites.toml` says. No package of the newest releases has their tests, so a checkout is needed; the SDKs themselves
+are installed as published, in the version of the checkout.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.node import install
+from tests.notebook import ROOT
+
+HERE = Path(__file__).parent
+SAID = HERE / "suites.toml"
+RUNS = HERE / "suites.json"
+PAGE = ROOT / "docs" / "fidelity.md"
+LONGEST = 1_500
+"""How long a suite may take, in seconds."""
+
+NEEDS = ("@ably/vcdiff-decoder", "chai", "jmespath", "mocha", "mocha-junit-reporter", "source-map-support")
+"""What the JavaScript suite is made with, in the versions its `package.json` has for it."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of each test of a run, by name."""
+
+    passed: frozenset[str]
+    failed: frozenset[str]
+    skipped: frozenset[str]
+
+    @classmethod
+    def read(cls, file: Path) -> "Results":
+        """Read a report in JUnit's format. A test that both passed and failed, as in a hook, has failed."""
+        found: dict[str, set[str]] = {"passed": set(), "failed": set(), "skipped": set()}
+        for case in ElementTree.parse(file).iter("testcase"):
+            outcome = "passed"
+            if case.find("skipped") is not None:
+                outcome = "skipped"
+            if case.find("failure") is not None or case.find("error") is not None:
+                outcome = "failed"
+            found[outcome].add(_name(case))
+        failed = frozenset(found["failed"])
+        return cls(frozenset(found["passed"]) - failed, failed, frozenset(found["skipped"]) - failed)
+
+    def surprises(self, expected: Iterable[str]) -> list[str]:
+        """Say where the results differ from the list of patterns of tests that are `expected` to fail."""
+        patterns = list(expected)
+        new = [name for name in sorted(self.failed) if not any(fnmatchcase(name, each) for each in patterns)]
+        stale = [each for each in patterns if not any(fnmatchcase(name, each) for name in self.failed)]
+        return [f"failed: {name}" for name in new] + [
+            f"stale: nothing that matches {each!r} fails any more; take it off the list" for each in stale
+        ]
+
+
+def _name(case: ElementTree.Element) -> str:
+    name, suite = case.get("name", ""), case.get("classname", "")
+    return name if suite in name else f"{suite}: {name}"
+
+
+def said() -> dict[str, dict[str, object]]:
+    """Return what `suites.toml` says of each suite."""
+    return tomllib.loads(SAID.read_text())
+
+
+def javascript(checkout: Path, place: Path, left_out: Iterable[str]) -> tuple[str, list[str], Path]:
+    """Make ready the suite of ably-js; return the SDK's version, the command, and where its report will be."""
+    package = json.loads((checkout / "package.json").read_text())
+    versions = package["devDependencies"]
+    install(place, f"ably@{package['version']}", "async@2", *(f"{each}@{versions[each]}" for each in NEEDS))
+    (place / "build").symlink_to(place / "node_modules" / "ably" / "build")
+    shutil.copytree(checkout / "test", place / "test")
+    files = [
+        str(file.relative_to(place))
+        for kind in ("realtime", "rest", "unit")
+        for file in sorted((place / "test" / kind).glob("*.test.js"))
+    ]
+    helpers = (
+        "source-map-support/register",
+        "./test/support/modules_helper.js",
+        "./test/support/test_helper.js",
+    )
+    report = place / "report.xml"
+    command = ["node", "node_modules/mocha/bin/mocha", "--no-config", "--exit", "--file", "test/support/root_hooks.js",
+               "--reporter", "mocha-junit-reporter", "--reporter-options", f"mochaFile={report}"]  # fmt: skip
+    command += [part for each in helpers for part in ("--require", each)]
+    return package["version"], command + [each for each in files if each not in left_out], report
+
+
+def python(checkout: Path, place: Path, left_out: Iterable[str]) -> tuple[str, list[str], Path]:
+    """Make ready the suite of ably-python; return the SDK's version, the command, and where its report will be."""
+    version = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
+    own = place / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(place / "venv")], check=True)
+    needed = f"ably[crypto,dev,vcdiff]=={version}"
+    subprocess.run([str(own), "-m", "pip", "-q", "install", needed], check=True, timeout=300)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(checkout / name, place)
+    for folder in ("test", "submodules"):
+        shutil.copytree(checkout / folder, place / folder)
+    report = place / "report.xml"
+    command = [
+        str(own),
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=native",
+        "-p",
+        "no:cacheprovider",
+        "--junitxml",
+        str(report),
+        "test",
+    ]
+    return version, command + [f"--deselect={each}" for each in left_out], report
+
+
+SUITES = {"ably-js": javascript, "ably-python": python}
+"""How each suite is made ready, by the name of its folder."""
+
+
+def run(name: str, checkout: Path, log: Path) -> tuple[str, Results]:
+    """Run a suite with no Ably but an embedded one; return the SDK's version and what came of each test.
+
+    What it prints goes to `log`. Raises `LookupError` where the suite made no report.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        version, command, report = SUITES[name](checkout, place, said()[name]["left_out"])
+        offline = [
+            "unshare",
+            "--map-root-user",
+            "--mount",
+            "--net",
+            sys.executable,
+            "-m",
+            "tests.interop.offline",
+        ]
+        inside = ["env", "-C", str(place), "-u", "PYTHONPATH", *command]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "ABLY_TEST_TRANSPORTS": "web_socket"}
+        with log.open("w") as output:
+            subprocess.run([*offline, *inside], cwd=ROOT, env=environment, stdout=output, stderr=output,
+                           timeout=LONGEST, check=False)  # fmt: skip
+        if not report.exists():
+            raise LookupError(f"{name} made no report; it said: {log.read_text()[-2000:]}")
+        return version, Results.read(report)
+
+
+HEAD = """# How far the embedded Ably is like the real one
+
+Ably's SDKs have test suites of their own, written for Ably's sandbox. They are run against the embedded Ably, unchanged, on a machine
+without a network: a hosts file leads the sandbox's name to the embedded Ably, and those of Ably's echo service and connectivity checks
+to a stand-in (`tests/interop/echo_service.py`). The SDKs are those of npm and PyPI.
+
+| suite | release | passed | failed | skipped by the suite itself |
+|---|---|---|---|---|
+{rows}
+
+No package of these releases contains its tests, so they are run from a checkout of each release's tag, with its submodule. Put both
+below one folder, as `ably-js` and `ably-python`, and run
+
+```bash
+python -m tests.interop.suites FOLDER
+```
+
+It needs npm and `unshare` (util-linux), takes about {minutes} minutes, and writes this page anew. `ABLY_SUITES=FOLDER pytest
+tests/interop/test_suites.py` does the same as a test, which is skipped where `ABLY_SUITES` is not set. The suite of ably-python 1.1.1 is
+in its package, and is part of every run of the tests (`tests/interop/test_own_suite.py`).
+"""
+
+
+def page() -> str:
+    """Return the page, whole."""
+    runs = json.loads(RUNS.read_text())
+    rows = "\n".join(
+        f"| {name} | {each['version']} | {each['passed']} | {each['failed']} | {each['skipped']} |"
+        for name, each in runs.items()
+    )
+    parts = [HEAD.format(rows=rows, minutes=sum(each["minutes"] for each in runs.values()))]
+    for name, listed in said().items():
+        parts.append(f"\n## What {name} is not asked\n\n| tests | why not |\n|---|---|\n")
+        parts += [
+            f"| `{tests}` | {why} |\n" for tests, why in {**listed["left_out"], **listed["not_here"]}.items()
+        ]
+        if fails := listed["fails"]:
+            parts.append(f"\n## What of {name} fails\n\n| test | why |\n|---|---|\n")
+            parts += [f"| `{test}` | {why} |\n" for test, why in fails.items()]
+    return "".join(parts)
+
+
+def main(folder: Path) -> int:
+    """Run the suites that are in a folder, and write down what came of them; return the exit code."""
+    runs = json.loads(RUNS.read_text()) if RUNS.exists() else {}
+    different = False
+    for name in SUITES:
+        checkout = folder / name
+        if not checkout.is_dir():
+            print(f"{name}: no such folder in {folder}, left out")
+            continue
+        log = Path(tempfile.gettempdir()) / f"{name}.log"
+        began = time.monotonic()
+        version, results = run(name, checkout, log)
+        minutes = round((time.monotonic() - began) / 60)
+        counts = {kind: len(getattr(results, kind)) for kind in ("passed", "failed", "skipped")}
+        runs[name] = {"version": version, **counts, "minutes": minutes}
+        print(f"{name} {version}: {counts} in {minutes} min; what it printed is in {log}")
+        for surprise in results.surprises(said()[name]["fails"]):
+            different = True
+            print(f"  {surprise}")
+    RUNS.write_text(json.dumps(runs, indent=2) + "\n")
+    PAGE.write_text(page())
+    return int(different)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))
