@@ -49,10 +49,12 @@ class Reader(NotebookClient):
     """Runs a notebook as somebody who reads does, with `pause` seconds before each code cell."""
 
     pause = 0.0
+    updates = True
+    """Whether a display that is updated is kept as it was updated, not as it was first shown."""
 
     def process_message(self, msg, cell, cell_index):
-        if msg["msg_type"] == "update_display_data":
-            return None  # what a panel shows later, once more has happened
+        if msg["msg_type"] == "update_display_data" and not self.updates:
+            return None
         return super().process_message(msg, cell, cell_index)
 
     async def async_execute_cell(self, cell, cell_index, **options):
@@ -64,7 +66,7 @@ class Reader(NotebookClient):
 def execute(notebook, pause=0.0, **environment):
     """Run a notebook in a kernel of its own, in the notebooks' folder; raises when a cell fails."""
     client = Reader(notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}})
-    client.pause = pause
+    client.pause, client.updates = pause, not pause
     client.execute(env=os.environ | environment)
     return notebook
 

@@ -7,6 +7,7 @@ module's tests are `tests/PACKAGE/test_NAME.py`, programs that they start includ
 """
 
 import io
+import os
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,7 @@ def measure(module: Path) -> tuple[Path, float, str]:
         subprocess.run(
             [sys.executable, "-m", "coverage", "run", f"--rcfile={config}",
              "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tests)],
-            cwd=ROOT, capture_output=True, check=False,
+            cwd=ROOT, capture_output=True, check=False, timeout=600, env=os.environ | {"PYTEST_ADDOPTS": ""},
         )  # fmt: skip
         measured = Coverage(config_file=str(config))
         report = io.StringIO()
