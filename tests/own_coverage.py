@@ -19,6 +19,8 @@ from coverage.exceptions import NoDataError
 
 ROOT = Path(__file__).parent.parent
 ENOUGH = 95.0
+UNMEASURED = ("deadline.py",)
+"""It ends threads by an exception from outside, which the tracer that measures swallows."""
 
 
 def modules(*packages: str) -> list[Path]:
@@ -26,7 +28,7 @@ def modules(*packages: str) -> list[Path]:
     found = [
         path
         for path in sorted((ROOT / "ablykit").rglob("*.py"))
-        if path.name not in ("__init__.py", "__main__.py")
+        if path.name not in ("__init__.py", "__main__.py", *UNMEASURED)
     ]
     inside = [path.relative_to(ROOT / "ablykit") for path in found]
     return [path for path in inside if not packages or str(path.parent) in packages]
