@@ -3,12 +3,16 @@
 import asyncio
 import io
 import json
+from contextlib import aclosing
 
 import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from ablykit import wire
-from ablykit.terminal import Printer, Style, converse, read_lines, show_recording
+from ablykit.terminal import Printer, Style, converse, prompted, read_lines, show_recording
 from ablykit.transcript import Transcript
 from ablykit.wire.frame import received
 
@@ -89,6 +93,37 @@ def test_an_end_that_comes_from_the_other_side_is_an_exit_code(ably, capsys):
 
 def test_what_is_typed_after_the_end_is_not_sent(ably):
     assert talk(ably, '{"action":7}\n' + '{"action":0}\n' * 50)[1][:2] == [4, 8]
+
+
+async def typed(keys, lines=1):
+    """What is read of keys typed at a terminal."""
+    with create_pipe_input() as terminal, create_app_session(input=terminal, output=DummyOutput()):
+        terminal.send_text(keys)
+        async with aclosing(prompted()) as read:
+            found: list[str] = []
+            async for line in read:
+                found.append(line)
+                if len(found) == lines:
+                    break
+            return found
+
+
+def test_typed_lines_can_be_edited():
+    left = "\x1b[D"
+    assert asyncio.run(typed(f"first\rsecnd{left * 2}o\r", 2)) == ["first", "second"]
+
+
+def test_lines_pasted_together_are_lines_each():
+    assert asyncio.run(typed("\x1b[200~one\ntwo\x1b[201~\r", 2)) == ["one", "two"]
+
+
+def test_typing_ends_with_ctrl_d():
+    assert asyncio.run(typed("one\r\x04", 9)) == ["one"]
+
+
+def test_ctrl_c_interrupts_as_ever():
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(typed("\x03", 9))
 
 
 def recording():

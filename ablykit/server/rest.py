@@ -25,7 +25,7 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
     """The HTTP side of a service, as an ASGI app; `door` decides whose requests it answers."""
 
     async def time(request: Request) -> Response:
-        return respond(request, [service.clock.now()])
+        return respond(request, [await service.clock.between()])
 
     async def create_app(request: Request) -> Response:
         if not service.sandbox:

@@ -7,7 +7,7 @@ import pytest
 from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.tokens import jwt
 from ablykit.server.app import Limits
-from ablykit.server.identity import Revocation, target
+from ablykit.server.identity import Identity, Revocation, target
 from tests.server.frames import by_token, only, token_of
 
 NAME = ChannelName("c")
@@ -111,3 +111,14 @@ def test_what_is_forgotten_in_time(world):
     world.later(3 * 60 * 60_000)
     assert not world.service.tokens
     assert not world.service._nonces
+
+
+def test_of_an_app_that_was_removed_nothing_is_left(make_world):
+    world = make_world(sandbox=True)
+    stays, goes = world.service.add_app(), world.service.add_app()
+    keys = [world.service.add_key(app).api_key for app in (stays, goes)]
+    for number, (app, key) in enumerate(zip((stays, goes), keys, strict=True)):
+        world.service.remember(f"token {number}", Identity(app, app.keys[key.key_id]))
+    world.service.remove(goes)
+    assert goes.id not in world.service.apps
+    assert list(world.service.tokens) == ["token 0"]

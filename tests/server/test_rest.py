@@ -1,9 +1,11 @@
 """What is beside channels and keys on the HTTP side."""
 
+import httpx
 from starlette.testclient import TestClient
 
 from ablykit.server.rest import rest_app
 from ablykit.server.sources import ARTICLE_DAY
+from tests.conftest import trusting
 from tests.server.over_http import b64
 
 
@@ -23,6 +25,27 @@ def test_of_an_app_that_is_not_here_nothing_is_here(http):
 
 def test_the_time_needs_no_credentials(http):
     assert http("GET", "/time", key=False) == [ARTICLE_DAY], "of a seeded service it is always the same"
+
+
+def test_the_time_stands_between_what_was_published_before_and_after_it(local):
+    """Within one millisecond, as no client over a network could."""
+    ably = local()
+    base = f"https://localhost:{ably.tls_port}"
+    with httpx.Client(
+        base_url=base, auth=tuple(ably.key.reveal().split(":")), verify=trusting(ably)
+    ) as client:
+
+        def publish(data):
+            client.post("/channels/c/messages", json={"data": data}).raise_for_status()
+
+        for _ in range(20):
+            publish("before")
+            start = client.get("/time").json()[0]
+            publish("between")
+            end = client.get("/time").json()[0]
+            publish("after")
+            found = client.get("/channels/c/messages", params={"start": start, "end": end}).json()
+            assert [message["data"] for message in found] == ["between"]
 
 
 def test_what_fails_within_is_told_as_a_failure_and_no_more(world, http, monkeypatch, caplog):
