@@ -5,7 +5,6 @@ from starlette.testclient import TestClient
 
 from ablykit.server.rest import rest_app
 from ablykit.server.sources import ARTICLE_DAY
-from tests.conftest import trusting
 from tests.server.over_http import b64
 
 
@@ -29,16 +28,14 @@ def test_the_time_needs_no_credentials(http):
 
 def test_the_time_stands_between_what_was_published_before_and_after_it(local):
     """Within one millisecond, as no client over a network could."""
-    ably = local()
-    base = f"https://localhost:{ably.tls_port}"
-    with httpx.Client(
-        base_url=base, auth=tuple(ably.key.reveal().split(":")), verify=trusting(ably)
-    ) as client:
+    ably = local(sandbox=True)  # so that the key is taken without TLS, which is slower
+    base = f"http://{ably.address}:{ably.port}"
+    with httpx.Client(base_url=base, auth=tuple(ably.key.reveal().split(":"))) as client:
 
         def publish(data):
             client.post("/channels/c/messages", json={"data": data}).raise_for_status()
 
-        for _ in range(20):
+        for _ in range(100):
             publish("before")
             start = client.get("/time").json()[0]
             publish("between")
