@@ -221,7 +221,8 @@ class App:
             self._rests(channel)
         if not name.is_meta:
             event = "channel.opened" if channel.is_attached else "channel.closed"
-            self.tell(metachannels.CHANNELS, event, details(channel.name, channel.metrics))
+            what = details(channel.name, channel.metrics, active=channel.is_attached)
+            self.tell(metachannels.CHANNELS, event, what)
 
     # -- metachannels
 

@@ -62,7 +62,6 @@ def message(counts: dict[str, int]) -> Message:
     return Message(name=EVENT, data=data, encoding="json")
 
 
-def details(name: str, metrics: dict[str, int]) -> dict[str, Any]:
+def details(name: str, metrics: dict[str, int], *, active: bool = True) -> dict[str, Any]:
     """Return a channel's status with its occupancy, as HTTP and metachannels carry it (CHD2)."""
-    active = metrics["connections"] > 0
     return {"channelId": name, "status": {"isActive": active, "occupancy": {"metrics": metrics}}}

@@ -165,7 +165,10 @@ async def members(caller: Caller, request: Request) -> Response:
 
 
 async def status(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C`: whether it is active, and how many take part (CHD2)."""
+    """`GET /channels/C`: how many take part (CHD2).
+
+    Ably activates a channel in order to answer, so the answer is always that it is active.
+    """
     name = caller.channel(request, "channel-metadata")
     return respond(request, _details(name.identity, _channel(caller, name)))
 

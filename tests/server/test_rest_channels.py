@@ -75,7 +75,7 @@ def test_members_are_told_now_and_in_history(world, http):
 
 
 def test_a_channels_status_counts_who_takes_part(world, http):
-    assert http("GET", "/channels/c")["status"]["isActive"] is False
+    assert set(http("GET", "/channels/c")["status"]["occupancy"]["metrics"].values()) == {0}
     assert "c" not in world.app.channels, "to look does not make one"
     world.client("v=5").attach("c", flags=1 << 18)
     world.client("v=5").attach("c")
@@ -231,8 +231,6 @@ def test_a_message_is_told_revised_and_annotated(make_world):
     assert http.refused("GET", "/channels/never/messages/x", status=404) == 40400
 
 
-def test_a_channel_nobody_has_touched_is_not_active(world, http):
-    assert http("GET", "/channels/untouched")["status"]["isActive"] is False
-    world.client("v=5").attach("touched")
-    assert http("GET", "/channels/touched")["status"]["isActive"] is True
-    assert "untouched" not in world.app.channels, "to ask about it does not make it"
+def test_asking_for_a_channels_status_activates_the_channel(world, http):
+    assert http("GET", "/channels/untouched")["status"]["isActive"] is True
+    assert "untouched" not in world.app.channels, "a question costs no memory"
