@@ -2,6 +2,7 @@
 
     python -m tests.server.fuzz --seed 7 --frames 300000
     python -m tests.server.fuzz --seed 7 --frames 20000 --sockets
+    python -m tests.server.fuzz --seed 7 --frames 100000 --http
 
 In process, sessions have transports that encode and read every delivery, and the time is moved. What must hold:
 
@@ -373,23 +374,25 @@ def fuzz(seed, frames, first=0):
     for number in range(first, first + -(-frames // ROUND)):
         count = min(ROUND, frames - (number - first) * ROUND)
         with complaints() as heard:
-            _round(Talk(seed, number), count, heard, f"--seed {seed} --first {number}")
+            talk = Talk(seed, number)
+            play(talk, [talk.step] * count, heard, f"--seed {seed} --first {number}")
         if peak() > before + GROWTH:
             raise Wrong(f"the process has grown by {peak() - before:,} bytes by round {number}")
 
 
-def _round(talk, frames, heard, again):
-    for count in range(frames):
+def play(talk, steps, heard, again):
+    """Take the steps of a round. Raises `Wrong` where one fails, saying how to see it again."""
+    for count, step in enumerate(steps):
         began = time.process_time()
         try:
-            talk.step()
+            step()
             if heard:
                 raise Wrong(heard[0])
             if (took := time.process_time() - began) > STALL:
                 raise Wrong(f"everybody had to wait for {took:.1f} s")
         except Exception as error:
             again = f"python -m tests.server.fuzz {again} --frames {count + 1}"
-            raise Wrong(f"{error!r}\nat {talk.raw[:500]!r}\nsee it again: {again}") from error
+            raise Wrong(f"{error!r}\nat {repr(talk.raw)[:1_000]}\nsee it again: {again}") from error
 
 
 def peak():
@@ -404,6 +407,7 @@ def main(arguments):
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, metavar="ROUND", help="the round to begin with")
     parser.add_argument("--sockets", action="store_true", help="over WebSockets, to a server on a thread")
+    parser.add_argument("--http", action="store_true", help="HTTP requests instead of frames, in process")
     given = parser.parse_args(arguments)
     began = time.perf_counter()
     try:
@@ -411,6 +415,10 @@ def main(arguments):
             from tests.server.fuzz_sockets import fuzz_sockets
 
             fuzz_sockets(given.seed, given.frames)
+        elif given.http:
+            from tests.server.fuzz_http import fuzz_http
+
+            fuzz_http(given.seed, given.frames, given.first)
         else:
             fuzz(given.seed, given.frames, given.first)
     except Wrong as wrong:

@@ -132,7 +132,7 @@ class Mutants:
             frame["msgSerial"] = serial + rng.choice((-1, -5, 1, 7))
         for _ in range(rng.choice((0, 0, 0, 0, 0, 1, 1, 1, 2, 4))):
             self._change(frame, format)
-        raw = _written(frame, format, rng.random() < 0.5)
+        raw = written(frame, format, rng.random() < 0.5)
         return self._bent(raw) if rng.random() < 0.03 else raw
 
     # -- valid frames, by kind
@@ -358,7 +358,7 @@ def _spots(frame):
                 waiting.append(holder[key])
 
 
-def _written(frame, format, escaped):
+def written(frame, format, escaped):
     """A frame as bytes, as deep as it says."""
     if format is Format.JSON:
         text = json.dumps(frame, ensure_ascii=escaped, skipkeys=True, default=repr)
