@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,7 +37,7 @@ EXPOSED = ("Link", "X-Ably-ErrorCode", "X-Ably-ErrorMessage")
 
 def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
     """The middleware of an app whose requests `door` decides on, and whose errors `refuse` answers."""
-    handlers: dict[Any, Refuse] = {AblyError: refuse, Exception: _logged(refuse)}
+    handlers: dict[Any, Refuse] = {AblyError: refuse, ClientDisconnect: refuse, Exception: _logged(refuse)}
     return [
         Middleware(Checked, check=lambda headers: door.check_origins(headers.getlist("origin"))),
         Middleware(
@@ -120,6 +120,17 @@ class Cors(CORSMiddleware):
     def is_allowed_origin(self, origin: str) -> bool:
         """Whether a page of this origin may read answers."""
         return self._door.allows_origin(origin)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a preflight; a refusal has Ably's form, as every other one has."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        request = Request({"type": "http", "headers": request_headers.raw, "query_string": b""})
+        why = bytes(answer.body).decode()
+        refusal = respond_error(request, AblyError(40000, f"A web page may not ask this way: {why}"))
+        refusal.headers.update({k: v for k, v in answer.headers.items() if not k.startswith("content-")})
+        return refusal
 
 
 def _logged(refuse: Refuse) -> Refuse:

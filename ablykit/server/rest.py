@@ -1,12 +1,15 @@
 """The HTTP side of a service, on the same port as the WebSocket."""
 
+import re
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from ablykit.browsers import Door
 from ablykit.protocol import AblyError
@@ -19,6 +22,10 @@ from ablykit.server.provision import provision
 from ablykit.server.service import Service
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_ESCAPED = re.compile("%2f", re.IGNORECASE)
+_STAND_IN = "\udc2f"
+"""What stands for an escaped slash while routes are compared: no address can have it, escaped or not."""
 
 
 def rest_app(service: Service, door: Door | None = None) -> Starlette:
@@ -72,20 +79,40 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
         service.denials.note(refusal, getattr(request.state, "identity", None))
         return respond_error(request, refusal)
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/time", time, methods=["GET"]),
-            Route("/apps", create_app, methods=["POST"]),
-            Route("/apps/{app}", delete_app, methods=["DELETE"]),
-            Route("/keys/{key}/requestToken", request_token, methods=["POST"]),
+            Address("/time", time, methods=["GET"]),
+            Address("/apps", create_app, methods=["POST"]),
+            Address("/apps/{app}", delete_app, methods=["DELETE"]),
+            Address("/keys/{key}/requestToken", request_token, methods=["POST"]),
             *(
-                Route(path, known(answer), methods=[method])
+                Address(path, known(answer), methods=[method])
                 for (method, path), answer in {**rest_channels.ROUTES, **rest_keys.ROUTES}.items()
             ),
         ],
         middleware=guarded(door or Door(), refuse),
         exception_handlers={HTTPException: refuse},
     )
+    app.router.redirect_slashes = False  # the redirect would repeat a key that is in the query
+    return app
+
+
+class Address(Route):
+    """A route that distinguishes a slash between the parts of an address from `%2F`, which is in a name.
+
+    Otherwise the history of a channel `a/messages` could not be asked for: its address would be that of a
+    message of the channel `a`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route is for a request, and the parts of its address, unescaped."""
+        raw = scope["raw_path"].decode("ascii")
+        if not _ESCAPED.search(raw):
+            return super().matches(scope)
+        path = unquote(_ESCAPED.sub(_STAND_IN, raw))
+        match, found = super().matches({**scope, "path": path})
+        parts = {name: text.replace(_STAND_IN, "/") for name, text in found.get("path_params", {}).items()}
+        return match, {**found, "path_params": parts} if found else found
 
 
 def tell_request(app: App, request: Request, refusal: AblyError | None) -> None:
@@ -107,6 +134,8 @@ def _refusal(error: Exception) -> AblyError:
     """What is answered when an endpoint raises this."""
     if isinstance(error, AblyError):
         return error
+    if isinstance(error, ClientDisconnect):
+        return AblyError(40000, "The client left before all of its request had come")
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
         return AblyError(40500, "This address does not take that HTTP method")

@@ -1,5 +1,6 @@
 """What comes before every endpoint, asked over HTTP and with WebSockets."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -12,7 +13,9 @@ from websockets.sync.client import connect
 from ablykit.browsers import Door
 from ablykit.server import guard
 from ablykit.server.rest import rest_app
-from tests.server.over_http import PAGE
+from tests.server.fuzz_http import ask
+from tests.server.odd_requests import Asked
+from tests.server.over_http import PAGE, b64
 
 
 @pytest.fixture
@@ -79,6 +82,27 @@ def test_the_preflight_names_authorization(make_client):
     assert {"authorization", "x-ably-version", "x-own"} <= {name.strip() for name in named}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         assert method in answer.headers["Access-Control-Allow-Methods"]
+
+
+def test_a_preflight_is_refused_in_words(make_client):
+    headers = {"Origin": PAGE, "Access-Control-Request-Method": "TRACE"}
+    answer = make_client().options("/channels/c/messages", headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["X-Ably-ErrorCode"] == "40000"
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    error = answer.json()["error"]
+    assert (error["code"], error["statusCode"]) == (40000, 400)
+    assert "Disallowed CORS method" in error["message"]
+
+
+def test_a_client_that_leaves_is_no_failure_of_the_service(world, caplog):
+    """Half of its request has come, and no more will."""
+    basic = ("authorization", f"Basic {b64(world.key.reveal())}")
+    asked = Asked("POST", "/channels/c/messages", "", [("host", "localhost"), basic], [b'{"da'], whole=False)
+    answer = asyncio.run(ask(rest_app(world.service), asked))
+    assert (answer.status, answer.read()["error"]["code"]) == (400, 40000)
+    assert not caplog.records
+    assert "c" not in world.app.channels
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is beside channels and keys on the HTTP side."""
 
+from urllib.parse import quote
+
 import httpx
 from starlette.testclient import TestClient
 
@@ -20,6 +22,24 @@ def test_errors_are_in_headers_too(world):
 def test_of_an_app_that_is_not_here_nothing_is_here(http):
     assert http.refused("GET", "/keys/no.such/requestToken", key=False, status=404) == 40400
     assert http.refused("PUT", f"/keys/{http.world.key.name}/requestToken", {}, status=405) == 40500
+
+
+def test_an_escaped_slash_is_part_of_a_name(http):
+    """A channel may be called as an address ends."""
+    for name in ("a/messages", "a/presence", "a/history", "a/messages/x", "a/%2F"):
+        address = f"/channels/{quote(name, safe='')}"
+        assert http("POST", f"{address}/messages", {"data": name}, status=201)["channel"] == name
+        assert [message["data"] for message in http("GET", f"{address}/messages")] == [name]
+        assert http("GET", address)["channelId"] == name
+    assert http("GET", "/channels/a/messages") == []
+    assert http("GET", "/channels/a%2fmessages")["channelId"] == "a/messages", "in small letters too"
+    assert http.refused("GET", "/channels/a/messages/b%2Fc", status=404) == 40400
+    assert http("GET", "/channels/a/b")["channelId"] == "a/b", "as it may be written where it is clear"
+
+
+def test_nobody_is_sent_on_to_an_address_without_a_slash(http):
+    """The redirect would repeat the key."""
+    assert http.refused("GET", "/time/", key=False, status=404) == 40400
 
 
 def test_the_time_needs_no_credentials(http):
