@@ -14,6 +14,7 @@ from starlette.responses import Response
 from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame, url
 from ablykit.protocol.codec import plain, read
 from ablykit.protocol.frames import Wire
+from ablykit.server import metachannels
 from ablykit.server.auth import by_header, by_key, by_token
 from ablykit.server.identity import ANYONE, Identity
 from ablykit.server.publishing import Publisher
@@ -243,8 +244,9 @@ def respond_page(
 
 
 def _link(request: Request, relation: str, cursor: str | None) -> str:
-    params = {name: value for name, value in request.query_params.items() if name not in ("cursor", "key")}
+    params = metachannels.shown(request.query_params)  # whoever follows it has credentials of its own
+    params.pop("cursor", None)
     if cursor is not None:
         params["cursor"] = cursor
-    last = quote(request.url.path.rpartition("/")[2])
+    last = quote(request.scope["path"].rpartition("/")[2])  # older starlettes end request.url.path at a `?`
     return f'<./{last}?{urlencode(params)}>; rel="{relation}"'

@@ -22,6 +22,21 @@ def test_history_comes_in_pages_that_lead_on(world, http, direction):
     assert "key" not in str(http.links)
 
 
+@pytest.mark.parametrize("name", ["accessToken", "access_token"])
+def test_links_repeat_no_token(world, http, name):
+    http("GET", "/channels/c/messages", key=False, limit="3", **{name: jwt(world.key)})
+    assert http.links["current"] == "./messages?limit=3"
+
+
+def test_pages_lead_on_whatever_the_channel_is_called(http):
+    for channel in ("a%3Fb", "a%23b", "%C3%A9", "a%2Fmessages"):
+        for n in range(2):
+            http("POST", f"/channels/{channel}/messages", {"data": str(n)}, status=201)
+        http("GET", f"/channels/{channel}/messages", limit="1")
+        rest = http("GET", f"/channels/{channel}/{http.links['next'].removeprefix('./')}")
+        assert [message["data"] for message in rest] == ["0"]
+
+
 @pytest.mark.parametrize(
     "params",
     [{"limit": "0"}, {"limit": "1001"}, {"limit": "x"}, {"limit": "-1"}, {"start": "2", "end": "1"}, {"direction": "up"}, {"cursor": "gone"}, {"start": "9" * 30}],
