@@ -4,6 +4,7 @@ import pytest
 
 from tests.server import fuzz as fuzzing
 from tests.server.fuzz import Talk, Wrong, fuzz, main
+from tests.server.fuzz_http import fuzz_http
 from tests.server.fuzz_sockets import fuzz_sockets
 
 
@@ -27,6 +28,16 @@ def test_twenty_thousand_odd_frames_over_sockets_break_nothing():
     fuzz_sockets(seed=2, frames=20_000)
 
 
+def test_two_thousand_odd_requests_break_nothing():
+    fuzz_http(seed=1, requests=2_000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_twenty_thousand_odd_requests_break_nothing():
+    fuzz_http(seed=2, requests=20_000)
+
+
 def test_the_same_seed_makes_the_same_frames():
     def frames():
         talk = Talk(7, 1)
@@ -40,6 +51,14 @@ def test_the_same_seed_makes_the_same_frames():
 def test_what_breaks_is_found_and_can_be_seen_again(monkeypatch, capsys):
     monkeypatch.setattr("ablykit.server.publishing.check", lambda item: None)
     assert main(["--seed", "3", "--frames", "4000"]) == 1
+    again = capsys.readouterr().out.strip().rpartition("python -m tests.server.fuzz ")[2]
+    assert main(again.split()) == 1
+    assert again in capsys.readouterr().out
+
+
+def test_a_request_that_breaks_something_is_found_and_can_be_sent_again(monkeypatch, capsys):
+    monkeypatch.setattr("ablykit.server.publishing.check", lambda item: None)
+    assert main(["--http", "--seed", "3", "--frames", "4000"]) == 1
     again = capsys.readouterr().out.strip().rpartition("python -m tests.server.fuzz ")[2]
     assert main(again.split()) == 1
     assert again in capsys.readouterr().out
