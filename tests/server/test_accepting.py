@@ -1,9 +1,15 @@
 """HTTP on its way in: a request is waited for, and not for ever."""
 
+import asyncio
+import http.client
+import json
 import socket
 
 import pytest
 
+from ablykit.server import local as local_module
+from tests.conftest import trusting
+from tests.server.over_http import b64
 from tests.server.raw import read_until
 
 
@@ -41,3 +47,51 @@ def test_between_requests_a_connection_may_wait(local, monkeypatch):
             raw.recv(1)
         raw.settimeout(5)
     raw.close()
+
+
+class Leaping(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward: what is due by then happens at once."""
+
+    ahead = 0.0
+
+    def time(self):
+        return super().time() + self.ahead
+
+    @staticmethod
+    def leap(ably, seconds):
+        def leap():
+            ably._loop.ahead += seconds
+
+        ably.call(leap)
+        for _ in range(2):  # rounds of the loop: what became due has been done
+            ably.call(lambda: None)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_connection_that_was_idle_for_most_of_an_hour_takes_the_next_publish(local, monkeypatch, secure):
+    monkeypatch.setattr(local_module, "_new_loop", Leaping)
+    ably = local(sandbox=True)
+    basic = {"Authorization": f"Basic {b64(ably.key.reveal())}"}
+    if secure:
+        client = http.client.HTTPSConnection("127.0.0.1", ably.tls_port, timeout=5, context=trusting(ably))
+    else:
+        client = http.client.HTTPConnection("127.0.0.1", ably.port, timeout=5)
+    client.connect()
+    client.auto_open, opened = 0, client.sock
+
+    def ask(method, body=None):
+        client.request(method, "/channels/c/messages", body, basic)
+        return json.loads(client.getresponse().read())
+
+    for idle, data in ((0, "first"), (6, "after uvicorn's default"), (3_500, "much later")):
+        Leaping.leap(ably, idle)
+        assert len(ask("POST", json.dumps({"data": data}))["serials"]) == 1
+    assert [message["data"] for message in ask("GET")][::-1] == [
+        "first",
+        "after uvicorn's default",
+        "much later",
+    ]
+    assert client.sock is opened
+    Leaping.leap(ably, local_module.KEEP_ALIVE + 1)
+    assert opened.recv(1) == b"", "for ever it is not kept"
+    client.close()
