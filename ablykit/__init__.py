@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         SideBySide,
     )
     from ablykit.protocol.explain import explain
+    from ablykit.record import Transcript
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly
-    from ablykit.transcript import Transcript
     from ablykit.wire import WireError, connect, open
 
 __version__ = "0.1.0"
@@ -62,7 +62,7 @@ _HOME = {
     "Replay": "panels",
     "Sequence": "panels",
     "SideBySide": "panels",
-    "Transcript": "transcript",
+    "Transcript": "record",
     "WireError": "wire",
     "lessons": "lessons",
     "connect": "wire",

@@ -1,5 +1,5 @@
 """`python -m ablykit` is the `ablykit` command."""
 
-from ablykit.cli import main
+from ablykit.cli.main import main
 
 main()

@@ -5,7 +5,7 @@ import os
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ablykit import runtime
+from ablykit.machine import runtime
 from ablykit.protocol.credentials import ApiKey, forget, remember
 from ablykit.protocol.errors import AblyError
 from ablykit.protocol.url import DEFAULT_ENDPOINT

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from ablykit import LocalAbly, Transcript, wire
-from ablykit.recording import save
+from ablykit.record.files import save
 
 FILE = Path(__file__).parent.parent / "notebooks" / "recordings" / "two_clients.jsonl"
 CHANNEL = "chat:lobby"

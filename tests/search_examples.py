@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 
 _TABLE = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 

@@ -185,7 +185,7 @@ def test_a_page_made_of_it_shows_its_frames_without_a_kernel(path):
 
 
 def test_the_recorded_talk_is_what_the_appendix_says_of_it():
-    from ablykit.recording import load
+    from ablykit.record.files import load
 
     talk = list(load(ROOT / "notebooks" / "recordings" / "two_clients.jsonl"))
     cut = next(entry for entry in talk if entry.kind == "close")

@@ -43,8 +43,9 @@ def imported(path):
 
 def test_the_readme_has_a_place_for_every_module():
     assert {layer(path) for path in PACKAGE.rglob("*.py")} == set(LAYERS) | ABOVE_ALL
-    modules = {path.name for path in (PACKAGE / "server").glob("*.py")} - {"__init__.py"}
-    assert {name for name in modules if name not in LAYOUT} == set()
+    in_server = {name for name in MODULES if name.startswith("ablykit.server.")}
+    rooms = {name.rpartition(".")[0] for name in in_server}
+    assert in_server - rooms == set(FLOORS)
 
 
 def test_no_module_imports_itself_by_way_of_others():
@@ -55,15 +56,22 @@ def test_no_module_imports_itself_by_way_of_others():
 
 
 def test_in_the_server_a_module_imports_only_what_stands_below_it():
-    floors = [
-        re.findall(r"(\w+)\.py", line)
-        for line in LAYOUT.split("  server/")[1].split("\n  recording")[0].splitlines()
-    ]
-    floor_of = {f"ablykit.server.{name}": number for number, names in enumerate(floors) for name in names}
-    for name, path in MODULES.items():
-        if name in floor_of:
-            upwards = {each for each in imports_of(path, MODULES) if floor_of.get(each, 99) < floor_of[name]}
-            assert upwards == set(), name
+    for name, floor in FLOORS.items():
+        upwards = {each for each in imports_of(MODULES[name], MODULES) if FLOORS.get(each, 99) < floor}
+        assert upwards == set(), name
+
+
+def test_no_room_of_the_package_knows_another_that_knows_it():
+    """`server/` itself holds modules above and below its inner rooms: they are rooms by themselves."""
+    rooms = {
+        name: room
+        for name in MODULES
+        if (room := name.rpartition(".")[0]) not in ("", "ablykit", "ablykit.server")
+    }
+    graph = {room: set() for room in rooms.values()}
+    for name, room in rooms.items():
+        graph[room] |= {rooms[each] for each in imports_of(MODULES[name], MODULES) if each in rooms} - {room}
+    assert [room for room in graph if room in reached(graph, room)] == []
 
 
 def module_name(path):
@@ -71,6 +79,21 @@ def module_name(path):
 
 
 MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def floors(layout):
+    """The server's modules as the README has them: the number of the line that each stands in."""
+    inside, room, found = layout.split("  server/")[1].split("\n  relay")[0].splitlines(), "", {}
+    for number, line in enumerate(inside):
+        if opened := re.match(r"    (\w+)/ ", line):
+            room = f"{opened[1]}."
+        elif not line.startswith("      "):
+            room = ""
+        found |= {f"ablykit.server.{room}{name}": number for name in re.findall(r"(\w+)\.py", line)}
+    return found
+
+
+FLOORS = floors(LAYOUT)
 
 
 def imports_of(path, modules):

@@ -6,12 +6,13 @@ import traceback
 import pytest
 
 import ablykit
-from ablykit import runtime, wire
+from ablykit import wire
+from ablykit.machine import runtime
 from ablykit.panels import ConnectionPanel, FrameInspector
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
+from tests.cli.running import ABLYKIT, run
 from tests.notebook import NAMES, NOTEBOOKS, execute, read, solved
 from tests.terminal import Terminal
-from tests.test_cli import ABLYKIT, run
 
 PLANTED = "pl4nted-s3cret-value"
 

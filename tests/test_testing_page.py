@@ -131,7 +131,7 @@ def test_without_a_mark_all_is_as_usual(local_ably):
 def test_the_page_names_every_limit_that_a_test_may_want():
     from dataclasses import fields
 
-    from ablykit.server.app import Limits
+    from ablykit.server.access.app import Limits
 
     _, _, table = PAGE.partition("| limit | is |")
     told = set(re.findall(r"`(\w+)`", table.partition("The fixture")[0]))

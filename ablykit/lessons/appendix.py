@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ablykit.analysis import RULES, lint
 from ablykit.lessons.exercise import Exercise
-from ablykit.transcript import Transcript
+from ablykit.record import RULES, lint
+from ablykit.record.transcript import Transcript
 
 
 def _broken(answer: Any, talk: Transcript) -> str | None:

@@ -13,7 +13,7 @@ from ablykit.lessons.deadline import TookTooLong, call_within
 from ablykit.lessons.exercise import Exercise
 from ablykit.protocol import Action, Flag
 from ablykit.protocol.meanings import MEMBERS
-from ablykit.transcript import Entry, Transcript
+from ablykit.record.transcript import Entry, Transcript
 from ablykit.wire import Connection, open
 
 

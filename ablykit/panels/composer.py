@@ -8,16 +8,16 @@ from typing import Any, cast
 
 import traitlets
 
-from ablykit.analysis import Linter, Pairing
-from ablykit.analysis.watch import Watch
 from ablykit.panels.panel import Panel, script, style
 from ablykit.protocol import Action, NotAFrame
 from ablykit.protocol.codec import decode
 from ablykit.protocol.explain import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
 from ablykit.protocol.redaction import redact
-from ablykit.sequence import FAULTS
-from ablykit.transcript import ARROWS, Entry
+from ablykit.record import Linter, Pairing
+from ablykit.record.sequence import FAULTS
+from ablykit.record.transcript import ARROWS, Entry
+from ablykit.record.watch import Watch
 from ablykit.wire import Connection, WireError
 
 KEPT = 10

@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import traitlets
 
-from ablykit.analysis import Pairing
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.actions import Action
 from ablykit.protocol.explain import visible
 from ablykit.protocol.meanings import MEMBERS
 from ablykit.protocol.states import BY_FRAME, STATES, TRANSITIONS
-from ablykit.transcript import Entry, Transcript
+from ablykit.record import Pairing
+from ablykit.record.transcript import Entry, Transcript
 
 PATIENCE = 10_000
 """How long an SDK waits for an answer, in ms: realtimeRequestTimeout."""

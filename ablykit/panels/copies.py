@@ -5,7 +5,7 @@ from pprint import pformat
 from shlex import quote
 from typing import Any
 
-from ablykit.transcript import Entry
+from ablykit.record.transcript import Entry
 
 WIDTH = 88
 

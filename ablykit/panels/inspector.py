@@ -12,9 +12,6 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from ablykit import recording
-from ablykit.analysis import Finding, Linter, Pairing, Search
-from ablykit.analysis.search import LANGUAGE, TERMS, error_code
 from ablykit.panels.composer import Composer
 from ablykit.panels.copies import copies, url_of
 from ablykit.panels.panel import BUDGET, NOTHING, HasTranscript, Panel, script, style
@@ -22,7 +19,10 @@ from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explain import explain, in_hex, visible
 from ablykit.protocol.redaction import redact
-from ablykit.transcript import ARROWS, Entry, Transcript
+from ablykit.record import Finding, Linter, Pairing, Search
+from ablykit.record import files as recording
+from ablykit.record.search import LANGUAGE, TERMS, error_code
+from ablykit.record.transcript import ARROWS, Entry, Transcript
 
 BATCH = 250
 """How many rows are made and sent to the page in one piece."""
@@ -49,7 +49,7 @@ class FrameInspector(Panel):
 
     An answer's row shows how long it took and leads to what it answers, and a frame that breaks a rule of
     the protocol is marked. The chosen frame is explained member by member and byte by byte, below the list
-    or, with `panel.beside = True`, beside it. Rows can be searched (see `ablykit.analysis.search`), held
+    or, with `panel.beside = True`, beside it. Rows can be searched (see `ablykit.record.search`), held
     still and cleared, and HEARTBEATs hidden; WebSocket pings are hidden until asked for. Recordings can be
     saved and opened.
 

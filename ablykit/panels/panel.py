@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 
 from ablykit.panels.face import HasFace
-from ablykit.transcript import Entry, Transcript
+from ablykit.record.transcript import Entry, Transcript
 
 BATCH_INTERVAL = 0.05
 """Seconds between two updates of a page: at most 20 a second, however many frames come."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import traitlets
 
-from ablykit.analysis.members import Member, Members
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.anatomy import clock
 from ablykit.protocol.explain import in_hex, visible
-from ablykit.transcript import Transcript
+from ablykit.record.members import Member, Members
+from ablykit.record.transcript import Transcript
 
 LONGEST = 200
 """How many characters of a member's data are shown."""

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Protocol, Self
 
 import traitlets
 
-from ablykit.analysis import compare
 from ablykit.panels.panel import HasTranscript, Panel, script, style
-from ablykit.recording import load
-from ablykit.replay import resend
-from ablykit.transcript import Transcript, line
+from ablykit.record import compare
+from ablykit.record.files import load
+from ablykit.record.transcript import Transcript, line
+from ablykit.relay.replay import resend
 from ablykit.wire import WireError
 
 SPEEDS = {"0.1×": 0.1, "½×": 0.5, "1×": 1.0, "2×": 2.0, "10×": 10.0, "at once": inf}

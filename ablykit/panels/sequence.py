@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import traitlets
 
-from ablykit import sequence
-from ablykit.analysis import Linter
 from ablykit.panels.panel import HasTranscript, Panel, script, style
-from ablykit.transcript import Entry, Transcript
+from ablykit.record import Linter, sequence
+from ablykit.record.transcript import Entry, Transcript
 
 SHOWN = 200
 """How many entries are drawn at first: the newest ones. A button draws as many more."""

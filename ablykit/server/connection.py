@@ -14,9 +14,9 @@ from ablykit.protocol import (
     ProtocolMessage,
 )
 from ablykit.protocol.codec import read
-from ablykit.server.app import App, Limits
-from ablykit.server.channel import Channel
-from ablykit.server.identity import Identity
+from ablykit.server.access.app import App, Limits
+from ablykit.server.access.identity import Identity
+from ablykit.server.channels.channel import Channel
 
 REMEMBERED_ANSWERS = 1_000
 """How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""

@@ -14,19 +14,19 @@ from typing import Any, TypeVar, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ablykit import runtime
-from ablykit.browsers import Door
-from ablykit.local_ca import LocalCA
+from ablykit.machine import runtime
+from ablykit.machine.browsers import Door
+from ablykit.machine.local_ca import LocalCA
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
+from ablykit.record.transcript import Transcript
 from ablykit.server.accepting import Accepting
-from ablykit.server.app import App, namespaces
-from ablykit.server.denials import Denial
+from ablykit.server.access.app import App, namespaces
+from ablykit.server.common.denials import Denial
 from ablykit.server.local_app import LocalApp
-from ablykit.server.rest import rest_app
+from ablykit.server.rest.routes import rest_app
 from ablykit.server.service import Service
 from ablykit.server.websocket import WebSocket
-from ablykit.transcript import Transcript
 
 T = TypeVar("T")
 
@@ -54,13 +54,13 @@ class LocalAbly:
 
     `host` and ports (0 = any free one) are where it listens. `keys` are further API keys, as text
     `APPID.KEYID:SECRET`; without any, one is made. `heartbeat_interval` is in ms, at least 10.
-    `limits` changes single limits of `ablykit.server.app.Limits`. `sandbox` accepts keys
+    `limits` changes single limits of `ablykit.server.access.app.Limits`. `sandbox` accepts keys
     without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
     makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
     (what stands before a channel name's first colon) whose messages can be updated and deleted;
     `persisted` those whose messages are kept for a day instead of two minutes. Requests are answered
     when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins` are
-    further names of this machine and further pages, as `ablykit.browsers.Door` takes them.
+    further names of this machine and further pages, as `ablykit.machine.browsers.Door` takes them.
 
     Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key, `ValueError` for a
     host or an origin that cannot be one.

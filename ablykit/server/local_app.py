@@ -6,8 +6,8 @@ from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.codec import plain
 
 if TYPE_CHECKING:
-    from ablykit.server.app import App
-    from ablykit.server.denials import Denial
+    from ablykit.server.access.app import App
+    from ablykit.server.common.denials import Denial
     from ablykit.server.local import LocalAbly
 
 

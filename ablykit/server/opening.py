@@ -10,10 +10,10 @@ from ablykit.protocol import (
     parse_query,
 )
 from ablykit.protocol.url import format_of
-from ablykit.server.auth import identify
+from ablykit.server.access.auth import identify
+from ablykit.server.access.identity import Identity
+from ablykit.server.channels.delivery import Delivery, Variant
 from ablykit.server.connection import Connection, recovery_key
-from ablykit.server.delivery import Delivery, Variant
-from ablykit.server.identity import Identity
 from ablykit.server.service import Service
 from ablykit.server.session import Session, Transport
 

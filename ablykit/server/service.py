@@ -5,14 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from ablykit.protocol import AblyError, Action, ProtocolMessage
-from ablykit.server import presence
-from ablykit.server.app import App
+from ablykit.record.transcript import Transcript
+from ablykit.server.access.app import App
+from ablykit.server.access.identity import Revocation
+from ablykit.server.access.registry import Registry
+from ablykit.server.common.denials import Denials
+from ablykit.server.common.stats import MINUTE
 from ablykit.server.connection import Connection, Holder
-from ablykit.server.denials import Denials
-from ablykit.server.identity import Revocation
-from ablykit.server.registry import Registry
-from ablykit.server.stats import MINUTE
-from ablykit.transcript import Transcript
+from ablykit.server.rules import presence
 
 MOST_DROPPED = 10_000
 """How many connections are remembered whose sockets are gone, so that they can be resumed."""

@@ -38,14 +38,15 @@ from ablykit.protocol import (
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
 from ablykit.protocol.redaction import quiet_logger
-from ablykit.server import annotating, attaching, metachannels, presence, revising
-from ablykit.server.app import App, Limits
-from ablykit.server.auth import by_new_token
-from ablykit.server.channel import Attachment, Rate, channel_of
+from ablykit.server.access.app import App, Limits
+from ablykit.server.access.auth import by_new_token
+from ablykit.server.access.identity import Identity
+from ablykit.server.channels import metachannels
+from ablykit.server.channels.channel import Attachment, Rate, channel_of
+from ablykit.server.channels.delivery import Delivery, Variant, delivery_of
 from ablykit.server.connection import Connection, connected
-from ablykit.server.delivery import Delivery, Variant, delivery_of
-from ablykit.server.identity import Identity
-from ablykit.server.publishing import Publisher, Rule
+from ablykit.server.rules import annotating, attaching, presence, revising
+from ablykit.server.rules.publishing import Publisher, Rule
 from ablykit.server.service import Service
 
 LOGGER = quiet_logger("ablykit.server")

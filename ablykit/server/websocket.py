@@ -22,15 +22,15 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from ablykit.browsers import Door
+from ablykit.machine.browsers import Door
 from ablykit.protocol import AblyError, Format, plain
 from ablykit.protocol.redaction import quiet_logger
-from ablykit.server.app import App
-from ablykit.server.delivery import Delivery, Variant
+from ablykit.record.transcript import Direction, Kind
+from ablykit.server.access.app import App
+from ablykit.server.channels.delivery import Delivery, Variant
 from ablykit.server.opening import open_session
 from ablykit.server.service import Service
 from ablykit.server.session import Session
-from ablykit.transcript import Direction, Kind
 
 CLOSE_TIMEOUT = 2.0
 """How long a client may take to answer a close, in seconds."""

@@ -18,12 +18,12 @@ from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 from websockets.protocol import Event, State
 
-from ablykit import runtime
+from ablykit.machine import runtime
 from ablykit.protocol import Action, ProtocolMessage, connection_url
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.credentials import reveal
 from ablykit.protocol.redaction import quiet_logger, redact
-from ablykit.transcript import Kind, Transcript
+from ablykit.record.transcript import Kind, Transcript
 from ablykit.wire.frame import (
     Frame,
     WireError,

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from ablykit.analysis.search import LANGUAGE
-from ablykit.recording import loads
+from ablykit.record.files import loads
+from ablykit.record.search import LANGUAGE
 from tests.browser.jupyter import at, choose, execute, lab, opened, picture, rows, run_all, scratch
 from tests.node import install, version_range
 

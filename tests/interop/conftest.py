@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from ably import AblyRealtime, AblyRest
 
-from ablykit.analysis import lint
+from ablykit.record import lint
 from tests.conftest import needs
 from tests.node import install
 

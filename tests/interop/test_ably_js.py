@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ably import AblyRealtime
 
-from ablykit.relay import Relay
+from ablykit.relay.relay import Relay
 from tests.interop.conftest import Js, broken
 from tests.node import install
 

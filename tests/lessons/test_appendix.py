@@ -7,7 +7,7 @@ from ablykit import lessons
 
 @pytest.fixture
 def talk():
-    from ablykit.recording import load
+    from ablykit.record.files import load
     from tests.notebook import ROOT
 
     return load(ROOT / "notebooks" / "recordings" / "two_clients.jsonl")
@@ -35,7 +35,7 @@ def test_broken_rules_are_found_by_number_and_name(talk, answer, says):
 
 
 def test_its_last_hint_is_code_that_solves_it(talk):
-    from ablykit.analysis import lint
+    from ablykit.record import lint
 
     cell = {"talk": talk, "lint": lint}
     exec(lessons.EXERCISES["broken"].hints[-1], cell)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from tests.panels.page import CONNECTED
 
 

@@ -7,7 +7,7 @@ import pytest
 from ablykit import wire
 from ablykit.panels import ConnectionPanel
 from ablykit.panels.connection import Facts
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from tests.panels.page import CONNECTED
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ablykit import wire
 from ablykit.panels import Composer, FrameInspector
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from tests.panels.page import CONNECTED, Page
 
 

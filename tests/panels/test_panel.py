@@ -6,7 +6,7 @@ import pytest
 
 from ablykit.panels import FrameInspector, Sequence
 from ablykit.panels.panel import Panel, script, style
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from tests.panels.page import Page
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ablykit import wire
 from ablykit.panels import FrameInspector, Presence
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from tests.panels.page import Page
 
 ENTERED = '{"action":14,"channel":"c","connectionId":"x","presence":[{"action":2,"clientId":"ada"}]}'

@@ -6,8 +6,8 @@ import pytest
 
 from ablykit import wire
 from ablykit.panels import ConnectionPanel, FrameInspector, Replay, Sequence
-from ablykit.recording import save
-from ablykit.transcript import Transcript
+from ablykit.record.files import save
+from ablykit.record.transcript import Transcript
 
 
 @pytest.fixture

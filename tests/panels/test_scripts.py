@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import ablykit
-from ablykit.analysis.search import TERMS as LANGUAGE_TERMS
-from ablykit.analysis.search import Search
 from ablykit.panels import FrameInspector
 from ablykit.panels.panel import script
+from ablykit.record.search import TERMS as LANGUAGE_TERMS
+from ablykit.record.search import Search
 from tests.conftest import needs
 from tests.node import install
 from tests.notebook import ROOT

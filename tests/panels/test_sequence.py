@@ -9,8 +9,8 @@ from traitlets import TraitError
 
 from ablykit.panels import Sequence
 from ablykit.panels.sequence import SHOWN
-from ablykit.sequence import mermaid, svg
-from ablykit.transcript import Entry, Transcript
+from ablykit.record.sequence import mermaid, svg
+from ablykit.record.transcript import Entry, Transcript
 from tests.panels.page import Page
 
 

@@ -7,8 +7,8 @@ import pytest
 from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
 from ablykit.protocol.tokens import jwt
-from ablykit.server.app import namespaces
-from ablykit.server.delivery import in_look
+from ablykit.server.access.app import namespaces
+from ablykit.server.channels.delivery import in_look
 from ablykit.server.opening import open_session
 from ablykit.server.service import Service
 from tests.server.frames import only, token_of

@@ -3,7 +3,7 @@
 import base64
 
 from ablykit.protocol.tokens import token_request
-from ablykit.server.auth import give_token
+from ablykit.server.access.auth import give_token
 
 
 def only(frames):

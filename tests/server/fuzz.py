@@ -40,8 +40,8 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.codec import decode
 from ablykit.protocol.encoding import in_format
-from ablykit.server.app import namespaces
-from ablykit.server.channel import MODE_TO_HEAR
+from ablykit.server.access.app import namespaces
+from ablykit.server.channels.channel import MODE_TO_HEAR
 from ablykit.server.opening import open_session
 from ablykit.server.service import Service
 from tests.server.frames import token_of

@@ -21,10 +21,10 @@ from urllib.parse import unquote, urljoin
 
 import msgspec
 
-from ablykit.browsers import Door
+from ablykit.machine.browsers import Door
 from ablykit.protocol import Format, MessageAction
-from ablykit.server.app import namespaces
-from ablykit.server.rest import rest_app
+from ablykit.server.access.app import namespaces
+from ablykit.server.rest.routes import rest_app
 from ablykit.server.service import Service
 from tests.server.conftest import Client
 from tests.server.frames import token_of

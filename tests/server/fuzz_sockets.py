@@ -16,7 +16,7 @@ from ablykit.protocol import Action, Format, NotAFrame, ProtocolMessage, encode
 from ablykit.protocol.codec import decode
 from ablykit.protocol.tokens import jwt
 from ablykit.server import LocalAbly
-from ablykit.server.app import Limits
+from ablykit.server.access.app import Limits
 from tests.server.fuzz import ANSWERS, MEMORY, PUBLISHES, QUERIES, Known, Wrong, complaints
 from tests.server.mutants import CHANNELS, Mutants
 

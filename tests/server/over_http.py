@@ -6,7 +6,7 @@ import json
 import msgspec
 from starlette.testclient import TestClient
 
-from ablykit.server.rest import rest_app
+from ablykit.server.rest.routes import rest_app
 
 MSGPACK = "application/x-msgpack"
 PAGE = "http://localhost:3000"

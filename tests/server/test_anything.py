@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from ablykit.protocol import Action, Format
 from ablykit.protocol.tokens import jwt
-from ablykit.server.rest import rest_app
+from ablykit.server.rest.routes import rest_app
 from tests.server.conftest import World
 from tests.server.over_http import MSGPACK, b64
 

@@ -49,7 +49,7 @@ def test_the_same_seed_makes_the_same_frames():
 
 
 def test_what_breaks_is_found_and_can_be_seen_again(monkeypatch, capsys):
-    monkeypatch.setattr("ablykit.server.publishing.check", lambda item: None)
+    monkeypatch.setattr("ablykit.server.rules.publishing.check", lambda item: None)
     assert main(["--seed", "3", "--frames", "4000"]) == 1
     again = capsys.readouterr().out.strip().rpartition("python -m tests.server.fuzz ")[2]
     assert main(again.split()) == 1
@@ -57,7 +57,7 @@ def test_what_breaks_is_found_and_can_be_seen_again(monkeypatch, capsys):
 
 
 def test_a_request_that_breaks_something_is_found_and_can_be_sent_again(monkeypatch, capsys):
-    monkeypatch.setattr("ablykit.server.publishing.check", lambda item: None)
+    monkeypatch.setattr("ablykit.server.rules.publishing.check", lambda item: None)
     assert main(["--http", "--seed", "3", "--frames", "4000"]) == 1
     again = capsys.readouterr().out.strip().rpartition("python -m tests.server.fuzz ")[2]
     assert main(again.split()) == 1

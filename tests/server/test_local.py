@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ablykit import runtime, wire
+from ablykit import wire
+from ablykit.machine import runtime
 from ablykit.protocol import AblyError, Flag
 from ablykit.server import LocalAbly
 from tests.conftest import trusting

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ablykit.analysis import lint
 from ablykit.protocol import Flag
-from ablykit.sequence import mermaid
-from ablykit.transcript import Transcript
+from ablykit.record import lint
+from ablykit.record.sequence import mermaid
+from ablykit.record.transcript import Transcript
 from tests.server.conftest import World
 
 REMAIN, TTL = 15_000, 120_000

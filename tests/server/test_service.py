@@ -2,7 +2,7 @@
 
 from ablykit.protocol import ChannelName
 from ablykit.protocol.tokens import jwt
-from ablykit.server.identity import Revocation
+from ablykit.server.access.identity import Revocation
 from ablykit.server.service import HOUSEKEEPING
 from tests.server.frames import enter
 
@@ -80,7 +80,8 @@ def test_what_a_dropped_connection_costs_does_not_grow_with_those_dropped_before
 
 
 def test_of_dropped_connections_and_idle_channels_a_number_is_remembered(world, monkeypatch):
-    from ablykit.server import app, service
+    from ablykit.server import service
+    from ablykit.server.access import app
 
     monkeypatch.setattr(service, "MOST_DROPPED", 3)
     monkeypatch.setattr(app, "MOST_IDLE", 5)

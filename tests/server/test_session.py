@@ -4,7 +4,7 @@ import pytest
 
 from ablykit.protocol import AblyError, Flag, Format
 from ablykit.protocol.tokens import jwt
-from ablykit.server.identity import PROMPT, Identity
+from ablykit.server.access.identity import PROMPT, Identity
 from tests.server.frames import by_token, enter, only, token_of
 
 

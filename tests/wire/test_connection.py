@@ -9,7 +9,7 @@ from websockets.asyncio.server import serve
 
 from ablykit import wire
 from ablykit.protocol import AblyError, ProtocolMessage
-from ablykit.transcript import Transcript
+from ablykit.record.transcript import Transcript
 from ablykit.wire import Closed, WireError, WireTimeout
 from tests.wire.urls import url
 
@@ -137,7 +137,7 @@ def test_stars_for_an_unknown_secret_are_refused(ably):
 
 
 def test_another_ca_is_not_trusted_but_can_be_given(ably, monkeypatch):
-    from ablykit import runtime
+    from ablykit.machine import runtime
 
     full = f"{ably.tls_url}?key={ably.key.reveal()}"
     ca_file = ably.ca_file

@@ -1,0 +1,102 @@
+"""`ablykit connect` and `ablykit explain`: talk to an Ably by hand, and ask what its words mean."""
+
+import asyncio
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
+
+import typer
+
+from ablykit.cli.common import fail, in_words
+
+if TYPE_CHECKING:
+    from ablykit.cli.terminal import Printer
+
+
+def connect(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="wss://HOST/?key=…; without it, an embedded Ably is started."),
+    ] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="A member a line, as jq does.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Every member explained.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Go on listening after the input has ended.")] = False,
+    ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all that crosses the wire into a recording.")
+    ] = None,
+) -> None:
+    """Talk to an Ably by hand: each line you type is sent, each frame that comes is printed.
+
+    An embedded Ably of your own on this machine is trusted by itself, and stars for a key's
+    secret are filled in. Ctrl+D ends the connection. The exit code is 0 after a normal end, 1
+    when the connection was refused or lost.
+    """
+    from ablykit.cli.terminal import Printer, Style
+    from ablykit.protocol import AblyError
+    from ablykit.wire import WireError
+
+    style = Style.EXPLAIN if explain else Style.PRETTY if pretty else Style.PLAIN
+    try:
+        code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file, record=record))
+    except (WireError, AblyError, OSError) as error:
+        fail(in_words(error))
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="An action, flags, an error code, a name of these, or a frame."),
+    ],
+) -> None:
+    """Say what something of the protocol means: 11, 983040, 40160, msgSerial, '{"action":10}'."""
+    from rich.console import Console
+
+    from ablykit.protocol import AblyError
+    from ablykit.protocol import explain as explained
+
+    for thing in what:
+        try:
+            found = explained(thing)
+        except (KeyError, AblyError) as error:
+            fail(str(error.args[0] if isinstance(error, KeyError) else error))
+        Console().print(found)
+
+
+async def _connect(
+    url: str | None, printer: "Printer", *, stay: bool, ca_file: str | None, record: Path | None
+) -> int:
+    from contextlib import ExitStack
+
+    from ablykit.cli.terminal import converse, prompted, read_lines
+    from ablykit.record.files import Recorder
+    from ablykit.record.transcript import Transcript
+    from ablykit.server import LocalAbly
+    from ablykit.wire import connect as connect_wire
+
+    with ExitStack() as stack:
+        if url is None:
+            ably = stack.enter_context(LocalAbly())
+            url = f"{ably.tls_url}/?key={ably.key}"
+        transcript = Transcript()
+        recorder = stack.enter_context(Recorder(transcript, record)) if record else None
+        async with await connect_wire(url, ca_file=ca_file, transcript=transcript) as conn:
+            source = _input()
+            at_terminal = source.isatty()
+            if at_terminal:
+                print(f"Connected to {conn.url}\nType a frame; Ctrl+D ends.", file=sys.stderr)
+            typed = prompted() if at_terminal and sys.stdout.isatty() else read_lines(source)
+            code = await converse(conn, printer, typed, stay=stay)
+        return code or int(recorder is not None and recorder.failure is not None)
+
+
+def _input() -> TextIO:
+    """Standard input, whatever bytes are in it; empty where there is none, as after `<&-`."""
+    source = cast("TextIO | None", sys.stdin) or io.StringIO()
+    if reconfigure := getattr(source, "reconfigure", None):
+        reconfigure(errors="replace")
+    return source

@@ -1,0 +1,54 @@
+"""The `ablykit` command: its groups of commands, gathered."""
+
+from typing import Annotated
+
+import typer
+
+from ablykit.cli import connect, lab, recordings, serve
+
+app = typer.Typer(
+    name="ablykit",
+    help="Ably's realtime protocol, to walk through by hand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ablykit {version('ablykit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Ably's realtime protocol, to walk through by hand."""
+
+
+app.command()(serve.serve)
+app.command()(connect.connect)
+app.command()(connect.explain)
+app.command()(recordings.relay)
+app.command()(recordings.record)
+app.command(cls=recordings.WithSearchTerms)(recordings.show)
+app.command()(recordings.diff)
+app.command()(recordings.replay)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
+
+
+def main() -> None:
+    """The `ablykit` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

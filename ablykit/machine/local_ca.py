@@ -1,0 +1,64 @@
+"""A certificate authority for this machine, so that wss:// works from the first minute."""
+
+import contextlib
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+
+import trustme
+
+from ablykit.machine import runtime
+
+_PREFIX = "ablykit-ca-"
+
+
+class LocalCA:
+    """A CA of one's own, made anew each time; nobody trusts it who was not told to."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA()
+        self._file: Path | None = None
+
+    @property
+    def pem(self) -> str:
+        """The certificate to trust, in PEM."""
+        return self._ca.cert_pem.bytes().decode()
+
+    @property
+    def file(self) -> str:
+        """`pem` as a file, for programs that want a path; `close` removes it."""
+        if self._file is None:
+            _clear_away()
+            with tempfile.NamedTemporaryFile(
+                prefix=f"{_PREFIX}{os.getpid()}-", suffix=".pem", delete=False
+            ) as file:
+                file.write(self._ca.cert_pem.bytes())
+            self._file = Path(file.name)
+        return str(self._file)
+
+    def server_context(self, *hosts: str) -> ssl.SSLContext:
+        """TLS for a server that listens on `hosts`, and is called so or localhost.
+
+        On `0.0.0.0` and `::` it is called by the address that other machines use.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        names = {*runtime.LOOPBACK, *(runtime.for_others(host) or host for host in hosts)}
+        certificate = cast(Any, self._ca.issue_cert(*sorted(names)))
+        certificate.configure_cert(context)
+        return context
+
+    def close(self) -> None:
+        """Remove the file, if there is one."""
+        if self._file:
+            self._file.unlink(missing_ok=True)
+
+
+def _clear_away() -> None:
+    """Remove the files that this user's killed processes left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*.pem"):
+        pid = path.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if pid.isdecimal() and runtime.is_own(path) and not runtime.is_alive(int(pid)):
+                path.unlink()

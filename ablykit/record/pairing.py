@@ -1,0 +1,128 @@
+"""Which frame answers which, and how long it took."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ablykit.protocol import Action
+from ablykit.record.transcript import Entry
+
+PUBLISHES = frozenset({Action.MESSAGE, Action.PRESENCE, Action.ANNOTATION, Action.OBJECT})
+"""What shares the count of msgSerial and is answered by ACK or NACK (RTN7b)."""
+
+ANSWERS = {
+    Action.ATTACH: Action.ATTACHED,
+    Action.DETACH: Action.DETACHED,
+    Action.CLOSE: Action.CLOSED,
+    Action.AUTH: Action.CONNECTED,
+}
+"""What else is answered, and by which action; an ERROR may come instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Something asked, and its answer if one came. `ms` is the time between."""
+
+    ask: Entry
+    answer: Entry | None = None
+
+    @property
+    def ms(self) -> float | None:
+        """Milliseconds from the question to the answer; None without one."""
+        return None if self.answer is None else self.answer.at - self.ask.at
+
+
+class Pairing:
+    """Pairs entries as they come, of one connection or several.
+
+    `take` each entry in order: it tells the pairs that the entry completes. `open` has what is
+    unanswered now.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Any, ...], list[Entry]] = {}
+
+    def take(self, entry: Entry) -> list[Pair]:
+        """The pairs that this entry completes; an empty list for most."""
+        frame = entry.frame or {}
+        if entry.direction == "out":
+            if (key := _asked(entry, frame)) is not None:
+                self._waiting.setdefault((entry.connection, *key), []).append(entry)
+            return []
+        return [Pair(ask, entry) for key in _answered(entry, frame) for ask in self._first(entry, key)]
+
+    @property
+    def open(self) -> list[Entry]:
+        """What has been asked and not answered, oldest first."""
+        return sorted((e for waiting in self._waiting.values() for e in waiting), key=lambda e: e.number)
+
+    def _first(self, entry: Entry, key: tuple[Any, ...]) -> list[Entry]:
+        whole = (entry.connection, *key)
+        waiting = self._waiting.get(whole)
+        if not waiting:
+            return []
+        first = waiting.pop(0)
+        if not waiting:
+            del self._waiting[whole]
+        return [first]
+
+
+def pairs(entries: Iterable[Entry]) -> list[Pair]:
+    """Every question with its answer, in the order asked; unanswered ones have none."""
+    pairing, found = Pairing(), list[Pair]()
+    for entry in entries:
+        found += pairing.take(entry)
+    found += [Pair(entry) for entry in pairing.open]
+    return sorted(found, key=lambda pair: pair.ask.number)
+
+
+def covered(frame: dict[str, Any]) -> range:
+    """The msgSerials that an ACK or NACK is about."""
+    first, count = frame.get("msgSerial"), frame.get("count", 1)
+    if not isinstance(first, int) or not isinstance(count, int):
+        return range(0)
+    return range(first, first + min(count, 10_000))
+
+
+def _asked(entry: Entry, frame: dict[str, Any]) -> tuple[Any, ...] | None:
+    """What an answer to this will be known by; None for what is not answered."""
+    if entry.kind == "open":
+        return ("open",)
+    action = _number(frame.get("action"))
+    if action is None:
+        return None
+    if action in PUBLISHES:
+        serial = frame.get("msgSerial")
+        return ("serial", serial) if isinstance(serial, int) else None
+    if action == Action.HEARTBEAT:
+        return ("ping", _text(frame.get("id")))
+    if action in (Action.ATTACH, Action.DETACH):
+        return (int(action), _text(frame.get("channel")))
+    return (int(action),) if action in (Action.CLOSE, Action.AUTH) else None
+
+
+def _answered(entry: Entry, frame: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What this may be the answer to."""
+    action, channel = _number(frame.get("action")), _text(frame.get("channel"))
+    if action in (Action.ACK, Action.NACK):
+        return [("serial", serial) for serial in covered(frame)]
+    if action == Action.HEARTBEAT:
+        return [("ping", _text(frame.get("id")))]
+    if action == Action.ERROR:
+        asked = [(int(ask), channel) for ask in (Action.ATTACH, Action.DETACH)]
+        return asked if channel else [("open",), (int(Action.AUTH),), *asked]
+    if action == Action.CONNECTED:
+        return [("open",), (int(Action.AUTH),)]
+    if action in (Action.ATTACHED, Action.DETACHED):
+        return [(int(ask), channel) for ask, answer in ANSWERS.items() if answer == action]
+    return [(int(Action.CLOSE),)] if action == Action.CLOSED else []
+
+
+def _number(action: Any) -> int | None:
+    """The action of a frame, or None where somebody typed something else for it."""
+    return action if isinstance(action, int) else None
+
+
+def _text(name: Any) -> str | None:
+    """A name that a frame carries; anything typed in its place has a name as well, which is its repr."""
+    return name if name is None or isinstance(name, str) else repr(name)

@@ -1,0 +1,346 @@
+"""A relay: it stands between any client and any Ably, and writes down what passes.
+
+    with Relay(ably.tls_url) as relay:
+        relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
+        FrameInspector(relay)
+
+It passes bytes on as they come, and only looks at them: frames, pings and the closing handshake reach the
+other side in the order and with the codes they had, and each side answers for itself. Of the upgrade
+request only what belongs to one hop is changed, and compression is not offered, so that frames can be
+read. HTTP requests, such as an SDK makes beside its WebSocket, pass too; they are not written down.
+
+A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any
+web page in its browser, can reach it. Stars for a key's secret are filled in by the user's own client
+(`wire.connect`, `ablykit connect`), which finds the keys in the relay's notice (see `runtime`).
+"""
+
+import asyncio
+import contextlib
+import itertools
+import re
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable
+from urllib.parse import urlsplit
+
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Protocol, Side
+from websockets.server import ServerProtocol
+
+from ablykit.machine import runtime
+from ablykit.machine.browsers import Door
+from ablykit.machine.local_ca import LocalCA
+from ablykit.protocol import AblyError
+from ablykit.protocol.redaction import quiet_logger, redact
+from ablykit.record.transcript import Direction, Kind, Transcript
+from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
+from ablykit.wire.frame import why_not_opened
+
+START_TIMEOUT = 10.0
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes of a frame that are still written down; a longer one passes unseen, and so does what follows it."""
+
+NOT_CLOSED = "1006"
+"""How a connection ended on which no close frame was seen (RFC 6455 §7.1.5)."""
+
+_LOG = quiet_logger("ablykit.relay.relay")
+
+
+class Relay:
+    """A relay on a thread of its own, ready when the constructor returns.
+
+    `to` is where frames go on to, `ws://` or `wss://`. `host` and ports (0 = any free one) are where
+    it listens; with TLS it has a certificate of its own, trusted as an embedded Ably's is. Requests are
+    passed on when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins`
+    are further names of this machine and further pages, as `ablykit.machine.browsers.Door` takes them.
+    Raises `OSError` when a port is taken, `ValueError` when `to` is no WebSocket URL, or for a host or an
+    origin that cannot be one.
+    """
+
+    def __init__(
+        self,
+        to: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int = 0,
+        transcript: Transcript | None = None,
+        allow_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
+    ) -> None:
+        parts = urlsplit(to)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError(f"A relay goes on to ws://HOST or wss://HOST, not to {redact(to)}")
+        if parts.path.strip("/") or parts.query:
+            raise ValueError(
+                f"A relay goes on to a host; the path and the key come from each client. Give it "
+                f"{parts.scheme}://{parts.netloc} in place of {redact(to)}"
+            )
+        self._to = to.rstrip("/")
+        self._target = runtime.find(to)
+        self._door = Door(host, allow_hosts, allow_origins)
+        self.host, self._ports = host, (port, tls_port)
+        self.transcript = Transcript() if transcript is None else transcript
+        self._names = itertools.count(1)
+        self._passing: set[asyncio.Task[None]] = set()
+        self._ca = LocalCA()
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="ablykit-relay", daemon=True)
+        self._thread.start()
+        self._ready.wait(START_TIMEOUT)
+        if self._failure:
+            self._thread.join()
+            raise self._failure
+        keys = self._target.keys if self._target else ()
+        self._notice = runtime.Notice(self.port, self.tls_port, keys, self._ca.pem)
+        runtime.announce(self._notice)
+
+    @property
+    def url(self) -> str:
+        """Where to connect without TLS."""
+        return runtime.in_url("ws", runtime.here(self.host), self.port)
+
+    @property
+    def tls_url(self) -> str:
+        """Where to connect with TLS."""
+        return runtime.in_url("wss", runtime.here(self.host), self.tls_port)
+
+    @property
+    def ca_file(self) -> str:
+        """The certificate to trust for `tls_url`, as a file in PEM."""
+        return self._ca.file
+
+    def stop(self) -> None:
+        """Close what is open, and end."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+            runtime.withdraw(self._notice)
+            self._ca.close()
+
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Relay {self.tls_url} to {redact(self._to)}>"
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            tls = self._ca.server_context(self.host)
+            plain, secure = [
+                await stack.enter_async_context(
+                    await asyncio.start_server(self._accept, self.host, port, ssl=ssl)
+                )
+                for port, ssl in zip(self._ports, (None, tls), strict=True)
+            ]
+            self.port, self.tls_port = _port(plain), _port(secure)
+            self._ready.set()
+            await self._stopping.wait()
+            for task in list(self._passing):
+                task.cancel()
+            await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one socket to its end; that may be `stop`, of which asyncio would print a traceback."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        try:
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+                await self._sort(reader, writer)
+        finally:
+            self._passing.discard(task)
+            writer.close()
+
+    async def _sort(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read what a socket asks for first, which tells whether it is a WebSocket or HTTP."""
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                head = await reader.readuntil(_END_OF_HEAD)
+        except asyncio.LimitOverrunError:
+            return await _answer(writer, "431 Request Header Fields Too Large", "Too much before the body")
+        request = re.match(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n", head)
+        if request is None:
+            return await _answer(writer, "400 Bad Request", "This is no HTTP request")
+        try:
+            self._door.check(_values(b"host", head), _values(b"origin", head))
+        except AblyError as error:
+            return await _answer(writer, "403 Forbidden", error.message)
+        if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
+            await self._websocket(request[1].decode("latin-1"), head, reader, writer)
+        else:
+            await self._http(head, reader, writer)
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _onward(
+        self, head: bytes, connection: bytes
+    ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A socket to where it goes on to, which has been asked for the same. Raises `OSError`."""
+        to = urlsplit(self._to)
+        tls = client_tls(self._to, self._target.ca_pem if self._target else None)
+        async with asyncio.timeout(OPEN_TIMEOUT):
+            source, sink = await asyncio.open_connection(
+                to.hostname, to.port or (443 if tls else 80), ssl=tls
+            )
+        try:
+            sink.write(_for(to.netloc, head, connection))
+            yield source, sink
+        finally:
+            sink.close()
+
+    async def _http(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One HTTP request and its answer; one, as where the next would begin is not read."""
+        try:
+            async with self._onward(head, b"close") as (source, sink):
+                await asyncio.gather(_copy(reader, sink), _copy(source, writer))
+        except OSError as error:
+            await _answer(writer, "502 Bad Gateway", redact(why_not_opened(self._to, error)))
+
+    async def _websocket(
+        self, path: str, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One WebSocket: its opening handshake, then bytes both ways until either side ends."""
+        watch = _Watch(self.transcript, f"client {next(self._names)}")
+        watch.note("out", redact(f"{self._to}{path}"), "open")
+        try:
+            async with self._onward(head, b"Upgrade") as (source, sink):
+                async with asyncio.timeout(OPEN_TIMEOUT):
+                    answer = await source.readuntil(_END_OF_HEAD)
+                writer.write(answer)
+                if answer.split(b" ", 2)[1] != b"101":
+                    watch.closed += f" {answer.split(_LINE, 1)[0].decode('latin-1')}"
+                    return await _copy(source, writer)
+                await asyncio.gather(
+                    _copy(reader, sink, watch.reader("out")), _copy(source, writer, watch.reader("in"))
+                )
+        except (OSError, EOFError) as error:
+            why = redact(why_not_opened(self._to, error))
+            watch.closed = f"1014 {why}"
+            writer.write(_closed(head, 1014, why))
+            await writer.drain()
+        finally:
+            watch.note("in", watch.closed, "close")
+
+
+class _Watch:
+    """Writes down one connection's frames from the bytes that pass, and how it was closed."""
+
+    def __init__(self, transcript: Transcript, name: str) -> None:
+        self._transcript, self._name = transcript, name
+        self.closed = NOT_CLOSED
+        """Code and reason of the first close frame, whoever sent it."""
+
+    def note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
+        """Write something down."""
+        self._transcript.record(self._name, direction, raw, kind)
+
+    def reader(self, direction: Direction) -> Callable[[bytes], None]:
+        """What is to be called with all bytes of one direction, in the order they come."""
+        side = Side.SERVER if direction == "out" else Side.CLIENT  # whose eyes they are read with
+        protocol = Protocol(side, max_size=MAX_FRAME, logger=_LOG)
+        message: list[bytes] = []
+        opcode = Opcode.TEXT
+
+        def take(frame: Frame) -> None:
+            nonlocal opcode
+            data = bytes(frame.data)
+            if frame.opcode is Opcode.CLOSE:
+                self._close(Close.parse(data))
+            elif frame.opcode in _CONTROL:
+                self.note(direction, data, _CONTROL[frame.opcode])
+            else:
+                opcode = opcode if frame.opcode is Opcode.CONT else frame.opcode
+                message.append(data)
+                if frame.fin:
+                    whole = b"".join(message)
+                    message.clear()
+                    self.note(direction, whole.decode("utf-8", "replace") if opcode is Opcode.TEXT else whole)
+
+        def read(data: bytes) -> None:
+            protocol.receive_data(data)
+            protocol.data_to_send()  # it answers pings and closes, which is for the two sides to do
+            for frame in protocol.events_received():
+                assert isinstance(frame, Frame)
+                take(frame)
+
+        return read
+
+    def _close(self, close: Close) -> None:
+        if self.closed == NOT_CLOSED:
+            self.closed = f"{int(close.code)} {close.reason}".rstrip()
+
+
+_CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
+_LINE = b"\r\n"
+_END_OF_HEAD = _LINE * 2
+_ONE_HOP = (b"host", b"connection", b"keep-alive", b"sec-websocket-extensions")
+"""Headers that are between two neighbours; the last would compress frames, which then can't be read."""
+
+
+async def _copy(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    watch: Callable[[bytes], None] = lambda data: None,
+) -> None:
+    """Pass bytes from one side to the other until it has no more; `watch` sees them first."""
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            watch(data)
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def _closed(head: bytes, code: int, why: str) -> bytes:
+    """What accepts a WebSocket and closes it again, so that every client can tell its user why."""
+    protocol = ServerProtocol(logger=_LOG)
+    protocol.receive_data(head)
+    for request in protocol.events_received():
+        if isinstance(request, Request):
+            protocol.send_response(protocol.accept(request))
+            protocol.send_close(code, why[:120])
+    return b"".join(protocol.data_to_send())
+
+
+async def _answer(writer: asyncio.StreamWriter, status: str, why: str) -> None:
+    """Answer an HTTP request that goes no further."""
+    text = why.encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
+    writer.write(head.encode() + b"Connection: close\r\n\r\n" + text)
+    await writer.drain()
+
+
+def _values(name: bytes, head: bytes) -> list[str]:
+    """The values of a header, however often it is there."""
+    found = re.findall(rb"^%s[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$" % name, head, re.IGNORECASE | re.MULTILINE)
+    return [value.decode("latin-1") for value in found]
+
+
+def _for(host: str, head: bytes, connection: bytes) -> bytes:
+    """The head of an HTTP request as its next host wants it."""
+    lines = [
+        line
+        for line in head.rstrip(_LINE).split(_LINE)
+        if line.partition(b":")[0].strip().lower() not in _ONE_HOP
+    ]
+    return _LINE.join([*lines, b"Host: " + host.encode(), b"Connection: " + connection, b"", b""])
+
+
+def _port(server: asyncio.Server) -> int:
+    return next(iter(server.sockets)).getsockname()[1]

@@ -1,0 +1,245 @@
+"""An app: its keys and limits, and its channels. Nothing is shared between apps.
+
+Channels are made when they are first named, and forgotten when nobody is on them and nothing is kept. What an
+app needs of the service it is in is its `Sources` (time and names) and the `Agenda`.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ApiKey,
+    Capability,
+    ChannelName,
+    ConnectionParams,
+    Message,
+    ProtocolMessage,
+)
+from ablykit.server.channels import metachannels
+from ablykit.server.channels.channel import Channel
+from ablykit.server.channels.log import Log, Memory
+from ablykit.server.channels.occupancy import details
+from ablykit.server.common.agenda import Agenda
+from ablykit.server.common.sources import Sources
+from ablykit.server.common.stats import MINUTE, Stats
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an app's connections may do. Sizes in bytes, times in ms, rates per second."""
+
+    max_message_size: int = 65_536
+    max_frame_size: int = 262_144
+    max_inbound_rate: int = 50
+    max_outbound_rate: int = 50
+    max_channel_rate: int = 50
+    max_channels: int = 200
+    max_members: int = 250
+    connection_state_ttl: int = 120_000
+    retention: int = 120_000
+    """How long messages are kept."""
+    persisted_retention: int = 86_400_000
+    """How long they are kept on the channels of a namespace that is persisted."""
+    memory: int = 64 * 1024 * 1024
+    """How many bytes all that is kept may take together; beyond it the oldest goes first."""
+
+
+MOST_IDLE = 10_000
+"""How many channels of an app are remembered that nobody is attached to."""
+
+TODAY = Limits()
+IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rate=250)
+"""The limits the article's free account had; a connection without `v` is shown these."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key and what it allows; whether tokens of it can be revoked."""
+
+    api_key: ApiKey
+    capability: Capability
+    revocable_tokens: bool = False
+
+    def operations(self, channel: ChannelName) -> frozenset[str]:
+        """What this key allows on a channel."""
+        return self.capability.operations(channel)
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """What is different on the channels of a namespace."""
+
+    mutable_messages: bool = False
+    """Whether messages can be updated, deleted and appended to."""
+    persisted: bool = False
+    """Whether messages are kept for the longer of the app's two retentions."""
+
+
+def namespaces(*, mutable: Iterable[str] = (), persisted: Iterable[str] = ()) -> dict[str, Namespace]:
+    """Namespaces by name, from the names of those that are mutable and of those that are persisted."""
+    mutable, persisted = set(mutable), set(persisted)
+    return {name: Namespace(name in mutable, name in persisted) for name in mutable | persisted}
+
+
+class App:
+    """An app: its keys by id, its channels by name, its limits for each face of the protocol."""
+
+    def __init__(
+        self,
+        id: str,
+        sources: Sources,
+        agenda: Agenda,
+        *,
+        limits: Limits = TODAY,
+        limits_2021: Limits = IN_2021,
+        namespaces: Mapping[str, Namespace] | None = None,
+    ) -> None:
+        self.id = id
+        self.sources = sources
+        self._agenda = agenda
+        self.limits, self.limits_2021 = limits, limits_2021
+        self.namespaces = dict(namespaces or {})
+        self.keys: dict[str, Key] = {}
+        self.channels: dict[str, Channel] = {}
+        self.metachannels: dict[str, Channel] = {}
+        self.idle: OrderedDict[Channel, None] = OrderedDict()
+        """The channels that nobody is attached to, the one used longest ago first."""
+        self.memory = Memory(limits.memory)
+        self.stats = Stats(sources.clock.wall)
+        self.open: Counter[str] = Counter()
+        """How many sockets are open, with TLS (`tls`) and without (`plain`)."""
+        self.refusals: deque[AblyError] = deque()
+        """What the next publishes are refused with, for tests that want to see that."""
+
+    def limits_for(self, params: ConnectionParams) -> Limits:
+        """Return the limits of a connection with these parameters."""
+        return self.limits if params.today else self.limits_2021
+
+    def opened(self, security: str) -> None:
+        """Count a socket that has been opened."""
+        self.open[security] += 1
+        self.stats.count(f"connections.{security}.opened")
+        self.stats.peak(f"connections.{security}.peak", self.open[security])
+        self.stats.peak("connections.all.peak", self.open.total())
+
+    # -- channels
+
+    def namespace_of(self, channel: ChannelName) -> Namespace:
+        """Return the rules of the namespace a channel is in: what stands before its first colon."""
+        return self.namespaces.get(channel.base.partition(":")[0], Namespace())
+
+    def retention_of(self, channel: ChannelName) -> int:
+        """Return how long what is published on a channel is kept, in ms."""
+        persisted = self.namespace_of(channel).persisted
+        return self.limits.persisted_retention if persisted else self.limits.retention
+
+    def find(self, name: ChannelName) -> Channel | None:
+        """Return the channel of this name, if it is there."""
+        return self._named_like(name).get(name.identity)
+
+    def channel(self, name: ChannelName) -> Channel:
+        """Return the channel of this name, made if it is not there."""
+        found = self.find(name)
+        if found is None:
+            found = self._named_like(name)[name.identity] = self._new_channel(name)
+            self._rests(found)
+        elif found in self.idle:
+            self.idle.move_to_end(found)
+        return found
+
+    def _new_channel(self, name: ChannelName) -> Channel:
+        sources, retention = self.sources, self.retention_of(name)
+        if name.is_meta:  # it is in nobody's way: its own ids, and the true time
+            log = Log(sources.ids.new("metalog", 10), sources.clock.wall(), retention, self.memory)
+        else:
+            log = Log(sources.ids.new("log", 10), sources.clock.now(), retention, self.memory)
+            self.stats.count("channels.opened")
+            self.stats.peak("channels.peak", len(self.channels) + 1)
+        return Channel(name.identity, log, self.stats, self)
+
+    def _named_like(self, name: ChannelName) -> dict[str, Channel]:
+        return self.metachannels if name.is_meta else self.channels
+
+    def _rests(self, channel: Channel) -> None:
+        """Note that nobody is attached to a channel; the one used longest ago may have to go for it.
+
+        A client that comes back to a channel that has gone is told that it can't go on from where it was.
+        """
+        self.idle[channel] = None
+        while len(self.idle) > MOST_IDLE:
+            oldest, _ = self.idle.popitem(last=False)
+            if oldest.is_in_use:  # a member is present who has just dropped: it will leave in time
+                self.idle[oldest] = None
+                return
+            self.forget(oldest)
+
+    def forget(self, channel: Channel) -> None:
+        """Forget a channel and all that it kept."""
+        self.idle.pop(channel, None)
+        channel.log.drop_all()
+        self._named_like(ChannelName.parse(channel.name)).pop(channel.name, None)
+
+    def housekeeping(self, now: float) -> None:
+        """Forget old messages and unused channels."""
+        for channel in [*self.channels.values(), *self.metachannels.values()]:
+            channel.log.forget(now)
+            if channel.idle_for(now) >= channel.log.retention:
+                self.forget(channel)
+
+    # -- what channels need (see `channel.Surroundings`)
+
+    def now(self) -> float:
+        """Return the running time, in ms."""
+        return self.sources.monotonic()
+
+    def soon(self, channel: Channel, due: float) -> None:
+        """Send a channel's occupancy at a running time."""
+        self._agenda.at(("occupancy", channel), due, lambda now: channel.tell_occupancy())
+
+    def draft(self, channel: str, message: Message) -> ProtocolMessage:
+        """Return a frame of the service itself that carries a message."""
+        return ProtocolMessage(
+            action=Action.MESSAGE,
+            id=self.sources.ids.new("occupancy", 10),
+            channel=channel,
+            timestamp=self.sources.clock.now(),
+            messages=[message],
+        )
+
+    def activity(self, channel: Channel) -> None:
+        """Note that the first has attached to a channel, or the last has gone."""
+        name = ChannelName.parse(channel.name)
+        if channel.is_attached:
+            self.idle.pop(channel, None)
+        elif self.find(name) is channel:
+            self._rests(channel)
+        if not name.is_meta:
+            event = "channel.opened" if channel.is_attached else "channel.closed"
+            what = details(channel.name, channel.metrics, active=channel.is_attached)
+            self.tell(metachannels.CHANNELS, event, what)
+
+    # -- metachannels
+
+    def tell(self, where: str, event: str, data: Mapping[str, Any]) -> None:
+        """Publish an event on a metachannel; members of `data` that are None are left out."""
+        channel = self.channel(ChannelName(where, "meta"))
+        content = {name: value for name, value in data.items() if value is not None}
+        frame = ProtocolMessage(
+            action=Action.MESSAGE,
+            id=self.sources.ids.new("meta", 10),
+            channel=channel.name,
+            timestamp=self.sources.clock.wall(),
+            messages=[Message(name=event, data=msgspec.json.encode(content).decode(), encoding="json")],
+        )
+        channel.log.append(frame, self.now())
+
+    def tell_stats(self, minute: int) -> None:
+        """Publish what happened in a minute (since 1970), where something did."""
+        for each in self.stats.told("minute", minute * MINUTE, minute * MINUTE):
+            self.tell(metachannels.STATS, "update", each)

@@ -1,0 +1,1 @@
+"""Channels: who is attached, what is kept, and how it is delivered."""

@@ -1,0 +1,1 @@
+"""What all of the server stands on: time and names, what is due, what was counted, why a denial."""

@@ -1,0 +1,316 @@
+"""HTTP endpoints about channels: publishing, history, presence, status."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ablykit.protocol import AblyError, Annotation, ChannelName, Message, NotAFrame, PresenceMessage
+from ablykit.protocol.codec import convert, plain
+from ablykit.protocol.encoding import in_format
+from ablykit.server.channels.channel import Channel
+from ablykit.server.channels.log import Entry, Log
+from ablykit.server.channels.occupancy import Occupancy, details
+from ablykit.server.rest.http import (
+    Caller,
+    batch,
+    format_for,
+    list_of,
+    object_of,
+    one_or_more,
+    respond,
+    respond_error,
+    respond_page,
+    stretch,
+    value_of,
+    version_of,
+)
+from ablykit.server.rules.annotating import annotate
+from ablykit.server.rules.publishing import accept
+from ablykit.server.rules.revising import RIGHTS, as_they_are, revise
+
+MOST_IN_A_BATCH = 100
+"""How many channels the requests of one batch may name together."""
+
+SUMMED_UP = 3
+"""From which version of the protocol on a batch is answered with counts, not with its results alone. Older
+clients ask for them by `newBatchResponse=true`."""
+
+W = TypeVar("W", Annotation, Message)
+
+
+async def publish(caller: Caller, request: Request) -> Response:
+    """`POST /channels/C/messages`: one Message or a list of them (RSL1)."""
+    name = caller.channel(request, "publish")
+    messages = listed_as(Message, await value_of(request))
+    if request.query_params.get("_forceNack") == "true":  # RSL1l1
+        raise AblyError(40099, "Refused, as the request's _forceNack asks")
+    return respond(request, published(caller, name, messages), 201)
+
+
+def listed_as(kind: type[W], value: Any) -> list[W]:
+    """One thing or a list of them, as a body has it. Raises `AblyError` 40000 when there is none, or one is
+    no such thing."""
+    listed, what = one_or_more(value), kind.__name__
+    if not listed:
+        raise AblyError(40000, f"There is no {what} in the body")
+    for item in listed:
+        if not isinstance(item, dict):
+            raise AblyError(40000, f"A body has one {what} or a list of them, not {type(item).__name__}")
+    try:
+        return [convert(item, kind) for item in listed]
+    except NotAFrame as error:
+        raise AblyError(40000, error.message) from error
+
+
+def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
+    """Publish, and tell what the answer tells: channel, messageId, serials."""
+    frame_id = caller.service.ids.new("message", 10)
+    result = accept(caller.publisher, name, messages, frame_id, caller.service.monotonic())
+    given = (messages[0].id or "").rpartition(":")[0] or messages[0].id
+    return {"channel": name.identity, "messageId": given or f"{frame_id}:0", "serials": result.serials}
+
+
+async def history(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages`: what was published (RSL2), as it is now."""
+    until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
+
+    def messages(log: Log, entry: Entry) -> list[Message]:
+        if not entry.is_original:
+            return []
+        now = caller.service.monotonic()
+        return as_they_are(log, [entry], now)[0].messages
+
+    return _history(caller, request, messages, until)
+
+
+async def message(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S`: a message as it is now (RSL11)."""
+    return respond(request, _shown(request)(_kept(caller, request)[1]))
+
+
+async def message_versions(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S/versions`: a message as it was, version by version (RSL14)."""
+    log, now = _kept(caller, request)
+    story = log.story(now.serial or "", caller.service.monotonic())
+    found = story.versions() if story else [now]
+    return respond_page(request, found, lambda m: (m.version and m.version.serial) or "", _shown(request))
+
+
+def _kept(caller: Caller, request: Request) -> tuple[Log, Message]:
+    """The message of the address as it is now, and the log that has it. Raises `AblyError` 40400."""
+    channel = _channel(caller, caller.channel(request, "history"))
+    serial = request.path_params["serial"]
+    found = channel.log.message(serial, caller.service.monotonic()) if channel else None
+    if channel is None or found is None:
+        raise AblyError(40400, f"No message {serial[:60]!r} is kept on this channel")
+    return channel.log, found
+
+
+async def revise_message(caller: Caller, request: Request) -> Response:
+    """`PATCH /channels/C/messages/S`: update, delete or append to a message (RSL15)."""
+    name = ChannelName.parse(request.path_params["channel"])
+    (change,) = listed_as(Message, await object_of(request))
+    if change.serial not in (None, request.path_params["serial"]):
+        raise AblyError(40003, "The serial in the body is another one than in the address")
+    change = change.replace(serial=request.path_params["serial"])
+    if change.action not in RIGHTS:
+        raise AblyError(40003, "The action is 1 (update), 2 (delete) or 5 (append)")
+    frame_id = caller.service.ids.new("message", 10)
+    version = revise(caller.publisher, name, change, frame_id, caller.service.monotonic())
+    return respond(request, {"versionSerial": version})
+
+
+async def annotations(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/messages/S/annotations`: the annotations of a message (RSAN3)."""
+    channel = _channel(caller, caller.channel(request, "history"))
+    now = caller.service.monotonic()
+    story = channel.log.story(request.path_params["serial"], now) if channel else None
+    found = story.annotations if story else []
+    return respond_page(request, found, lambda annotation: annotation.serial or "", _shown(request))
+
+
+async def annotate_message(caller: Caller, request: Request) -> Response:
+    """`POST /channels/C/messages/S/annotations`: put annotations on a message, or take them off (RSAN1)."""
+    name, serial = ChannelName.parse(request.path_params["channel"]), request.path_params["serial"]
+    wanted = [a.replace(message_serial=serial) for a in listed_as(Annotation, await value_of(request))]
+    frame_id = caller.service.ids.new("annotation", 10)
+    serials = annotate(caller.publisher, name, wanted, frame_id, caller.service.monotonic())
+    return respond(request, {"serials": serials}, 201)
+
+
+async def presence_history(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/presence/history`: who entered, updated and left (RSP4)."""
+    return _history(caller, request, lambda log, entry: entry.frame.presence or [])
+
+
+async def members(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C/presence`: who is there now (RSP3)."""
+    channel = _channel(caller, caller.channel(request, "presence"))
+    wanted = {
+        name: request.query_params[name]
+        for name in ("clientId", "connectionId")
+        if name in request.query_params
+    }
+    found = [
+        member
+        for member in (channel.members.values() if channel else ())
+        if wanted.get("clientId") in (None, member.client_id)
+        and wanted.get("connectionId") in (None, member.connection_id)
+    ]
+    return respond_page(
+        request, found, lambda member: f"{member.connection_id}:{member.client_id}", _shown(request)
+    )
+
+
+async def status(caller: Caller, request: Request) -> Response:
+    """`GET /channels/C`: how many take part (CHD2).
+
+    Ably activates a channel in order to answer, so the answer is always that it is active.
+    """
+    name = caller.channel(request, "channel-metadata")
+    return respond(request, _details(name.identity, _channel(caller, name)))
+
+
+async def channels(caller: Caller, request: Request) -> Response:
+    """`GET /channels`: the active ones, by name or in full."""
+    caller.identity.check("channel-metadata", ChannelName("*"))
+    prefix = request.query_params.get("prefix", "")
+    app = caller.identity.app
+    names = sorted(
+        name for name, channel in app.channels.items() if channel.is_attached and name.startswith(prefix)
+    )
+    by_id = request.query_params.get("by", "value") == "id"
+    return respond_page(
+        request, names, lambda name: name, lambda name: name if by_id else _details(name, app.channels[name])
+    )
+
+
+async def batch_publish(caller: Caller, request: Request) -> Response:
+    """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
+    body = await value_of(request)
+    specs = [_spec(each) for each in one_or_more(body)]  # all are read before the first is published
+    _check_number([name for names, _ in specs for name in names])
+    results = [batch([_batch_one(caller, name, messages) for name in names]) for names, messages in specs]
+    asked_for = request.query_params.get("newBatchResponse") == "true"
+    if version_of(request) < SUMMED_UP and not asked_for and not isinstance(body, list):
+        return _results_alone(request, results[0])
+    return respond(request, results if isinstance(body, list) else results[0], 201)
+
+
+def _results_alone(request: Request, told: dict[str, Any]) -> Response:
+    """A batch as it was answered before version 3: its results, and 40020 above them where one failed."""
+    if not told["failureCount"]:
+        return respond(request, told["results"], 201)
+    error = AblyError(40020, "Some of the publishes of this batch were refused: each one says why")
+    return respond_error(request, error, batchResponse=told["results"])
+
+
+def _spec(spec: Any) -> tuple[list[str], list[Message]]:
+    """The channels and the messages of one publish of a batch. Raises `AblyError` 40000."""
+    if not isinstance(spec, dict):
+        raise AblyError(40000, "A batch is an object with channels and messages, or a list of these")
+    given = cast("dict[str, Any]", spec)
+    names = [given["channels"]] if isinstance(given.get("channels"), str) else list_of(given.get("channels"))
+    if not names or not all(isinstance(name, str) for name in names):
+        raise AblyError(40000, "channels is a list with at least one name")
+    return names, listed_as(Message, given.get("messages", []))
+
+
+def _check_number(names: list[str]) -> None:
+    if len(names) > MOST_IN_A_BATCH:
+        raise AblyError(90010, f"{len(names)} channels in one batch, where {MOST_IN_A_BATCH} are allowed")
+
+
+def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
+    try:
+        name = ChannelName.parse(channel)
+        caller.identity.check("publish", name)
+        return published(caller, name, messages) | {"channel": channel}
+    except AblyError as error:
+        return caller.refused(error, channel)
+
+
+async def batch_presence(caller: Caller, request: Request) -> Response:
+    """`GET /presence?channels=a,b`: who is on several channels (RSC24)."""
+    names = [name for name in request.query_params.get("channels", "").split(",") if name]
+    if not names:
+        raise AblyError(40000, "channels is a list of names, with commas between")
+    _check_number(names)
+    return respond(request, batch([_batch_members(caller, request, name) for name in names]))
+
+
+def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, Any]:
+    try:
+        name = ChannelName.parse(channel)
+        caller.identity.check("presence", name)
+    except AblyError as error:
+        return caller.refused(error, channel)
+    found = _channel(caller, name)
+    shown = _shown(request)
+    return {
+        "channel": channel,
+        "presence": [shown(member) for member in (found.members.values() if found else ())],
+    }
+
+
+def _details(name: str, channel: Channel | None) -> dict[str, Any]:
+    return details(name, channel.metrics if channel else Occupancy().metrics(0))
+
+
+def _channel(caller: Caller, name: ChannelName) -> Channel | None:
+    """The channel, if there is one: to look at it does not make it."""
+    return caller.identity.app.find(name)
+
+
+def _history(
+    caller: Caller,
+    request: Request,
+    items: Callable[[Log, Entry], Sequence[Message | PresenceMessage]],
+    until: str | None = None,
+) -> Response:
+    """A page of what a channel's entries hold, between two times and in the direction that is asked for.
+
+    Only the entries of the page are read, wherever it is: a cursor is an entry's serial and a place in it.
+    """
+    channel = _channel(caller, caller.channel(request, "history"))
+    start, end, forwards = stretch(request)
+    after = request.query_params.get("cursor", "").rpartition(":")[0] or None
+    bounds: dict[str, Any] = {"start": start, "end": end, "after": after, "until": until}
+
+    def placed() -> Iterator[tuple[str, Message | PresenceMessage]]:
+        if channel is None:
+            return
+        for entry in channel.log.read(caller.service.monotonic(), **bounds, forwards=forwards):
+            found = [(f"{entry.serial}:{n:03d}", each) for n, each in enumerate(items(channel.log, entry))]
+            yield from found if forwards else reversed(found)
+
+    shown = _shown(request)
+    return respond_page(request, placed(), lambda each: each[0], lambda each: shown(each[1]))
+
+
+def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:
+    """How a message or member is shown to who asks: binary in or out of base64."""
+    format = format_for(request)
+    return lambda message: plain(in_format(message, format))
+
+
+ROUTES: dict[tuple[str, str], Any] = {
+    ("GET", "/channels"): channels,
+    ("POST", "/channels/{channel:path}/messages"): publish,
+    ("GET", "/channels/{channel:path}/messages/{serial}/versions"): message_versions,
+    ("GET", "/channels/{channel:path}/messages/{serial}/annotations"): annotations,
+    ("POST", "/channels/{channel:path}/messages/{serial}/annotations"): annotate_message,
+    ("GET", "/channels/{channel:path}/messages/{serial}"): message,
+    ("PATCH", "/channels/{channel:path}/messages/{serial}"): revise_message,
+    ("GET", "/channels/{channel:path}/messages"): history,
+    ("GET", "/channels/{channel:path}/presence/history"): presence_history,
+    ("GET", "/channels/{channel:path}/presence"): members,
+    ("GET", "/channels/{channel:path}/history"): history,
+    ("GET", "/channels/{channel:path}"): status,
+    ("POST", "/messages"): batch_publish,
+    ("GET", "/presence"): batch_presence,
+}
+"""By method and path what answers; each is given who asks, and the request. A channel's name may have
+slashes in it, so the longer addresses come first."""

@@ -1,0 +1,146 @@
+"""The HTTP side of a service, on the same port as the WebSocket."""
+
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from ablykit.machine.browsers import Door
+from ablykit.protocol import AblyError
+from ablykit.protocol.codec import plain
+from ablykit.server.access.app import App
+from ablykit.server.channels import metachannels
+from ablykit.server.rest import channels as rest_channels
+from ablykit.server.rest import keys as rest_keys
+from ablykit.server.rest.guard import guarded
+from ablykit.server.rest.http import Caller, caller, object_of, respond, respond_error
+from ablykit.server.rest.provision import provision
+from ablykit.server.service import Service
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_ESCAPED = re.compile("%2f", re.IGNORECASE)
+_STAND_IN = "\udc2f"
+"""What stands for an escaped slash while routes are compared: no address can have it, escaped or not."""
+
+
+def rest_app(service: Service, door: Door | None = None) -> Starlette:
+    """The HTTP side of a service, as an ASGI app; `door` decides whose requests it answers."""
+
+    async def time(request: Request) -> Response:
+        return respond(request, [await service.clock.between()])
+
+    async def create_app(request: Request) -> Response:
+        if not service.sandbox:
+            raise AblyError(40400, "Apps can be made only in a sandbox: start with --sandbox")
+        where = {
+            "endpoint": request.url.hostname,
+            "port": request.url.port,
+            "tls": request.url.scheme == "https",
+        }
+        return respond(request, provision(service, await object_of(request)) | where, 201)
+
+    async def delete_app(request: Request) -> Response:
+        identity = caller(service, request).identity
+        if not service.sandbox:
+            raise AblyError(40400, "Apps can be deleted only in a sandbox: start with --sandbox")
+        if identity.is_token or request.path_params["app"] != identity.app.id:
+            raise AblyError(40100, "An app is deleted with one of its own keys")
+        service.remove_app(identity.app)
+        return Response(status_code=204)
+
+    async def request_token(request: Request) -> Response:
+        return await rest_keys.request_token(service, request)
+
+    def known(answer: Callable[[Caller, Request], Awaitable[Response]]) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            who = caller(service, request)
+            app, refusal = who.identity.app, None
+            try:
+                return await answer(who, request)
+            except Exception as error:
+                refusal = _refusal(error)
+                raise
+            finally:
+                app.stats.count("apiRequests.failed" if refusal else "apiRequests.succeeded")
+                tell_request(app, request, refusal)
+
+        return endpoint
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        key = request.path_params.get("key")
+        if key is not None and key.partition(".")[0] not in service.apps:  # before: not for this method
+            error = AblyError(40400, f"No app {key.partition('.')[0][:40]!r} here")
+        refusal = _refusal(error)
+        service.denials.note(refusal, getattr(request.state, "identity", None))
+        return respond_error(request, refusal)
+
+    app = Starlette(
+        routes=[
+            Address("/time", time, methods=["GET"]),
+            Address("/apps", create_app, methods=["POST"]),
+            Address("/apps/{app}", delete_app, methods=["DELETE"]),
+            Address("/keys/{key}/requestToken", request_token, methods=["POST"]),
+            *(
+                Address(path, known(answer), methods=[method])
+                for (method, path), answer in {**rest_channels.ROUTES, **rest_keys.ROUTES}.items()
+            ),
+        ],
+        middleware=guarded(door or Door(), refuse),
+        exception_handlers={HTTPException: refuse},
+    )
+    app.router.redirect_slashes = False  # the redirect would repeat a key that is in the query
+    return app
+
+
+class Address(Route):
+    """A route that distinguishes a slash between the parts of an address from `%2F`, which is in a name.
+
+    Otherwise the history of a channel `a/messages` could not be asked for: its address would be that of a
+    message of the channel `a`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route is for a request, and the parts of its address, unescaped."""
+        raw = scope["raw_path"].decode("ascii")
+        if not _ESCAPED.search(raw):
+            return super().matches(scope)
+        path = unquote(_ESCAPED.sub(_STAND_IN, raw))
+        match, found = super().matches({**scope, "path": path})
+        parts = {name: text.replace(_STAND_IN, "/") for name, text in found.get("path_params", {}).items()}
+        return match, {**found, "path_params": parts} if found else found
+
+
+def tell_request(app: App, request: Request, refusal: AblyError | None) -> None:
+    """Tell who listens to the metachannel of an app's HTTP requests."""
+    name = request.path_params.get("channel")
+    told = {
+        "host": request.url.hostname,
+        "headers": metachannels.shown(request.headers),
+        "query": metachannels.shown(request.query_params),
+        "path": request.url.path,
+        "channels": [name] if name else None,
+        "error": plain(refusal.info) if refusal else None,
+    }
+    event = "request.refused" if refusal else "request.succeeded"
+    app.tell(metachannels.REQUEST_EVENTS, event, told)
+
+
+def _refusal(error: Exception) -> AblyError:
+    """What is answered when an endpoint raises this."""
+    if isinstance(error, AblyError):
+        return error
+    if isinstance(error, ClientDisconnect):
+        return AblyError(40000, "The client left before all of its request had come")
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        return AblyError(40500, "This address does not take that HTTP method")
+    if status == 404:
+        return AblyError(40400, "Nothing at this address")
+    return AblyError(50000, "The request failed")

@@ -1,0 +1,93 @@
+"""Annotations of messages, such as reactions, and their summaries (RSAN, RTAN, TM8)."""
+
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    Annotation,
+    AnnotationAction,
+    ChannelName,
+    Flag,
+    Message,
+    MessageAction,
+    ProtocolMessage,
+    PublishResult,
+)
+from ablykit.protocol.frames import MessageAnnotations
+from ablykit.server.channels.channel import Attachment, channel_of
+from ablykit.server.channels.log import Log
+from ablykit.server.channels.summary import MOST_KEYS, way_of
+from ablykit.server.rules.publishing import Publisher, admit
+
+NEEDS_SOMEBODY = frozenset({"flag.v1", "distinct.v1", "unique.v1"})
+"""Ways to sum up that count by clientId."""
+
+
+def publish(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
+) -> PublishResult:
+    """Give an ANNOTATION to the log (see `publishing.Rule`)."""
+    attached_as = channel_of(frame)
+    if not frame.annotations:
+        raise AblyError(40000, "An ANNOTATION needs annotations: a list with at least one")
+    if attachment:
+        attachment.check(Flag.ANNOTATION_PUBLISH)
+    name = ChannelName.parse(attached_as)
+    serials = annotate(publisher, name, frame.annotations, publisher.frame_id(frame), now)
+    return PublishResult(serials=serials)
+
+
+def annotate(
+    publisher: Publisher, name: ChannelName, annotations: list[Annotation], frame_id: str, now: float
+) -> list[str | None]:
+    """Give annotations to the log, and tell the new summary of each message; tells their serials.
+
+    Raises `AblyError`: 40000, 40003, 40012, 40160, 40400, 93002, and those of `admit`.
+    """
+    publisher.identity.check("annotation-publish", name)
+    if not publisher.app.namespace_of(name).mutable_messages:
+        raise AblyError(93002, "Messages of this channel can't be annotated")
+    admit(annotations, publisher.limits.max_message_size)
+    log = publisher.app.channel(name).log
+    whole = [_checked(publisher, annotation, log, now) for annotation in annotations]
+    draft = publisher.frame(Action.ANNOTATION, name, frame_id, annotations=whole)
+    entry = log.append(draft, now)
+    for serial in dict.fromkeys(annotation.message_serial or "" for annotation in whole):
+        story = log.story(serial, now)
+        if story is None:  # the annotations themselves took the place of their message
+            continue
+        summed = Message(
+            serial=serial,
+            name=story.now.name,  # without it, those who subscribe by name would not see it
+            action=int(MessageAction.SUMMARY),
+            annotations=MessageAnnotations(summary=story.summary.told()),
+            version=story.now.version,
+        )
+        told_frame = draft.replace(
+            action=Action.MESSAGE,
+            id=f"{frame_id}:summary",
+            connection_id=None,
+            annotations=None,
+            messages=[summed],
+        )
+        log.append(told_frame, now)
+    return [annotation.serial for annotation in entry.frame.annotations or ()]
+
+
+def _checked(publisher: Publisher, annotation: Annotation, log: Log, now: float) -> Annotation:
+    if annotation.action not in (None, AnnotationAction.CREATE, AnnotationAction.DELETE):
+        raise AblyError(
+            40000, f"An annotation is put on (0) or taken off (1); {annotation.action} is neither"
+        )
+    if not annotation.type or not annotation.message_serial:
+        raise AblyError(40003, "An annotation has a type, and names its message by messageSerial")
+    story = log.begin_story(annotation.message_serial, now)
+    if story is None:
+        raise AblyError(40400, f"No message {annotation.message_serial[:60]!r} is kept on this channel")
+    if not story.summary.has_room_for(annotation):
+        raise AblyError(
+            40000, f"A message's annotations have at most {MOST_KEYS} different types and names together"
+        )
+    client_id = publisher.name_for(annotation.client_id)
+    if client_id is None and way_of(annotation.type) in NEEDS_SOMEBODY:
+        raise AblyError(40000, f"{annotation.type[:60]!r} counts clientIds: connect with one")
+    return annotation.replace(action=annotation.action or 0, client_id=client_id)

@@ -1,0 +1,234 @@
+"""What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ablykit.protocol import (
+    DEFAULT_MODES,
+    DEFAULT_MODES_2021,
+    MODE_NAMES,
+    MODES,
+    AblyError,
+    Action,
+    ChannelName,
+    ConnectionParams,
+    ErrorInfo,
+    Flag,
+    Message,
+    ProtocolMessage,
+    error_info,
+)
+from ablykit.protocol.expression import Filter
+from ablykit.protocol.frames import Param
+from ablykit.server.access.app import Limits
+from ablykit.server.access.identity import Identity
+from ablykit.server.channels import deltas, occupancy
+from ablykit.server.channels.channel import MODE_TO_HEAR, Attachment, Subscriber, channel_of
+from ablykit.server.channels.deltas import Deltas
+from ablykit.server.channels.log import Entry, Log
+from ablykit.server.common.denials import Denied
+from ablykit.server.rules.revising import as_they_are
+
+MODE_FOR = {
+    "publish": Flag.PUBLISH,
+    "subscribe": Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE,
+    "presence": Flag.PRESENCE,
+    "annotation-publish": Flag.ANNOTATION_PUBLISH,
+    "annotation-subscribe": Flag.ANNOTATION_SUBSCRIBE,
+    "object-publish": Flag.OBJECT_PUBLISH,
+    "object-subscribe": Flag.OBJECT_SUBSCRIBE,
+}
+"""Which modes each operation of a capability allows."""
+
+PARAMS = ("rewind", "occupancy", "delta", "modes")
+"""The channel params understood here; ATTACHED repeats these only."""
+
+LONGEST_PARAM = 250
+"""How many characters of a channel param are kept: more than all modes together have."""
+
+MAX_REWIND = 100
+"""The most messages that rewind brings back."""
+
+_UNITS = {"s": 1_000, "m": 60_000}
+
+
+class Attacher(Subscriber, Protocol):
+    """What attaching needs to know of the session that asks. It changes nothing there."""
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the connection."""
+        ...
+
+    @property
+    def params(self) -> ConnectionParams:
+        """How it connected."""
+        ...
+
+    @property
+    def attachments(self) -> Mapping[str, Attachment]:
+        """What it is attached to, by the name it attached with."""
+        ...
+
+
+def attach(
+    session: Attacher, frame: ProtocolMessage, now: float
+) -> tuple[Attachment, ProtocolMessage, list[Entry]]:
+    """Return the attachment that an ATTACH is granted, the ATTACHED to send, and the backlog to follow it.
+
+    Raises `AblyError`: 40000 without a channel, 40010, 40160, 90010, or 40003 for a bad rewind.
+    """
+    name = channel_of(frame)
+    parsed = ChannelName.parse(name)
+    if parsed.qualifier not in ("", "meta"):
+        raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
+    given = parsed.params | {param: _text(value) for param, value in (frame.params or {}).items()}
+    params = {param: given[param] for param in PARAMS if param in given}
+    if any(len(value) > LONGEST_PARAM for value in params.values()):
+        raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
+    usual = DEFAULT_MODES if session.params.today else DEFAULT_MODES_2021
+    asked = _asked(frame, params) or usual
+    modes = granted(session.identity, parsed, name, asked)
+    _check_limit(session, name)
+    channel = session.identity.app.channel(parsed)
+    if "occupancy" in params:
+        occupancy.check(params["occupancy"])
+    if "delta" in params:
+        deltas.check(params["delta"])
+    backlog, flags, error = _backlog(channel.log, frame, params, now)
+    point = channel.log.serial
+    followed = Deltas() if "delta" in params else None
+    attachment = Attachment(session, channel, name, asked, modes, params, wanted_by(parsed.filter), followed)
+    resumed = bool(flags & Flag.RESUMED) and frame.channel_serial
+    attachment.since = resumed or point
+    attachment.rewound = backlog[0].serial if backlog and not resumed else None
+    attached = ProtocolMessage(
+        action=Action.ATTACHED,
+        flags=int(modes | flags | (Flag.HAS_PRESENCE if channel.members else 0)),
+        channel=name,
+        channel_serial=point,
+        params=params or None,
+        error=error,
+    )
+    hears = {int(action) for action, mode in MODE_TO_HEAR.items() if modes & mode}
+    return attachment, attached, [entry for entry in backlog if entry.frame.action in hears]
+
+
+def _text(value: Param) -> str:
+    """Return a param's value as text: a number or a boolean as JSON writes it, `2.0` as `2`."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def wanted_by(expression: str) -> Callable[[Message], bool] | None:
+    """The question that a `[filter=…]` asks of each message: a JMESPath expression on its name, clientId,
+    headers and extras. Raises `AblyError` 40010 for one that is none."""
+    if not expression:
+        return None
+    try:
+        asked = Filter(expression)
+    except ValueError as error:
+        raise AblyError(40010, f"Invalid filter {expression[:80]!r}: {error}") from None
+
+    def wants(message: Message) -> bool:
+        extras = message.extras or {}
+        return asked.finds(
+            {
+                "name": message.name,
+                "clientId": message.client_id,
+                "headers": extras.get("headers"),
+                "extras": extras,
+            }
+        )
+
+    return wants
+
+
+def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
+    """Return the modes asked for, by the param `modes` or else by flags; none if neither asks (RTL4k, RTL4l).
+
+    Raises `AblyError` 40003 for a name that no mode has.
+    """
+    if "modes" not in params:
+        return Flag((frame.flags or 0) & MODES)
+    asked = Flag(0)
+    for name in params["modes"].split(","):
+        mode = MODE_NAMES.get(name.strip().lower())
+        if mode is None:
+            raise AblyError(40003, f"modes are {', '.join(MODE_NAMES)}; {name[:40]!r} is none")
+        asked |= mode
+    return asked
+
+
+def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) -> Flag:
+    """The modes asked for, as far as key and token allow them. Raises `Denied` 40160 where none is left."""
+    modes = asked & allowed(identity, channel)
+    if not modes:
+        what = "token" if identity.is_token else "key"
+        operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
+        raise Denied(
+            40160,
+            f"The {what} is not permitted anything of what is asked on {name[:80]!r}",
+            resource=channel.identity,
+            operation=" or ".join(sorted(operations)),
+            rule=identity.rule(operations, channel),
+        )
+    return modes
+
+
+def allowed(identity: Identity, channel: ChannelName) -> Flag:
+    """The modes that key and token allow on a channel."""
+    modes = Flag(0)
+    for operation in identity.operations(channel):
+        modes |= MODE_FOR.get(operation, Flag(0))
+    return modes
+
+
+def _check_limit(session: Attacher, name: str) -> None:
+    limit = session.limits.max_channels
+    if name not in session.attachments and len(session.attachments) >= limit:
+        raise AblyError(90010, f"At most {limit} channels may be attached at once")
+
+
+def _backlog(
+    log: Log, frame: ProtocolMessage, params: dict[str, str], now: float
+) -> tuple[list[Entry], Flag, ErrorInfo | None]:
+    """What the client missed or asks to see again; and an error where that can't be told.
+
+    Who was attached before (ATTACH_RESUME, RTL4j) has seen what a rewind would bring.
+    """
+    if serial := frame.channel_serial:
+        missed = log.since(serial, now)
+        if missed is None:
+            lost = error_info(90003, "Unable to continue: that channelSerial is no longer kept")
+            return [], Flag(0), lost
+        return missed, Flag.RESUMED | _has_backlog(missed), None
+    if "rewind" in params:
+        entries = rewind(log, params["rewind"], now)
+        if not (frame.flags or 0) & Flag.ATTACH_RESUME:
+            return entries, _has_backlog(entries), None
+    return [], Flag(0), None
+
+
+def _has_backlog(entries: list[Entry]) -> Flag:
+    return Flag.HAS_BACKLOG if entries else Flag(0)
+
+
+def rewind(log: Log, value: str, now: float) -> list[Entry]:
+    """What `rewind` asks for: `N` messages, or those of the last `Ns` or `Nm` (TB2c).
+
+    Raises `AblyError` 40003 when the value is neither.
+    """
+    number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "")
+    if not (number.isascii() and number.isdigit() and len(number) < 9):
+        wanted = "rewind is a number of messages, or a time such as 15s or 2m"
+        raise AblyError(40003, f"{wanted}, not {value[:20]!r}")
+    count, ms = (MAX_REWIND, int(number) * _UNITS[unit]) if unit else (min(int(number), MAX_REWIND), None)
+    return as_they_are(log, log.last(now, count=count, ms=ms), now)

@@ -1,0 +1,138 @@
+"""Who is present on a channel: entering, updating, leaving; and the SYNC that tells it (RTP)."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ablykit.protocol import (
+    AblyError,
+    Action,
+    ChannelName,
+    Flag,
+    PresenceAction,
+    PresenceMessage,
+    ProtocolMessage,
+)
+from ablykit.protocol.encoding import size_of
+from ablykit.server.channels.channel import Attachment, Channel, channel_of
+from ablykit.server.connection import Connection
+from ablykit.server.rules.publishing import Publisher, admit
+
+PAGE = 100
+"""How many members one SYNC tells at most."""
+
+_ENTERING = frozenset({PresenceAction.PRESENT, PresenceAction.ENTER, PresenceAction.UPDATE})
+
+
+def change(publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float) -> None:
+    """Check a PRESENCE and give it to the log (see `publishing.Rule`).
+
+    Raises `AblyError` to be NACKed: 40000, 40012, 40160, 40165, 91000, 91001, 91003, and
+    those of `admit`.
+    """
+    attached_as = channel_of(frame)
+    name = ChannelName.parse(attached_as)
+    if not frame.presence:
+        raise AblyError(40000, "A PRESENCE needs presence: a list with at least one member")
+    publisher.identity.check("presence", name)
+    connection = publisher.connection
+    if attachment is None or connection is None:
+        raise AblyError(91001, f"{attached_as!r} is not attached: attach before anyone enters")
+    attachment.check(Flag.PRESENCE)
+    admit(frame.presence, publisher.limits.max_message_size)
+    channel = attachment.channel
+    items = [_checked(publisher, connection.id, channel, item) for item in frame.presence]
+    _check_room(channel, connection.id, items, publisher.limits.max_members)
+    told = [item for item in items if item is not None]
+    if told:
+        size = sum(map(size_of, told))
+        publisher.app.stats.message("inbound", "realtime", "presence", len(told), size)
+        append(channel, connection, told, publisher.frame_id(frame), now)
+
+
+def _checked(
+    publisher: Publisher, connection_id: str, channel: Channel, item: PresenceMessage
+) -> PresenceMessage | None:
+    """A member's change as it is told to others; None for the leave of who is not there."""
+    client_id = publisher.name_for(item.client_id)
+    if client_id is None:
+        raise AblyError(91000, "To be present one needs a clientId: on the connection, or on the member")
+    is_there = (connection_id, client_id) in channel.members
+    if item.action == PresenceAction.LEAVE:
+        action = PresenceAction.LEAVE
+    elif item.action in _ENTERING:
+        action = PresenceAction.UPDATE if is_there and item.action == 4 else PresenceAction.ENTER
+    else:
+        raise AblyError(
+            40000, f"A member enters (2), leaves (3) or updates (4); {item.action!r} is none of these"
+        )
+    if action == PresenceAction.LEAVE and not is_there:
+        return None
+    if action == PresenceAction.LEAVE and item.data is None:  # a leave tells what was there last (RTP10)
+        before = channel.members[connection_id, client_id]
+        item = item.replace(data=before.data, encoding=before.encoding)
+    return item.replace(action=int(action), client_id=client_id, id=None, connection_id=None)
+
+
+def _check_room(
+    channel: Channel, connection_id: str, items: Iterable[PresenceMessage | None], limit: int
+) -> None:
+    new = {(connection_id, item.client_id) for item in items if item is not None and item.action != 3}
+    if len(channel.members.keys() | new) > max(limit, len(channel.members)):
+        raise AblyError(91003, f"At most {limit} members may be present on one channel")
+
+
+def append(
+    channel: Channel, connection: Connection, items: list[PresenceMessage], frame_id: str, now: float
+) -> None:
+    """Give changes to the log: with that they are told, and the set is changed."""
+    timestamp = connection.app.sources.clock.now()
+    whole = [
+        item.replace(id=f"{frame_id}:{index}", connection_id=connection.id, timestamp=timestamp)
+        for index, item in enumerate(items)
+    ]
+    draft = ProtocolMessage(
+        action=Action.PRESENCE,
+        id=frame_id,
+        connection_id=connection.id,
+        channel=channel.name,
+        timestamp=timestamp,
+        presence=whole,
+    )
+    for item in whole:
+        key = (connection.id, item.client_id or "")
+        if item.action == PresenceAction.LEAVE:
+            channel.members.pop(key, None)
+            connection.present.discard((channel, key[1]))
+        else:
+            channel.members[key] = item.replace(action=int(PresenceAction.PRESENT))
+            connection.present.add((channel, key[1]))
+    channel.log.append(draft, now)
+
+
+def leave_all(connection: Connection, now: float, channel: Channel | None = None) -> None:
+    """Let a connection's members leave, on one channel or on all, since it can't say so itself any more.
+
+    The id of such a leave does not begin with the connectionId: so a client tells it from one that was
+    sent (RTP2b1).
+    """
+    for where in {where for where, _ in connection.present if channel in (None, where)}:
+        gone = [
+            where.members[connection.id, client].replace(action=int(PresenceAction.LEAVE))
+            for on, client in sorted(connection.present, key=lambda each: each[1])
+            if on is where
+        ]
+        append(where, connection, gone, f"{connection.app.sources.ids.new('leave', 10)}:0", now)
+
+
+def sync(channel: Channel, name: str) -> Iterator[ProtocolMessage]:
+    """The SYNC frames that tell all members, the last with an empty cursor (RTP18)."""
+    members = list(channel.members.values())
+    sequence = re.sub(r"\W", "-", channel.log.serial)  # SDKs look for [\w-]+ before the colon
+    for start in range(0, len(members), PAGE) or (0,):
+        cursor = str(start + PAGE) if start + PAGE < len(members) else ""
+        yield ProtocolMessage(
+            action=Action.SYNC,
+            channel=name,
+            channel_serial=f"{sequence}:{cursor}",
+            presence=members[start : start + PAGE],
+        )

@@ -1,0 +1,41 @@
+"""Seeded, everything is foreseen; unseeded, nothing is."""
+
+import asyncio
+import time
+
+from ablykit.server.common.sources import ARTICLE_DAY, Clock, Ids
+
+
+def test_a_seeded_clock_ticks_once_each_time_it_is_asked():
+    clock = Clock(1)
+    assert [clock.now() for _ in range(3)] == [ARTICLE_DAY, ARTICLE_DAY + 1, ARTICLE_DAY + 2]
+
+
+def test_an_unseeded_clock_tells_the_time():
+    before = time.time() * 1000
+    assert before - 1 <= Clock(None).now() <= time.time() * 1000
+
+
+def test_seeded_names_are_the_same_and_each_kind_has_its_own_stream():
+    one, two = Ids(7), Ids(7)
+    one.new("key", 4)
+    assert one.new("connection", 10) == two.new("connection", 10)
+    assert one.new("connection", 10) != one.new("connection", 10)
+    assert Ids(8).new("connection", 10) != Ids(7).new("connection", 10)
+
+
+def test_unseeded_names_differ():
+    assert len({Ids(None).new("key", 12) for _ in range(50)}) == 50
+
+
+def test_the_time_that_is_shown_is_the_next_to_be_stamped():
+    seeded = Clock(1)
+    assert seeded.shown() == seeded.shown() == seeded.now()
+    assert abs(Clock(None).shown() - Clock.wall()) < 1_000
+
+
+def test_the_time_between_is_no_other_stamp():
+    for _ in range(10):
+        clock = Clock(None)
+        before = clock.now()
+        assert before < asyncio.run(clock.between()) < clock.now()
