@@ -26,6 +26,7 @@ from typing import NamedTuple
 from ablykit.protocol.errors import AblyError
 
 FORBIDDEN = 40300
+LAST_PORT = 65_535
 
 _AUTHORITY = (
     r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::(?P<port>[0-9]{1,5})?)?"
@@ -140,6 +141,8 @@ def _origin(text: str) -> _Origin | None:
 
 
 def _host_in(found: re.Match[str]) -> str | None:
+    if int(found["port"] or 0) > LAST_PORT:
+        return None
     literal = found["v6"]
     if literal is None:
         return found["name"]

@@ -34,6 +34,7 @@ def test_the_hosts_one_listens_on_and_those_allowed_are_served(host):
         "box.lan.evil.example", "sub.box.lan", "", ":80", "localhost:x", "localhost:80:80", "localhost@evil.example",
         "localhost,evil.example", "[::1", "::1", "[evil.example]", "[127.0.0.1]", "[::1]evil.example", "localhost..", "a b",
         ".localhost", "local\u0000host", "\u00e9vil.example", "localhost/", "localhost\n",
+        "localhost:65536",
     ],
 )  # fmt: skip
 def test_dns_rebinding_a_host_that_is_not_ours_is_refused(host):
