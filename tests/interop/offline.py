@@ -26,9 +26,11 @@ from tests.interop import echo_service
 SANDBOX = "sandbox.realtime.ably-nonprod.net"
 FALLBACKS = tuple(f"sandbox.{letter}.fallback.ably-realtime-nonprod.com" for letter in "abcde")
 MAIN = "main.realtime.ably.net"
-HOSTS = (
-    f"127.0.0.1 localhost {SANDBOX} {MAIN} {' '.join(FALLBACKS)}\n127.0.0.2 {' '.join(echo_service.NAMES)}\n"
-)
+MAIN_FALLBACKS = tuple(f"main.{letter}.fallback.ably-realtime.com" for letter in "abcde")
+ABLY = (SANDBOX, *FALLBACKS, MAIN, *MAIN_FALLBACKS)
+"""The names that an embedded Ably answers for."""
+
+HOSTS = f"127.0.0.1 localhost {' '.join(ABLY)}\n127.0.0.2 {' '.join(echo_service.NAMES)}\n"
 UNROUTABLE = "10.255.255.1"
 """Where the suites expect that nothing ever answers."""
 
@@ -56,7 +58,7 @@ def run(command: list[str]) -> int:
     ca = trustme.CA()
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalAbly(port=80, tls_port=443, sandbox=True, allow_hosts=(SANDBOX, MAIN, *FALLBACKS)) as ably,
+        LocalAbly(port=80, tls_port=443, sandbox=True, allow_hosts=ABLY) as ably,
         black_hole(80),
         black_hole(443),
     ):
