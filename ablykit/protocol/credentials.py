@@ -82,12 +82,12 @@ class ApiKey:
         return f"ApiKey('{self}')"
 
 
-_APP_ID = re.compile(r"[A-Za-z0-9_-]{6,}")
+_ID = re.compile(r"[A-Za-z0-9_-]{6,}")
 
 
-def is_app_id(text: str) -> bool:
-    """Return whether text looks like the id of an app, which Ably makes of 6 such characters."""
-    return _APP_ID.fullmatch(text) is not None
+def is_id(text: str) -> bool:
+    """Return whether text looks like the id of an app or a key, which Ably makes of 6 such characters."""
+    return _ID.fullmatch(text) is not None
 
 
 def _shape(text: str) -> str:

@@ -31,7 +31,7 @@ def test_without_credentials_the_frame_of_the_article_comes_and_the_end(world):
     [
         ("", {"secure": False}, 40103),
         ("key=nonsense", {"key": False}, 40101),
-        ("key=nosuch.app:key", {"key": False}, 40400),
+        ("key=nosuch.keykey:secret", {"key": False}, 40400),
         ("accessToken=nosuch.token", {"key": False}, 40143),
         ("format=xml", {}, 40003),
         ("v=0", {}, 40017),
@@ -58,9 +58,12 @@ def test_versions_of_two_parts_are_spoken(world):
     assert "connectionKey" in only(world.client("v=1.2").heard())
 
 
-def test_a_wrong_secret_and_an_unknown_key_are_the_same_refusal(world):
-    for wrong in (f"{world.key.name}:wrong", f"{world.app.id}.nokey:{world.key.secret}"):
-        assert error_of(world.client(f"key={wrong}", key=False).heard()) == 40101
+def test_a_wrong_secret_and_an_unknown_key_are_two_refusals(world):
+    for wrong, code in (
+        (f"{world.key.name}:wrong", 40101),
+        (f"{world.app.id}.nosuch:{world.key.secret}", 40400),
+    ):
+        assert error_of(world.client(f"key={wrong}", key=False).heard()) == code
 
 
 def test_in_2021_connected_has_nine_details_and_the_key_on_top(world):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ConnectionParams
-from ablykit.protocol.credentials import is_app_id
+from ablykit.protocol.credentials import is_id
 from ablykit.protocol.tokens import (
     DEFAULT_TTL,
     LONGEST_REVOCABLE_TTL,
@@ -97,7 +97,7 @@ def _unknown(service: Registry, token: str) -> AblyError:
     """The refusal of a token that is not known: 40143, after which SDKs get another one, or 40101 for text
     that never was a token, after which they stop."""
     app_id, dot, _ = token.partition(".")
-    if dot and (app_id in service.apps or is_app_id(app_id)):
+    if dot and (app_id in service.apps or is_id(app_id)):
         return AblyError(40143, "The token is not one that was given here, or its time is long over")
     return AblyError(40101, "Not a token: it is neither a JWT nor does it begin with an app's id and a dot")
 

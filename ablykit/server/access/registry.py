@@ -5,7 +5,7 @@ from dataclasses import fields
 from functools import partial
 
 from ablykit.protocol import AblyError, ApiKey, Capability
-from ablykit.protocol.credentials import forget, is_app_id
+from ablykit.protocol.credentials import forget, is_id
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL
 from ablykit.server.access.app import IN_2021, App, Key, Limits, Namespace
 from ablykit.server.access.identity import Identity, Revocation
@@ -112,19 +112,20 @@ class Registry:
         self.agenda.cancel(("token", token))
 
     def key_of(self, text: str) -> tuple[App, Key]:
-        """The app and key that a full API key names. Raises `AblyError` 40101; 40400 where it could be a key,
-        but of an app that is not here."""
+        """Return the app and the key that a full API key names.
+
+        Raises `AblyError` 40101 for text that can't be a key, or has the wrong secret; 40400 for an app or
+        a key that is not here, with status 404 for the app and, as on Ably, 401 for the key.
+        """
         try:
             given = ApiKey.parse(text)
         except AblyError as error:
             raise AblyError(40101, error.message) from None  # 40005 until December 2024
         app = self.apps.get(given.app_id)
-        if app is None:
-            code = 40400 if is_app_id(given.app_id) else 40101
-            raise AblyError(code, f"No app {given.app_id[:40]!r} here")
-        key = app.keys.get(given.key_id)
-        if key is None or not key.api_key.matches(given.secret):
-            raise AblyError(40101, f"Invalid key {given}: no such key, or its secret is wrong")
+        if app is None or (key := app.keys.get(given.key_id)) is None:
+            raise _unknown(given, app)
+        if not key.api_key.matches(given.secret):
+            raise AblyError(40101, f"Invalid key {given}: its secret is wrong")
         return app, key
 
     # -- revocation (RSA17)
@@ -161,3 +162,12 @@ class Registry:
             forget(key.api_key)
         for token in [token for token, who in self.tokens.items() if who.app is app]:
             self._forget_token(token)
+
+
+def _unknown(given: ApiKey, app: App | None) -> AblyError:
+    """Return the refusal of a key that is not in its app, or whose app is not here."""
+    if not (is_id(given.app_id) and is_id(given.key_id)):
+        return AblyError(40101, f"No key {given.name[:60]!r} here")
+    if app is None:
+        return AblyError(40400, f"No app {given.app_id[:40]!r} here")
+    return AblyError(40400, f"No key {given.name[:60]!r} here", 401)

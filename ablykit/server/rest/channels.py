@@ -33,6 +33,9 @@ from ablykit.server.rules.revising import RIGHTS, as_they_are, revise
 MOST_IN_A_BATCH = 100
 """How many channels the requests of one batch may name together."""
 
+SEE_MEMBERS = ("subscribe", "presence")
+"""What lets a key see who is present: Ably documents `subscribe`; that `presence` is enough is assumed."""
+
 SUMMED_UP = 3
 """From which version of the protocol on a batch is answered with counts, not with its results alone. Older
 clients ask for them by `newBatchResponse=true`."""
@@ -147,7 +150,7 @@ async def presence_history(caller: Caller, request: Request) -> Response:
 
 async def members(caller: Caller, request: Request) -> Response:
     """`GET /channels/C/presence`: who is there now (RSP3)."""
-    channel = _channel(caller, caller.channel(request, "presence"))
+    channel = _channel(caller, caller.channel(request, *SEE_MEMBERS))
     wanted = {
         name: request.query_params[name]
         for name in ("clientId", "connectionId")
@@ -244,7 +247,7 @@ async def batch_presence(caller: Caller, request: Request) -> Response:
 def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, Any]:
     try:
         name = ChannelName.parse(channel)
-        caller.identity.check("presence", name)
+        caller.identity.check_any(SEE_MEMBERS, name)
     except AblyError as error:
         return caller.refused(error, channel)
     found = _channel(caller, name)

@@ -63,10 +63,13 @@ class Caller:
         self.service.denials.note(error, self.identity, channel=channel)
         return {"channel": channel, "error": plain(error.info)}
 
-    def channel(self, request: Request, operation: str) -> ChannelName:
-        """The channel of the address. Raises `AblyError` 40010, or 40160 when the caller may not do this."""
+    def channel(self, request: Request, *operations: str) -> ChannelName:
+        """Return the channel of the address.
+
+        Raises `AblyError` 40010, or 40160 when the caller may do none of these operations there.
+        """
         name = ChannelName.parse(request.path_params["channel"])
-        self.identity.check(operation, name)
+        self.identity.check_any(operations, name)
         return name
 
 

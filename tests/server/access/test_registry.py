@@ -24,18 +24,20 @@ def test_a_key_is_found_by_all_of_its_text(world):
     app, key = world.service.key_of(added.api_key.reveal())
     assert (app, key) == (world.app, added)
     assert key.operations(NAME) == {"publish"}
-    for text, code in (
-        ("nonsense", 40101),
-        ("", 40101),
-        ("this.is:wrong", 40101),
-        ("nosuch.key:secret", 40400),
-        ("nosuchapp.key:secret", 40400),
-        (f"{added.api_key.name}:wrong", 40101),
-        (f"{world.app.id}.nothing:x", 40101),
+    for text, code, status in (
+        ("nonsense", 40101, 401),
+        ("", 40101, 401),
+        ("this.is:wrong", 40101, 401),
+        ("nosuch.key:secret", 40101, 401),
+        ("nosuch.keykey:secret", 40400, 404),
+        ("nosuchapp.keykey:secret", 40400, 404),
+        (f"{added.api_key.name}:wrong", 40101, 401),
+        (f"{world.app.id}.nothing:x", 40400, 401),
+        (f"{world.app.id}.no:x", 40101, 401),
     ):
         with pytest.raises(AblyError) as refused:
             world.service.key_of(text)
-        assert refused.value.code == code
+        assert (refused.value.code, refused.value.status) == (code, status)
     given = ApiKey("app", "id", "secret")
     assert world.service.add_key(world.app, key=given).api_key is given
 

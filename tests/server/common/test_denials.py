@@ -88,7 +88,7 @@ def test_a_refused_attach_and_a_missing_mode_are_traced(world):
     [
         ("", {"key": False}, 40101),
         ("", {"secure": False}, 40103),
-        ("key=nosuch.app:key", {"key": False}, 40400),
+        ("key=nosuch.keykey:secret", {"key": False}, 40400),
         ("accessToken=nosuch.token", {"key": False}, 40143),
         ("clientId=", {}, 40012),
     ],

@@ -171,8 +171,9 @@ def test_one_may_publish_for_a_connection_whose_key_one_has(world, http):
         assert http.refused("POST", "/channels/c/messages", body, key=who, status=400) == 40006
 
 
-def test_batch_presence_tells_of_each_channel(world, http):
-    key = world.service.add_key(world.app, {"a": ["presence"]}).api_key
+@pytest.mark.parametrize("operation", ["subscribe", "presence"])
+def test_batch_presence_tells_of_each_channel(world, http, operation):
+    key = world.service.add_key(world.app, {"a": [operation]}).api_key
     found = http("GET", "/presence", key=key, channels="a,b")
     assert [(r["channel"], r.get("presence"), r.get("error", {}).get("code")) for r in found["results"]] == [
         ("a", [], None),
@@ -188,6 +189,7 @@ def test_batch_presence_tells_of_each_channel(world, http):
         ("GET", "/channels/c/messages", "history"),
         ("GET", "/channels/c/history", "history"),
         ("GET", "/channels/c/presence", "presence"),
+        ("GET", "/channels/c/presence", "subscribe"),
         ("GET", "/channels/c/presence/history", "history"),
         ("GET", "/channels/c", "channel-metadata"),
     ],
