@@ -40,11 +40,11 @@ class Terminal:
             if left <= 0 or not self._read(left):
                 raise AssertionError(f"{pattern!r} did not come; the terminal shows:\n{self.seen}")
 
-    def exit_code(self, timeout=15):
+    def exit_code(self, timeout=60):
         deadline = time.monotonic() + timeout
-        while self.process.poll() is None and time.monotonic() < deadline:
-            self._read(0.05)
-        return self.process.wait(timeout=0.1)
+        while time.monotonic() < deadline and self._read(0.05):
+            pass
+        return self.process.wait(timeout=max(deadline - time.monotonic(), 0.1))
 
     def close(self):
         if self.process.poll() is None:
