@@ -3,7 +3,7 @@
 import ablykit
 
 ably = ablykit.start()                                   # an embedded Ably, or the real one
-conn = ablykit.open(f"{ably.tls_url}?key={ably.key}")    # a raw connection, as websocat's
+conn = ablykit.connect(f"{ably.tls_url}?key={ably.key}") # a raw connection, as websocat's
 conn.send({"action": 10, "channel": "my_channel"})
 ablykit.explain(conn.recv("ATTACHED"))
 """
@@ -23,19 +23,24 @@ if TYPE_CHECKING:
         Sequence,
         SideBySide,
     )
+    from ablykit.protocol import AblyError, ApiKey
     from ablykit.protocol.explain import explain
     from ablykit.record import Transcript
     from ablykit.relay import Relay
-    from ablykit.server import LocalAbly
-    from ablykit.wire import WireError, connect, open
+    from ablykit.server import LocalAbly, LocalApp
+    from ablykit.wire import Frame, WireError, WireTimeout, connect, connect_async
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AblyError",
+    "ApiKey",
     "Composer",
     "ConnectionPanel",
+    "Frame",
     "FrameInspector",
     "LocalAbly",
+    "LocalApp",
     "Presence",
     "Relay",
     "RemoteAbly",
@@ -44,18 +49,23 @@ __all__ = [
     "SideBySide",
     "Transcript",
     "WireError",
+    "WireTimeout",
     "connect",
+    "connect_async",
     "explain",
     "lessons",
-    "open",
     "start",
 ]
 
 _HOME = {
+    "AblyError": "protocol",
+    "ApiKey": "protocol",
     "Composer": "panels",
     "ConnectionPanel": "panels",
+    "Frame": "wire",
     "FrameInspector": "panels",
     "LocalAbly": "server",
+    "LocalApp": "server",
     "Presence": "panels",
     "Relay": "relay",
     "RemoteAbly": "backend",
@@ -64,10 +74,11 @@ _HOME = {
     "SideBySide": "panels",
     "Transcript": "record",
     "WireError": "wire",
+    "WireTimeout": "wire",
     "lessons": "lessons",
     "connect": "wire",
+    "connect_async": "wire",
     "explain": "protocol.explain",
-    "open": "wire",
     "start": "backend",
 }
 

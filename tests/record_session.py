@@ -30,8 +30,8 @@ def main() -> None:
     transcript = Transcript()
     with LocalAbly(seed=7) as ably:
         url = f"{ably.tls_url}/?key={ably.key}&v=5&heartbeats=true&echo=false"
-        left = wire.open(url, transcript=transcript, name="left")
-        right = wire.open(url, transcript=transcript, name="right", format="msgpack")
+        left = wire.connect(url, transcript=transcript, name="left")
+        right = wire.connect(url, transcript=transcript, name="right", format="msgpack")
         for conn in (left, right):
             key = conn.recv("CONNECTED")["connectionDetails"]["connectionKey"]
             conn.send({"action": 10, "channel": CHANNEL})
@@ -59,7 +59,7 @@ def main() -> None:
         time.sleep(0.6)
         left.send(message(1, "You have gone quiet."))
         left.recv("ACK")
-        again = wire.open(url, transcript=transcript, name="right again", format="msgpack", resume=key)
+        again = wire.connect(url, transcript=transcript, name="right again", format="msgpack", resume=key)
         again.recv("CONNECTED")
         again.send({"action": 10, "channel": CHANNEL, "channelSerial": serial})
         again.recv("MESSAGE")

@@ -19,7 +19,7 @@ def test_without_a_key_it_is_embedded_and_says_so(capsys):
     ably = ablykit.start(seed=1)
     assert ably.is_local
     assert capsys.readouterr().out == f"This is an embedded Ably: {ably.tls_url}, key {ably.key}.\n"
-    with ablykit.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with ablykit.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         assert conn.recv()["action"] == 4
 
 
@@ -90,5 +90,5 @@ def test_a_malformed_key_is_refused(monkeypatch):
 def test_another_embedded_server_is_found_by_its_tls_port_alone(ably):
     with backend.RemoteAbly(ably.key.reveal(), ably.tls_url) as remote:
         assert (remote.tls_url, remote.url) == (ably.tls_url, ably.url)
-        with ablykit.open(f"{remote.tls_url}?key={remote.key}") as conn:
+        with ablykit.connect(f"{remote.tls_url}?key={remote.key}") as conn:
             assert conn.recv()["action"] == 4

@@ -1,6 +1,7 @@
 """What the package offers at its top, and that its layers stand."""
 
 import ast
+import builtins
 import re
 
 import pytest
@@ -11,8 +12,10 @@ from tests.notebook import ROOT
 
 
 def test_names_at_the_top_are_those_of_the_package():
-    assert ablykit.open is wire.open
+    assert ablykit.connect is wire.connect
     assert set(ablykit.__all__) <= set(dir(ablykit))
+    assert all(getattr(ablykit, name) is not None for name in ablykit.__all__)
+    assert not {*ablykit.__all__} & {*dir(builtins)}, "nothing of Python's is hidden by import *"
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = ablykit.nonsense
 

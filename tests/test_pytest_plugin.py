@@ -73,7 +73,7 @@ def test_the_silence_before_a_heartbeat_can_be_set(run):
     from ablykit import wire
 
     def test_it(local_ably):
-        with wire.open(f"{local_ably.url}?key={local_ably.key.reveal()}") as conn:
+        with wire.connect(f"{local_ably.url}?key={local_ably.key.reveal()}") as conn:
             assert conn.recv("CONNECTED")["connectionDetails"]["maxIdleInterval"] == 1234
     """,
         ini="ablykit_heartbeat_interval = 1234",

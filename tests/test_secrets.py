@@ -27,10 +27,10 @@ def test_not_in_what_a_connection_shows(planted, caplog, capsys):
     with caplog.at_level(logging.DEBUG):
         for url in (planted.tls_url, planted.url):
             for address in (f"{url}?key={planted.key}", f"{url}?key={planted.key.reveal()}"):
-                with wire.open(address, transcript=transcript) as conn:
+                with wire.connect(address, transcript=transcript) as conn:
                     conn.recv()
                     shown = [repr(conn), str(conn.asynchronous), conn.url]
-        with wire.open(f"{planted.tls_url}?key={planted.key}", transcript=transcript) as conn:
+        with wire.connect(f"{planted.tls_url}?key={planted.key}", transcript=transcript) as conn:
             conn.send({"action": 10, "channel": PLANTED}, f"key={planted.key.reveal()}")
             shown += [
                 repr(conn.recv("ATTACHED")),
@@ -65,10 +65,10 @@ def test_not_in_what_a_connection_shows(planted, caplog, capsys):
 @pytest.mark.parametrize(
     "fail",
     [
-        lambda ably: wire.open(f"{ably.tls_url.replace('wss', 'ws')}?key={ably.key.reveal()}"),
-        lambda ably: wire.open(f"wss://127.0.0.1:1?key={ably.key.reveal()}"),
-        lambda ably: wire.open(f"nonsense?key={ably.key.reveal()}"),
-        lambda ably: wire.open(f"{ably.tls_url}?key={ably.key.reveal()}").recv("ACK", timeout=0.05),
+        lambda ably: wire.connect(f"{ably.tls_url.replace('wss', 'ws')}?key={ably.key.reveal()}"),
+        lambda ably: wire.connect(f"wss://127.0.0.1:1?key={ably.key.reveal()}"),
+        lambda ably: wire.connect(f"nonsense?key={ably.key.reveal()}"),
+        lambda ably: wire.connect(f"{ably.tls_url}?key={ably.key.reveal()}").recv("ACK", timeout=0.05),
         lambda ably: ably.new_key(f"{{{PLANTED}"),
         lambda ably: ablykit.start(key=f"{PLANTED}"),
     ],
@@ -84,7 +84,7 @@ def test_not_in_an_exception(planted, fail):
 
 
 def test_not_in_what_the_server_says_of_a_wrong_key(planted):
-    with wire.open(f"{planted.tls_url}?key=app.id:{PLANTED}x") as conn:
+    with wire.connect(f"{planted.tls_url}?key=app.id:{PLANTED}x") as conn:
         assert PLANTED not in str(conn.recv().raw)
 
 

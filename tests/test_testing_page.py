@@ -65,7 +65,7 @@ def test_the_next_publish_is_refused_as_asked(local_ably):
     from ablykit import wire
 
     local_ably.nack_next(40160, count=2)
-    with wire.open(f"{local_ably.tls_url}?key={local_ably.key.reveal()}") as conn:
+    with wire.connect(f"{local_ably.tls_url}?key={local_ably.key.reveal()}") as conn:
         codes = []
         for serial in range(3):
             conn.send(
@@ -85,9 +85,9 @@ def test_one_client_is_cut_and_others_are_not(local_ably, local_ably_server):
     url = f"{local_ably.url}?key={local_ably.key.reveal()}"
     other = local_ably_server.new_app()
     with (
-        wire.open(f"{url}&clientId=ada") as ada,
-        wire.open(f"{url}&clientId=bob") as bob,
-        wire.open(f"{other.url}?key={other.key.reveal()}&clientId=ada") as foreign,
+        wire.connect(f"{url}&clientId=ada") as ada,
+        wire.connect(f"{url}&clientId=bob") as bob,
+        wire.connect(f"{other.url}?key={other.key.reveal()}&clientId=ada") as foreign,
     ):
         for conn in (ada, bob, foreign):
             conn.recv("CONNECTED")
@@ -102,13 +102,13 @@ def test_apps_share_nothing(local_ably, local_ably_server):
     from ablykit import wire
 
     other = local_ably_server.new_app()
-    with wire.open(f"{local_ably.url}?key={local_ably.key.reveal()}") as conn:
+    with wire.connect(f"{local_ably.url}?key={local_ably.key.reveal()}") as conn:
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
         conn.recv("ACK")
     assert other.published("c") == []
     assert len(local_ably.published("c")) == 1
     limited = local_ably.new_key({"d": ["publish"]})
-    with wire.open(f"{local_ably.url}?key={limited.reveal()}") as conn:
+    with wire.connect(f"{local_ably.url}?key={limited.reveal()}") as conn:
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
         assert conn.recv("NACK")["error"]["code"] == 40160
 

@@ -76,7 +76,7 @@ async def _connect(
     from ablykit.record.files import Recorder
     from ablykit.record.transcript import Transcript
     from ablykit.server import LocalAbly
-    from ablykit.wire import connect as connect_wire
+    from ablykit.wire import connect_async
 
     with ExitStack() as stack:
         if url is None:
@@ -84,7 +84,7 @@ async def _connect(
             url = f"{ably.tls_url}/?key={ably.key}"
         transcript = Transcript()
         recorder = stack.enter_context(Recorder(transcript, record)) if record else None
-        async with await connect_wire(url, ca_file=ca_file, transcript=transcript) as conn:
+        async with await connect_async(url, ca_file=ca_file, transcript=transcript) as conn:
             source = _input()
             at_terminal = source.isatty()
             if at_terminal:

@@ -14,7 +14,7 @@ from ablykit.lessons.exercise import Exercise
 from ablykit.protocol import Action, Flag
 from ablykit.protocol.meanings import MEMBERS
 from ablykit.record.transcript import Entry, Transcript
-from ablykit.wire import Connection, open
+from ablykit.wire import Connection, connect
 
 
 def _is_number(value: Any) -> bool:
@@ -281,7 +281,7 @@ _WRONG_FLAGS = (
 
 def _publish_with(ably: Any, flags: int) -> int | None:
     """Publish on a channel attached with these flags, and return the error code; None for an ACK."""
-    with open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         channel = "exercise-modes"
         conn.send({"action": int(Action.ATTACH), "channel": channel, "flags": flags})
         conn.recv("ATTACHED")

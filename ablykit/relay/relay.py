@@ -11,7 +11,7 @@ read. HTTP requests, such as an SDK makes beside its WebSocket, pass too; they a
 
 A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any
 web page in its browser, can reach it. Stars for a key's secret are filled in by the user's own client
-(`wire.connect`, `ablykit connect`), which finds the keys in the relay's notice (see `runtime`).
+(`wire.connect_async`, `ablykit connect`), which finds the keys in the relay's notice (see `runtime`).
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ablykit.protocol import Action, connection_url
 from ablykit.record.comparison import MASKED
 from ablykit.record.transcript import Entry, Transcript
-from ablykit.wire import AsyncConnection, WireError, connect
+from ablykit.wire import AsyncConnection, WireError, connect_async
 
 PATIENCE = 2.0
 """Seconds that an answer may take before the next frame is sent without it."""
@@ -61,7 +61,7 @@ class _Again:
         """Do what the recording's client did, or note what its service said."""
         if entry.kind == "open":
             url = _as_recorded(self.url, str(entry.raw), self._renamed)
-            wire = await connect(url, transcript=self.transcript, name=entry.connection)
+            wire = await connect_async(url, transcript=self.transcript, name=entry.connection)
             self.peers[entry.connection] = _Peer(wire)
             return
         peer = self.peers.get(entry.connection)

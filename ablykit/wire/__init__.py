@@ -1,17 +1,17 @@
 """A raw connection: send a frame, receive a frame. What websocat was in the article.
 
-conn = wire.open(f"{ably.tls_url}?key={ably.key}")      # plain calls, for a notebook's cells
+conn = wire.connect(f"{ably.tls_url}?key={ably.key}")   # plain calls, for a notebook's cells
 conn.send({"action": 10, "channel": "my_channel"})
 conn.recv()
 
-async with await wire.connect(url) as conn:              # the same, awaited
+async with await wire.connect_async(url) as conn:        # the same, awaited
     await conn.send({"action": 10, "channel": "my_channel"})
     await conn.recv()
 """
 
-from ablykit.wire.connection import AsyncConnection, Closed, connect
+from ablykit.wire.connection import AsyncConnection, Closed, connect_async
 from ablykit.wire.frame import Frame, WireError, WireTimeout
-from ablykit.wire.plain import Connection, open
+from ablykit.wire.plain import Connection, connect
 
 __all__ = [
     "AsyncConnection",
@@ -21,5 +21,5 @@ __all__ = [
     "WireError",
     "WireTimeout",
     "connect",
-    "open",
+    "connect_async",
 ]

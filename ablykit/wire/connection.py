@@ -65,7 +65,7 @@ _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
 
 
 class AsyncConnection:
-    """A WebSocket to an Ably, awaited. Made by `connect`."""
+    """A WebSocket to an Ably, awaited. Made by `connect_async`."""
 
     def __init__(self, websocket: ClientConnection, url: str, name: str, transcript: Transcript) -> None:
         self.url = redact(url)
@@ -245,7 +245,7 @@ class AsyncConnection:
 _names = itertools.count(1)
 
 
-async def connect(
+async def connect_async(
     url: str,
     *,
     transcript: Transcript | None = None,

@@ -15,7 +15,7 @@ from ablykit.wire.connection import (
     RECV_TIMEOUT,
     AsyncConnection,
     Closed,
-    connect,
+    connect_async,
 )
 from ablykit.wire.frame import Frame
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Connection:
-    """A WebSocket to an Ably, by plain calls. Made by `open`; see `AsyncConnection` for each."""
+    """A WebSocket to an Ably, by plain calls. Made by `connect`; see `AsyncConnection` for each."""
 
     def __init__(self, inner: AsyncConnection) -> None:
         self.asynchronous = inner
@@ -92,9 +92,9 @@ class Connection:
         return repr(self.asynchronous).replace("AsyncConnection", "Connection")
 
 
-def open(url: str, **options: Any) -> Connection:
-    """Open a raw connection, by plain calls. Takes what `connect` takes, and raises what it raises."""
-    connection = Connection(_wait(connect(url, **options)))
+def connect(url: str, **options: Any) -> Connection:
+    """Open a raw connection, by plain calls. Takes what `connect_async` takes, and raises what it raises."""
+    connection = Connection(_wait(connect_async(url, **options)))
     _thread.hold(connection)
     return connection
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(240)
 TALK = """
 import ablykit
 ably = ablykit.start()
-conn = ablykit.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name="client")
+conn = ablykit.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name="client")
 conn.recv("CONNECTED")
 conn.send({"action": 10, "channel": "chat"})
 conn.recv("ATTACHED")
@@ -110,7 +110,7 @@ CLIENTS = """
 import ablykit
 ably = ablykit.start()
 for name in ("laptop", "phone"):
-    conn = ablykit.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name=name)
+    conn = ablykit.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false", name=name)
     conn.recv("CONNECTED")
 both = ablykit.Transcript()
 for name in ("laptop", "phone"):

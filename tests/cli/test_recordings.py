@@ -156,7 +156,7 @@ def test_stopped_under_traffic_it_ends_without_a_traceback(ably, tmp_path, sent,
         [*ABLYKIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     url = re.search(r"wss://\S+", process.stderr.readline()).group()
-    with wire.open(f"{url}?key={ably.key}") as conn:
+    with wire.connect(f"{url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
         conn.send(*[{"action": 0}] * 50)
         process.send_signal(sent)

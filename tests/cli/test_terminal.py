@@ -62,7 +62,7 @@ def talk(ably, typed, *, stay=False, query="", prepare=lambda conn: None):
 
     async def run():
         key = f"?key={ably.key}{query}" if ably.key else ""
-        async with await wire.connect(f"{ably.tls_url}{key}") as conn:
+        async with await wire.connect_async(f"{ably.tls_url}{key}") as conn:
             prepare(conn)
             return await converse(
                 conn,

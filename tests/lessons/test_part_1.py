@@ -10,7 +10,7 @@ from ablykit.lessons import EXERCISES
 
 @pytest.fixture
 def conn(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         yield conn
 
@@ -198,7 +198,7 @@ def test_limits_are_those_of_ones_own_frame(conn, wrong, says):
 
 
 def test_limits_need_a_connection_that_is_connected(ably):
-    with wire.open(ably.tls_url) as refused:
+    with wire.connect(ably.tls_url) as refused:
         refused.recv()
         assert "Open one with a key" in lessons.check("limits", LIMITS, conn=refused).text
 

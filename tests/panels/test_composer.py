@@ -11,7 +11,7 @@ from ablykit.panels.composer import KEPT, MISTAKES, TEMPLATES
 
 @pytest.fixture
 def conn(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         yield conn
 

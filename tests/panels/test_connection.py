@@ -99,7 +99,7 @@ def test_a_ping_is_a_sign_of_life():
 
 
 def test_the_connection_panel_shows_a_real_connection(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         panel = ConnectionPanel(conn)
         assert panel.facts["state"] == "connected"

@@ -37,7 +37,7 @@ def test_a_frame_can_be_taken_along(transcript, monkeypatch):
 
 
 def test_what_is_copied_as_a_cell_or_a_command_works(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
         conn.send({"action": 10, "channel": "it's"})
         conn.recv("ATTACHED")

@@ -111,7 +111,7 @@ def test_a_recording_is_saved_opened_and_left_again(transcript, monkeypatch):
 
 
 def test_a_frame_goes_into_the_composer_to_be_sent_again(ably, monkeypatch):
-    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         conn.send({"action": 10, "channel": "c"})
         conn.recv("ATTACHED")
         page = Page(FrameInspector(conn), monkeypatch)

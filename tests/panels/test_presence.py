@@ -12,7 +12,7 @@ ENTERED = '{"action":14,"channel":"c","connectionId":"x","presence":[{"action":2
 
 @pytest.mark.parametrize("format", ["json", "msgpack"])
 def test_the_panel_shows_a_real_channel(ably, format):
-    with wire.open(f"{ably.tls_url}?key={ably.key}&format={format}&v=5") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&format={format}&v=5") as conn:
         conn.send({"action": 10, "channel": "c"}, {"action": 10, "channel": "d"})
         for serial, (channel, name) in enumerate((("c", "ada"), ("d", "bob"))):
             item = {"action": 2, "clientId": name, "data": {"seat": serial}}

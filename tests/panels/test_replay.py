@@ -12,7 +12,7 @@ from ablykit.record.transcript import Transcript
 
 @pytest.fixture
 def recorded(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         conn.send({"action": 10, "channel": "c"})
         conn.recv("ATTACHED")
@@ -132,7 +132,7 @@ def test_timers_stand_still_in_a_replay(replay):
 
 
 def test_what_its_own_sending_brings_about_is_not_part_of_the_recording(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         conn.send({"action": 10, "channel": "c"})
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
         conn.frames(4)

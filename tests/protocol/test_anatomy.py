@@ -38,7 +38,7 @@ def test_serials_hold_a_time():
 def test_what_the_embedded_ably_gives_can_be_taken_apart(ably):
     from ablykit import wire
 
-    with wire.open(f"{ably.tls_url}?key={ably.key}&v=5") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&v=5") as conn:
         details = conn.recv("CONNECTED")["connectionDetails"]
         conn.send({"action": 10, "channel": "c"})
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})

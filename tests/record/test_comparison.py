@@ -14,7 +14,7 @@ from tests.notebook import ROOT
 
 def talk(local, *frames):
     ably = local()
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         for frame in frames:
             conn.send(frame)

@@ -114,7 +114,7 @@ def test_every_rule_has_its_two_transcripts():
 @pytest.mark.parametrize("query", ["", "&v=5", "&format=msgpack&v=5", "&echo=false", "&heartbeats=false"])
 def test_the_embedded_ably_keeps_every_rule(local, query):
     ably = local(heartbeat_interval=200)
-    with wire.open(f"{ably.tls_url}?key={ably.key}{query}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}{query}") as conn:
         conn.recv("CONNECTED")
         conn.send({"action": 10, "channel": "c"}, {"action": 10, "channel": ":bad"}, {"action": 0, "id": "1"})
         conn.send(

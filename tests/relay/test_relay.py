@@ -26,7 +26,7 @@ def relay(ably):
 
 def test_frames_pass_both_ways_as_they_are_and_are_written_down(ably, relay):
     for base in (relay.url, relay.tls_url):
-        with wire.open(f"{base}?key={ably.key}&v=5&heartbeats=false") as conn:
+        with wire.connect(f"{base}?key={ably.key}&v=5&heartbeats=false") as conn:
             conn.recv("CONNECTED")
             conn.send("junk", {"action": 10, "channel": "c"})
             conn.recv("ATTACHED")
@@ -43,14 +43,14 @@ def frames(entries, direction):
 
 
 def test_binary_frames_stay_binary(ably, relay):
-    with wire.open(f"{relay.tls_url}?key={ably.key}&format=msgpack") as conn:
+    with wire.connect(f"{relay.tls_url}?key={ably.key}&format=msgpack") as conn:
         assert isinstance(conn.recv().raw, bytes)
         conn.send({"action": 0, "id": "x"})
         assert conn.recv("HEARTBEAT")["id"] == "x"
 
 
 def test_the_end_passes_with_its_code(ably, relay):
-    with wire.open(relay.tls_url) as conn:
+    with wire.connect(relay.tls_url) as conn:
         assert conn.recv()["error"]["code"] == 40101
         assert conn.wait_closed() == wire.Closed(1000, "40101")
     foreign = connect(f"{relay.url}/?key={ably.key.reveal()}")
@@ -132,13 +132,16 @@ def test_pages_and_names_that_are_allowed_reach_the_service(local):
 
 
 def test_on_every_address_it_is_reached_by_one_of_them(ably):
-    with Relay(ably.tls_url, host="0.0.0.0") as relay, wire.open(f"{relay.tls_url}?key={ably.key}") as conn:
+    with (
+        Relay(ably.tls_url, host="0.0.0.0") as relay,
+        wire.connect(f"{relay.tls_url}?key={ably.key}") as conn,
+    ):
         assert relay.tls_url == f"wss://127.0.0.1:{relay.tls_port}"
         assert conn.recv()["action"] == 4
 
 
 def test_a_users_own_client_fills_them_in_also_from_another_process(ably, relay):
-    with wire.open(f"{relay.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{relay.tls_url}?key={ably.key}") as conn:
         assert conn.recv()["action"] == 4
     typed = subprocess.run(
         [sys.executable, "-m", "ablykit", "connect", f"{relay.tls_url}/?key={ably.key}"],
@@ -153,13 +156,13 @@ def test_a_service_that_refuses_the_upgrade_is_heard():
         Relay(service.url) as relay,
     ):
         with pytest.raises(wire.WireError, match="503"):
-            wire.open(relay.url)
+            wire.connect(relay.url)
         wait_for(lambda: talks(relay))
         assert relay.transcript[-1].raw == "1006 HTTP/1.1 503 Busy"
 
 
 def test_a_service_that_hangs_up_ends_the_client_and_is_told():
-    with Answering(b"") as service, Relay(service.url) as relay, wire.open(relay.url) as conn:
+    with Answering(b"") as service, Relay(service.url) as relay, wire.connect(relay.url) as conn:
         assert conn.wait_closed().code == 1014
 
 
@@ -256,13 +259,13 @@ def test_a_client_that_says_nothing_or_junk_is_let_go(ably, relay, no_leftovers)
     assert b"400" in ask(relay, b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"), (
         "as the service answers it"
     )
-    with wire.open(f"{relay.url}?key={ably.key}") as conn:
+    with wire.connect(f"{relay.url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
 
 
 def test_a_ping_of_the_service_reaches_the_client(local):
     ably = local(heartbeat_interval=30)
-    with Relay(ably.tls_url) as relay, wire.open(f"{relay.url}?key={ably.key}&heartbeats=false") as conn:
+    with Relay(ably.tls_url) as relay, wire.connect(f"{relay.url}?key={ably.key}&heartbeats=false") as conn:
         heard = threading.Event()
         conn.transcript.listen(lambda entry: heard.set() if entry.kind == "ping" else None)
         assert heard.wait(5)

@@ -20,9 +20,9 @@ def publish(serial, data="x"):
 def recorded(ably, request):
     """Two clients that talk, a cut, and a resume with channelSerial."""
     transcript, url = Transcript(), f"{ably.tls_url}?key={ably.key}&heartbeats=false&format={request.param}"
-    with wire.open(url, transcript=transcript, name="left") as left:
+    with wire.connect(url, transcript=transcript, name="left") as left:
         left.recv("CONNECTED")
-        with wire.open(url, transcript=transcript, name="right") as right:
+        with wire.connect(url, transcript=transcript, name="right") as right:
             key = right.recv("CONNECTED")["connectionDetails"]["connectionKey"]
             for conn in (left, right):
                 conn.send(ATTACH)
@@ -32,7 +32,7 @@ def recorded(ably, request):
             right.recv("MESSAGE")
         left.send(publish(1))
         left.recv("ACK")
-        with wire.open(url, transcript=transcript, name="again", resume=key) as again:
+        with wire.connect(url, transcript=transcript, name="again", resume=key) as again:
             again.recv("CONNECTED")
             again.send({**ATTACH, "channelSerial": serial})
             again.frames(3)
@@ -59,14 +59,14 @@ def test_a_service_that_answers_otherwise_is_found_out(recorded, local):
 
 def test_credentials_are_given_only_where_there_were_some(ably):
     transcript = Transcript()
-    with wire.open(ably.tls_url, transcript=transcript) as conn:
+    with wire.connect(ably.tls_url, transcript=transcript) as conn:
         conn.wait_closed()
     again = asyncio.run(resend(transcript, f"{ably.tls_url}?key={ably.key}"))
     assert compare(transcript, again) == []
 
 
 def test_what_the_recording_left_open_is_no_difference(ably):
-    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
         left_open = Transcript()
         for entry in conn.transcript:
@@ -77,7 +77,7 @@ def test_what_the_recording_left_open_is_no_difference(ably):
 
 def test_a_connection_that_was_cut_is_cut_again(ably):
     transcript = Transcript()
-    with wire.open(f"{ably.tls_url}?key={ably.key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}") as conn:
         conn.recv("CONNECTED")
         for entry in conn.transcript:
             transcript.restore(entry)
@@ -88,7 +88,7 @@ def test_a_connection_that_was_cut_is_cut_again(ably):
 
 def test_a_serial_that_an_ack_named_is_sent_as_the_one_it_names_now(local):
     one, two = local(mutable=["doc"]), local(mutable=["doc"])
-    with wire.open(f"{one.tls_url}?key={one.key}&v=5&echo=false&heartbeats=false") as conn:
+    with wire.connect(f"{one.tls_url}?key={one.key}&v=5&echo=false&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         conn.send({**publish(0), "channel": "doc:c"})
         (serial,) = conn.recv("ACK")["res"][0]["serials"]

@@ -192,7 +192,7 @@ def test_it_works_in_odd_environments(breakage, tmp_path):
     script = (
         "import ablykit\n"
         "with ablykit.LocalAbly() as ably:\n"
-        "    with ablykit.open(f'{ably.tls_url}?key={ably.key}') as conn:\n"
+        "    with ablykit.connect(f'{ably.tls_url}?key={ably.key}') as conn:\n"
         "        print(conn.recv()['action'])\n"
     )
     done = subprocess.run(
@@ -292,11 +292,11 @@ def until(transcript, kind):
 def test_its_own_side_of_every_wire_can_be_watched(local, format):
     """What the service writes down is what its clients do, both ways."""
     ably = local(heartbeat_interval=40)
-    with wire.open(f"{ably.url}?key={ably.key}") as unseen:
+    with wire.connect(f"{ably.url}?key={ably.key}") as unseen:
         unseen.recv("ERROR")
     transcript = ably.transcript
     assert ably.transcript is transcript
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false&format={format}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false&format={format}") as conn:
         conn.recv("CONNECTED")
         conn.send({"action": 10, "channel": "c"}, {"action": 0, "id": "x"})
         conn.recv("HEARTBEAT")
@@ -321,7 +321,7 @@ def test_it_stands_for_its_first_app(local):
     assert ably.own.key is ably.key
     assert ably.options("ably-js")["key"] == ably.key.reveal()
     ably.nack_next(40160, count=1)
-    with wire.open(f"{ably.url}?key={ably.key}&v=5&clientId=me") as conn:
+    with wire.connect(f"{ably.url}?key={ably.key}&v=5&clientId=me") as conn:
         conn.recv("CONNECTED")
         for serial in range(2):
             conn.send({**PUBLISH, "msgSerial": serial})

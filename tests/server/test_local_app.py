@@ -20,7 +20,7 @@ def app(ably):
 
 
 def publish(app, serial=0, **message):
-    with wire.open(f"{app.tls_url}?key={app.key}&v=5&clientId=ada") as conn:
+    with wire.connect(f"{app.tls_url}?key={app.key}&v=5&clientId=ada") as conn:
         conn.recv("CONNECTED")
         conn.send({"action": 15, "channel": "c", "msgSerial": serial, "messages": [message]})
         return conn.recv(timeout=5)
@@ -67,9 +67,9 @@ def test_the_next_publishes_are_refused_as_asked(app):
 def test_sockets_are_cut_of_one_client_or_of_all(ably, app):
     url = f"{app.tls_url}?key={app.key}&v=5&clientId="
     with (
-        wire.open(url + "ada") as ada,
-        wire.open(url + "bob") as bob,
-        wire.open(f"{ably.tls_url}?key={ably.key}") as other,
+        wire.connect(url + "ada") as ada,
+        wire.connect(url + "bob") as bob,
+        wire.connect(f"{ably.tls_url}?key={ably.key}") as other,
     ):
         for conn in (ada, bob, other):
             conn.recv("CONNECTED")

@@ -8,6 +8,6 @@ from tests.wire.urls import url
 
 @pytest.fixture
 def conn(ably):
-    with wire.open(url(ably)) as connection:
+    with wire.connect(url(ably)) as connection:
         connection.recv("CONNECTED")
         yield connection

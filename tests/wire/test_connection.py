@@ -23,7 +23,7 @@ def test_text_dicts_and_typed_frames_can_be_sent(conn, frame):
 
 
 def test_on_a_messagepack_connection_dicts_go_as_messagepack(ably):
-    with wire.open(url(ably, "&format=msgpack")) as conn:
+    with wire.connect(url(ably, "&format=msgpack")) as conn:
         assert isinstance(conn.recv().raw, bytes)
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": b"\x00"}]})
         assert conn.recv()["action"] == 1
@@ -45,7 +45,7 @@ def test_recv_waits_for_a_kind_and_passes_over_others(conn):
 
 def test_heartbeats_are_passed_over_unless_wanted(local):
     ably = local(heartbeat_interval=30)
-    with wire.open(url(ably, "")) as conn:
+    with wire.connect(url(ably, "")) as conn:
         conn.recv()
         with pytest.raises(WireTimeout, match="what came: HEARTBEAT"):
             conn.recv(timeout=0.2)
@@ -85,14 +85,14 @@ def test_frames_gives_so_many_or_for_so_long(conn):
 
 
 def test_frames_for_some_seconds_waits_them_out_even_after_the_end(ably):
-    with wire.open(ably.tls_url) as conn:
+    with wire.connect(ably.tls_url) as conn:
         before = time.monotonic()
         assert len(conn.frames(seconds=0.3)) == 1
         assert time.monotonic() - before >= 0.3
 
 
 def test_the_end_is_told_by_whoever_asks(ably):
-    with wire.open(ably.tls_url) as conn:
+    with wire.connect(ably.tls_url) as conn:
         assert conn.wait_closed() == Closed(1000, "40101")
         assert conn.recv()["error"]["code"] == 40101
         with pytest.raises(WireError, match=r"No frame will come: .* code 1000 \(40101\)"):
@@ -124,16 +124,16 @@ def test_waiting_for_the_end_of_an_open_connection_times_out_with_frames_unread(
 def test_what_can_not_be_opened_says_why_and_what_to_look_at(ably, make, says):
     address = make(ably)
     if says == "ERROR":
-        with wire.open(address) as conn:
+        with wire.connect(address) as conn:
             assert conn.recv()["error"]["code"] == 40400
         return
     with pytest.raises(WireError, match=says):
-        wire.open(address)
+        wire.connect(address)
 
 
 def test_stars_for_an_unknown_secret_are_refused(ably):
     with pytest.raises(AblyError, match="not known here"):
-        wire.open(f"{ably.tls_url}?key=some.other:****")
+        wire.connect(f"{ably.tls_url}?key=some.other:****")
 
 
 def test_another_ca_is_not_trusted_but_can_be_given(ably, monkeypatch):
@@ -143,8 +143,8 @@ def test_another_ca_is_not_trusted_but_can_be_given(ably, monkeypatch):
     ca_file = ably.ca_file
     monkeypatch.setattr(runtime, "find", lambda url: None)
     with pytest.raises(WireError, match="is not trusted"):
-        wire.open(full)
-    with wire.open(full, ca_file=ca_file) as conn:
+        wire.connect(full)
+    with wire.connect(full, ca_file=ca_file) as conn:
         assert conn.recv()["action"] == 4
 
 
@@ -161,7 +161,7 @@ def test_answers_never_stand_before_what_they_answer(conn):
 
 def test_it_can_be_awaited(ably):
     async def talk():
-        async with await wire.connect(url(ably), v=5) as conn:
+        async with await wire.connect_async(url(ably), v=5) as conn:
             assert (await conn.recv())["action"] == 4
             await conn.send({"action": 10}, {"action": 7})
             return [frame["action"] async for frame in conn]
@@ -171,7 +171,7 @@ def test_it_can_be_awaited(ably):
 
 def test_frames_are_noted_while_nobody_reads(local):
     ably = local(heartbeat_interval=20)
-    with wire.open(url(ably, "")) as conn:
+    with wire.connect(url(ably, "")) as conn:
         noted = threading.Event()
         conn.transcript.listen(lambda entry: noted.set() if entry.number > 4 else None)
         assert noted.wait(5)
@@ -179,7 +179,7 @@ def test_frames_are_noted_while_nobody_reads(local):
 
 def test_a_transcript_that_is_given_is_the_one_that_is_written(ably):
     transcript = Transcript()
-    with wire.open(f"{ably.url}", transcript=transcript) as conn:
+    with wire.connect(f"{ably.url}", transcript=transcript) as conn:
         conn.wait_closed()
     assert conn.transcript is transcript
     assert [entry.kind for entry in transcript] == ["open", "frame", "close"]
@@ -187,7 +187,7 @@ def test_a_transcript_that_is_given_is_the_one_that_is_written(ably):
 
 def test_pings_below_the_frames_are_noted_with_their_answers(local):
     ably = local(heartbeat_interval=30)
-    with wire.open(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&heartbeats=false") as conn:
         conn.recv("CONNECTED")
         heard = threading.Event()
         conn.transcript.listen(lambda entry: heard.set() if entry.kind == "pong" else None)
@@ -201,7 +201,7 @@ def test_all_calls_can_be_awaited(local):
     ably = local(heartbeat_interval=20)
 
     async def talk():
-        async with await wire.connect(url(ably, ""), name="me") as conn:
+        async with await wire.connect_async(url(ably, ""), name="me") as conn:
             assert repr(conn).startswith("<AsyncConnection open: wss://")
             assert conn.closed is None
             frames = await conn.frames(2, heartbeats=True)
@@ -227,7 +227,7 @@ def test_a_side_that_takes_nothing_is_told_after_a_while(monkeypatch):
 
         async with serve(deaf, "127.0.0.1", 0, max_queue=1, compression=None, close_timeout=0.1) as server:
             port = server.sockets[0].getsockname()[1]
-            conn = await wire.connect(f"ws://127.0.0.1:{port}")
+            conn = await wire.connect_async(f"ws://127.0.0.1:{port}")
             with pytest.raises(WireTimeout, match=r"took nothing for 0\.2 s"):
                 await conn.send(*["x" * 1_000_000] * 100)
             never.set()

@@ -17,7 +17,7 @@ def threads():
 
 def test_the_thread_is_there_only_while_a_connection_is(ably):
     assert threads() == 0
-    one, two = wire.open(url(ably)), wire.open(url(ably))
+    one, two = wire.connect(url(ably)), wire.connect(url(ably))
     assert threads() == 1
     one.close()
     one.close()
@@ -30,14 +30,14 @@ def test_it_works_inside_a_running_loop(ably):
     """As in a notebook: plain calls in a cell, whose loop is running."""
 
     async def cell():
-        with wire.open(url(ably)) as conn:
+        with wire.connect(url(ably)) as conn:
             return conn.recv()["action"]
 
     assert asyncio.run(cell()) == 4
 
 
 def test_each_call_does_what_its_awaited_twin_does(ably):
-    with wire.open(url(ably), name="me") as conn:
+    with wire.connect(url(ably), name="me") as conn:
         assert conn.recv("CONNECTED")["action"] == 4
         assert repr(conn) == f"<Connection open: {conn.url}>"
         assert conn.name == conn.transcript[0].connection == "me"
@@ -52,7 +52,7 @@ def test_each_call_does_what_its_awaited_twin_does(ably):
 
 def test_what_fails_leaves_no_thread(ably):
     with pytest.raises(WireError):
-        wire.open("wss://127.0.0.1:1")
-    with wire.open(url(ably)) as conn, pytest.raises(ValueError, match="no action"):
+        wire.connect("wss://127.0.0.1:1")
+    with wire.connect(url(ably)) as conn, pytest.raises(ValueError, match="no action"):
         conn.recv("NONSENSE")
     assert threads() == 0

@@ -177,7 +177,7 @@ def test_an_exception_is_as_good_as_a_frame(world):
 def test_it_is_asked_of_the_server(local):
     ably = local()
     key = ably.new_key({"c": ["subscribe"]})
-    with wire.open(f"{ably.tls_url}?key={key}") as conn:
+    with wire.connect(f"{ably.tls_url}?key={key}") as conn:
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
         nack = conn.recv("NACK")
     for asked in (ably, ably.own):
