@@ -2,7 +2,7 @@
 
     python -m tests.interop.suites FOLDER
 
-runs those that are in `FOLDER`, below `ably-js` and `ably-python`, compares the results with `suites.toml`, keeps the
+runs those that are in `FOLDER`, below `ably-js` (which has two) and `ably-python`, compares the results with `suites.toml`, keeps the
 numbers in `suites.json`, and writes `docs/fidelity.md` from both. The exit code is 1 if the results differ from what
 `suites.toml` says. No package of the newest releases has their tests, so a checkout is needed; the SDKs themselves
 are installed as published, in the version of the checkout.
@@ -33,8 +33,13 @@ PAGE = ROOT / "docs" / "fidelity.md"
 LONGEST = 1_500
 """How long a suite may take, in seconds."""
 
-NEEDS = ("@ably/vcdiff-decoder", "chai", "jmespath", "mocha", "mocha-junit-reporter", "source-map-support")
-"""What the JavaScript suite is made with, in the versions its `package.json` has for it."""
+REPORT = "report.xml"
+
+NEEDS = (
+    *("@ably/vcdiff-decoder", "chai", "jmespath", "mocha", "mocha-junit-reporter"),
+    *("source-map-support", "tsx", "typescript"),
+)
+"""What the JavaScript suites are made with, in the versions their `package.json` has for it."""
 
 
 @dataclass(frozen=True)
@@ -81,37 +86,46 @@ def said() -> dict[str, dict[str, dict[str, str]]]:
 
 def javascript(checkout: Path, place: Path, left_out: Collection[str]) -> tuple[str, list[str], Path]:
     """Make ready the suite of ably-js; return the SDK's version, the command, and where its report will be."""
-    package = json.loads((checkout / "package.json").read_text())
-    versions = package["devDependencies"]
-    install(place, f"ably@{package['version']}", "async@2", *(f"{each}@{versions[each]}" for each in NEEDS))
-    _link_files(place / "node_modules" / "ably", place)
-    shutil.copytree(checkout / "test", place / "test")
-    files = [
-        str(file.relative_to(place))
-        for kind in ("realtime", "rest", "unit")
-        for file in sorted((place / "test" / kind).glob("*.test.js"))
-    ]
+    version = _published(checkout, place, "async@2")
     helpers = (
         "source-map-support/register",
         "./test/support/modules_helper.js",
         "./test/support/test_helper.js",
     )
-    report = place / "report.xml"
-    options = f"mochaFile={report},includePending=true"
-    command = ["node", "node_modules/mocha/bin/mocha", "--no-config", "--exit", "--file", "test/support/root_hooks.js",
-               "--reporter", "mocha-junit-reporter", "--reporter-options", options]  # fmt: skip
-    command += [part for each in helpers for part in ("--require", each)]
-    if single := [re.escape(each) for each in left_out if each not in files]:
-        command += ["--invert", "--grep", f"^({'|'.join(single)})$"]
-    return package["version"], command + [each for each in files if each not in left_out], report
+    options = ["--file", "test/support/root_hooks.js", *(f"--require={each}" for each in helpers)]
+    files = [f"test/{kind}/*.test.js" for kind in ("realtime", "rest", "unit")]
+    return version, mocha(place, options, files, left_out), place / REPORT
 
 
-def _link_files(package: Path, place: Path) -> None:
-    """Put what a package published where its tests look for it: at the root of a checkout."""
-    for published in package.iterdir():
-        link = place / published.name
-        link.unlink(missing_ok=True)
-        link.symlink_to(published)
+def universal(checkout: Path, place: Path, left_out: Collection[str]) -> tuple[str, list[str], Path]:
+    """Make ready the newer suite of ably-js, written after Ably's specification: what of it needs a server."""
+    version = _published(checkout, place)
+    shutil.copy(checkout / "tsconfig.json", place)
+    files = ["test/uts/**/integration/**/*.test.ts"]
+    return version, mocha(place, ["--require=tsx/cjs"], files, left_out), place / REPORT
+
+
+def _published(checkout: Path, place: Path, *more: str) -> str:
+    """Install ably-js, put its files where its tests look for them, beside themselves; return its version."""
+    package = json.loads((checkout / "package.json").read_text())
+    versions = package["devDependencies"]
+    install(place, f"ably@{package['version']}", *more, *(f"{each}@{versions[each]}" for each in NEEDS))
+    shutil.copytree(place / "node_modules" / "ably", place, dirs_exist_ok=True)
+    shutil.copytree(checkout / "test", place / "test")
+    return package["version"]
+
+
+def mocha(place: Path, options: list[str], patterns: list[str], left_out: Collection[str]) -> list[str]:
+    """Return the command that runs the files of some patterns, but for the files and tests left out."""
+    found = [str(file.relative_to(place)) for each in patterns for file in sorted(place.glob(each))]
+    files = [file for file in found if not any(fnmatchcase(file, each) for each in left_out)]
+    single = "|".join(re.escape(each) for each in left_out if not each.startswith("test/"))
+    command = ["node", "node_modules/mocha/bin/mocha", "--no-config", "--exit", *options]
+    command += [
+        "--reporter=mocha-junit-reporter",
+        f"--reporter-options=mochaFile={place / REPORT},includePending=true",
+    ]
+    return command + (["--invert", f"--grep=^({single})$"] if single else []) + files
 
 
 def python(checkout: Path, place: Path, left_out: Collection[str]) -> tuple[str, list[str], Path]:
@@ -125,7 +139,7 @@ def python(checkout: Path, place: Path, left_out: Collection[str]) -> tuple[str,
         shutil.copy(checkout / name, place)
     for folder in ("test", "submodules"):
         shutil.copytree(checkout / folder, place / folder)
-    report = place / "report.xml"
+    report = place / REPORT
     command = [
         str(own),
         "-m",
@@ -134,15 +148,19 @@ def python(checkout: Path, place: Path, left_out: Collection[str]) -> tuple[str,
         "--tb=native",
         "-p",
         "no:cacheprovider",
-        "--junitxml",
-        str(report),
+        f"--junitxml={report}",
         "test",
     ]
     return version, command + [f"--deselect={each}" for each in left_out], report
 
 
-SUITES = {"ably-js": javascript, "ably-python": python}
-"""How each suite is made ready, by the name of its folder."""
+SUITES = {"ably-js": javascript, "ably-js-uts": universal, "ably-python": python}
+"""How each suite is made ready, by its name."""
+
+
+def checkout_of(name: str, folder: Path) -> Path:
+    """Return where in a folder the checkout with a suite is: ably-js has two."""
+    return folder / name.removesuffix("-uts")
 
 
 def run(name: str, checkout: Path, log: Path) -> tuple[str, Results]:
@@ -182,6 +200,7 @@ to a stand-in (`tests/interop/echo_service.py`). The SDKs are those of npm and P
 |---|---|---|---|---|
 {rows}
 
+`ably-js-uts` is a newer suite beside the old one of ably-js, written after Ably's specification (UTS); what of it needs a server is run.
 No package of these releases contains its tests, so they are run from a checkout of each release's tag, with its submodule. Put both
 below one folder, as `ably-js` and `ably-python`, and run
 
@@ -219,9 +238,9 @@ def main(folder: Path) -> int:
     runs = json.loads(RUNS.read_text()) if RUNS.exists() else {}
     different = False
     for name in SUITES:
-        checkout = folder / name
+        checkout = checkout_of(name, folder)
         if not checkout.is_dir():
-            print(f"{name}: no such folder in {folder}, left out")
+            print(f"{name}: there is no {checkout}, left out")
             continue
         log = Path(tempfile.gettempdir()) / f"{name}.log"
         began = time.monotonic()

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import needs
-from tests.interop.suites import LONGEST, PAGE, RUNS, SUITES, Results, page, run, said
+from tests.interop.suites import LONGEST, PAGE, RUNS, SUITES, Results, checkout_of, mocha, page, run, said
 
 REPORT = """<testsuites><testsuite>
 <testcase name="realtime/auth connects" classname="connects"/>
@@ -25,7 +26,7 @@ REPORT = """<testsuites><testsuite>
 @pytest.mark.parametrize("name", SUITES)
 def test_a_suite_passes_but_for_what_is_listed(name, tmp_path):
     given = os.environ.get("ABLY_SUITES")
-    checkout = Path(given or "", name)
+    checkout = checkout_of(name, Path(given or ""))
     if not given or not checkout.is_dir():
         pytest.skip(f"No package has this suite: set ABLY_SUITES to a folder with a checkout of {name} in it")
     needs("unshare", shutil.which("unshare"))
@@ -63,3 +64,16 @@ def test_a_failure_that_is_not_listed_and_a_listed_one_that_passes_are_both_told
     new, stale = results.surprises(["realtime/auth: *", "test.rest.Time: *"])
     assert new == "failed: test.rest.Push: test_setup"
     assert stale.startswith("stale: nothing that matches 'test.rest.Time: *' fails any more")
+
+
+def test_files_by_pattern_and_single_tests_by_name_are_left_out(tmp_path):
+    for name in ("rest/time", "rest/push_admin"):
+        file = tmp_path / "test" / f"{name}.js"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    command = mocha(tmp_path, [], ["test/rest/*.js"], ["test/rest/push_*", "rest/time is (not) asked"])
+    assert [each for each in command if each.endswith(".js")] == ["test/rest/time.js"]
+    (grep,) = [each.removeprefix("--grep=") for each in command if each.startswith("--grep")]
+    assert re.fullmatch(grep, "rest/time is (not) asked")
+    assert "--invert" in command
+    assert "--invert" not in mocha(tmp_path, [], ["test/rest/*.js"], ["test/rest/push_*"])
