@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
-from ablykit.protocol.credentials import OPERATIONS, forget, remember, reveal
+from ablykit.protocol.credentials import OPERATIONS, forget, is_id, remember, reveal
 from ablykit.protocol.redaction import quiet_logger, redact_binary
 
 KEY = ApiKey("app", "id", "s3cr3t-value")
@@ -214,3 +214,10 @@ def test_what_matches_a_channel_is_told_with_its_operations():
 def test_what_two_capabilities_both_allow_is_the_narrower_of_each_pair(one, other, both):
     one, other = Capability.parse(one), Capability.parse(other)
     assert one.within(other).grants == other.within(one).grants == both
+
+
+@pytest.mark.parametrize(
+    ("text", "could_be"), [("AbC-_1", True), ("longer-one", True), ("short", False), ("a.b.cd", False)]
+)
+def test_an_id_of_an_app_or_a_key_has_six_characters_or_more(text, could_be):
+    assert is_id(text) is could_be
