@@ -4,7 +4,8 @@
 
 `unshare` (util-linux, no root needed) gives it its own loopback and its own hosts file. On the usual ports of
 `127.0.0.1` is an embedded Ably, by the name that SDKs have for Ably's sandbox, and on those of `127.0.0.2` a stand-in
-for the rest of the internet. The command finds in its environment how to trust both.
+for the rest of the internet. Ably's proxy for tests has a stand-in, too. The command finds in its environment how to
+trust both servers.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from pathlib import Path
 import trustme
 
 from ablykit.server import LocalAbly
-from tests.interop import echo_service
+from tests.interop import echo_service, fault_proxy
 
 SANDBOX = "sandbox.realtime.ably-nonprod.net"
 FALLBACKS = tuple(f"sandbox.{letter}.fallback.ably-realtime-nonprod.com" for letter in "abcde")
@@ -64,8 +65,9 @@ def run(command: list[str]) -> int:
     ):
         trusted = Path(folder) / "trusted.pem"
         trusted.write_text(ably.ca_pem + ca.cert_pem.bytes().decode())
-        serving = echo_service.serve("127.0.0.2", ca)
-        threading.Thread(target=asyncio.run, args=(serving,), daemon=True).start()
+        proxy = fault_proxy.serve("127.0.0.1", fault_proxy.CONTROL_PORT, "127.0.0.1:80")
+        for serving in (echo_service.serve("127.0.0.2", ca), proxy):
+            threading.Thread(target=asyncio.run, args=(serving,), daemon=True).start()
         trust = {"SSL_CERT_FILE": str(trusted), "NODE_EXTRA_CA_CERTS": str(trusted)}
         return subprocess.run(command, env=os.environ | trust, check=False).returncode
 

@@ -192,25 +192,28 @@ def run(name: str, checkout: Path, log: Path) -> tuple[str, Results]:
 
 HEAD = """# How far the embedded Ably is like the real one
 
-Ably's SDKs have test suites of their own, written for Ably's sandbox. They are run against the embedded Ably, unchanged, on a machine
-without a network: a hosts file leads the sandbox's name to the embedded Ably, and those of Ably's echo service and connectivity checks
-to a stand-in (`tests/interop/echo_service.py`). The SDKs are those of npm and PyPI.
+Each of Ably's SDKs has its own test suite, written for Ably's sandbox. Here those suites run unchanged against the embedded Ably, on
+a machine without a network. A hosts file maps the sandbox's name to the embedded Ably. Stand-ins replace Ably's echo service and
+connectivity checks (`tests/interop/echo_service.py`) and the proxy that makes faults (`tests/interop/fault_proxy.py`). The SDKs are
+installed from npm and PyPI.
 
 | suite | release | passed | failed | skipped by the suite itself |
 |---|---|---|---|---|
 {rows}
 
-`ably-js-uts` is a newer suite beside the old one of ably-js, written after Ably's specification (UTS); what of it needs a server is run.
-No package of these releases contains its tests, so they are run from a checkout of each release's tag, with its submodule. Put both
-below one folder, as `ably-js` and `ably-python`, and run
+ably-js has two suites. `ably-js-uts` is the newer one, which follows Ably's Universal Test Specification; only those of its tests that
+need a server are run.
+
+The published packages of these releases do not contain the tests, so they run from a checkout of each release's tag, with its
+submodule. Put both checkouts into one folder, as `ably-js` and `ably-python`, and run
 
 ```bash
 python -m tests.interop.suites FOLDER
 ```
 
-It needs npm and `unshare` (util-linux), takes about {minutes} minutes, and writes this page anew. `ABLY_SUITES=FOLDER pytest
-tests/interop/test_suites.py` does the same as a test, which is skipped where `ABLY_SUITES` is not set. The suite of ably-python 1.1.1 is
-in its package, and is part of every run of the tests (`tests/interop/test_own_suite.py`).
+This needs npm and `unshare` (util-linux), takes about {minutes} minutes, and rewrites this page. `ABLY_SUITES=FOLDER pytest
+tests/interop/test_suites.py` does the same as a test, which is skipped where `ABLY_SUITES` is not set. The package of ably-python 1.1.1
+does contain its suite, which is part of every run of the tests (`tests/interop/test_own_suite.py`).
 """
 
 
@@ -223,12 +226,12 @@ def page() -> str:
     )
     parts = [HEAD.format(rows=rows, minutes=sum(each["minutes"] for each in runs.values()))]
     for name, listed in said().items():
-        parts.append(f"\n## What {name} is not asked\n\n| tests | why not |\n|---|---|\n")
+        parts.append(f"\n## Tests of {name} that are left out\n\n| tests | why |\n|---|---|\n")
         parts += [
             f"| `{tests}` | {why} |\n" for tests, why in {**listed["left_out"], **listed["not_here"]}.items()
         ]
         if fails := listed["fails"]:
-            parts.append(f"\n## What of {name} fails\n\n| test | why |\n|---|---|\n")
+            parts.append(f"\n## Tests of {name} that fail\n\n| test | why |\n|---|---|\n")
             parts += [f"| `{test}` | {why} |\n" for test, why in fails.items()]
     return "".join(parts)
 
