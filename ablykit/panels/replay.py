@@ -1,6 +1,5 @@
 """The replay panel: a recording is played again, in every panel that follows it."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import traitlets
 
+from ablykit.machine.loop import LoopStopped, LoopThread
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.record import compare
 from ablykit.record.files import load
@@ -150,7 +150,8 @@ class Replay(Panel):
             raise ValueError("Give the service to send to: Replay(recording, to=ably)")
         url = self._to if isinstance(self._to, str) else f"{self._to.tls_url}?key={self._to.key}"
         began = time.monotonic()
-        again = _run(resend(self.recording, url))
+        with LoopThread("ablykit-resend") as thread:  # a cell has a loop of its own, which is running
+            again = thread.run(resend(self.recording, url))
         self.differences = [str(difference) for difference in compare(self.recording, again)]
         found = (
             f"{len(self.differences)} difference(s)"
@@ -205,7 +206,7 @@ class Replay(Panel):
     def _send_quietly(self) -> None:
         try:
             self.send_again()
-        except (WireError, OSError) as error:
+        except (WireError, OSError, LoopStopped) as error:
             self.sending = str(error)
 
     def _play_wanted(self, content: dict[str, Any]) -> None:
@@ -224,22 +225,3 @@ class Replay(Panel):
         "seek": _seek_wanted,
         "send": _send_wanted,
     }
-
-
-def _run(coroutine: Any) -> Transcript:
-    """Run a coroutine to its end, also where an event loop is running already, as in a cell."""
-    found: list[Transcript] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(asyncio.run(coroutine))
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="ablykit-resend")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return found[0]

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import itertools
 import re
-import threading
 from collections.abc import AsyncGenerator, Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -30,13 +29,13 @@ from websockets.server import ServerProtocol
 from ablykit.machine import runtime
 from ablykit.machine.browsers import Door
 from ablykit.machine.local_ca import LocalCA
+from ablykit.machine.loop import LoopThread
 from ablykit.protocol import AblyError
 from ablykit.protocol.redaction import quiet_logger, redact
 from ablykit.record.transcript import Direction, Kind, Transcript
 from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened
 
-START_TIMEOUT = 10.0
 MAX_FRAME = 64 * 1024 * 1024
 """Bytes of a frame that are still written down; a longer one passes unseen, and so does what follows it."""
 
@@ -84,19 +83,7 @@ class Relay:
         self._names = itertools.count(1)
         self._passing: set[asyncio.Task[None]] = set()
         self._ca = LocalCA()
-        self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
-        self._ready = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="ablykit-relay", daemon=True)
-        self._thread.start()
-        self._ready.wait(START_TIMEOUT)
-        if self._failure:
-            self._thread.join()
-            raise self._failure
-        keys = self._target.keys if self._target else ()
-        self._notice = runtime.Notice(self.port, self.tls_port, keys, self._ca.pem)
-        runtime.announce(self._notice)
+        self._thread = LoopThread("ablykit-relay", self._serving)
 
     @property
     def url(self) -> str:
@@ -115,11 +102,7 @@ class Relay:
 
     def stop(self) -> None:
         """Close what is open, and end."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-            runtime.withdraw(self._notice)
-            self._ca.close()
+        self._thread.stop()
 
     def __enter__(self) -> "Relay":
         return self
@@ -130,17 +113,11 @@ class Relay:
     def __repr__(self) -> str:
         return f"<Relay {self.tls_url} to {redact(self._to)}>"
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        except BaseException as error:
-            self._failure = error
-        finally:
-            self._ready.set()
-            self._loop.close()
-
-    async def _serve(self) -> None:
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncGenerator[None]:
+        """Everything that goes when the relay stops."""
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._ca.close)
             tls = self._ca.server_context(self.host)
             plain, secure = [
                 await stack.enter_async_context(
@@ -149,8 +126,11 @@ class Relay:
                 for port, ssl in zip(self._ports, (None, tls), strict=True)
             ]
             self.port, self.tls_port = _port(plain), _port(secure)
-            self._ready.set()
-            await self._stopping.wait()
+            keys = self._target.keys if self._target else ()
+            notice = runtime.Notice(self.port, self.tls_port, keys, self._ca.pem)
+            runtime.announce(notice)
+            stack.callback(runtime.withdraw, notice)
+            yield
             for task in list(self._passing):
                 task.cancel()
             await asyncio.gather(*self._passing, return_exceptions=True)

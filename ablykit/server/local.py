@@ -1,13 +1,11 @@
 """LocalAbly: the whole service on a thread of its own, for notebooks, tests and terminals."""
 
 import asyncio
-import atexit
 import contextlib
 import logging
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -17,6 +15,7 @@ from uvicorn.server import ServerState
 from ablykit.machine import runtime
 from ablykit.machine.browsers import Door
 from ablykit.machine.local_ca import LocalCA
+from ablykit.machine.loop import LoopThread, fast_loop
 from ablykit.protocol import AblyError, ApiKey
 from ablykit.protocol.credentials import forget, remember
 from ablykit.record.transcript import Transcript
@@ -30,7 +29,9 @@ from ablykit.server.websocket import WebSocket
 
 T = TypeVar("T")
 
-START_TIMEOUT = 10.0
+CALL_TIMEOUT = 10.0
+"""How long a call may wait for its turn on the server's thread, in seconds."""
+
 KEEP_ALIVE = 3600
 """How long an idle HTTP connection stays open, in seconds: longer than any client keeps one. A client that
 sends its next request just as the service closes the connection gets an error instead of an answer."""
@@ -105,11 +106,13 @@ class LocalAbly:
         self.host = host
         self.port, self.tls_port = (sock.getsockname()[1] for sock in self._sockets)
         self._open_sockets: set[WebSocket] = set()
-        self._loop = _new_loop()
-        self._stopping, self._wake = asyncio.Event(), asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="ablykit-server", daemon=True)
-        self._start()
-        atexit.register(self.stop)
+        self._wake = asyncio.Event()
+        self._thread = LoopThread(
+            "ablykit-server",
+            self._serving,
+            new_loop=fast_loop,
+            stopped="This embedded Ably has been stopped, and what it kept is gone: start another one",
+        )
 
     def _make_app(self, keys: Iterable[str], limits: Mapping[str, int] | None) -> tuple[App, ApiKey]:
         given = [ApiKey.parse(text) for text in keys]
@@ -256,16 +259,7 @@ class LocalAbly:
 
     def stop(self) -> None:
         """End the server: clients are told (DISCONNECTED 80003), sockets closed, the thread joined."""
-        if not self._thread.is_alive():
-            return
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._loop.call_soon_threadsafe(self._wake.set)
-        self._thread.join()
-        atexit.unregister(self.stop)
-        runtime.withdraw(self._notice)
-        for key in self._keys():
-            forget(key)
-        self._ca.close()
+        self._thread.stop()
 
     def __enter__(self) -> "LocalAbly":
         return self
@@ -274,21 +268,8 @@ class LocalAbly:
         self.stop()
 
     def __repr__(self) -> str:
-        state = "running" if self._thread.is_alive() else "stopped"
+        state = "running" if self._thread.is_running else "stopped"
         return f"<LocalAbly {state}: {self.tls_url}, key {self.key}>"
-
-    def _start(self) -> None:
-        ready = threading.Event()
-        self._ready = ready
-        self._failure: BaseException | None = None
-        self._thread.start()
-        if not ready.wait(START_TIMEOUT):
-            raise TimeoutError(f"The server was not ready within {START_TIMEOUT:g} s")
-        if self._failure:
-            raise self._failure
-        for key in self._keys():
-            remember(key)
-        self._announce()
 
     def _announce(self) -> None:
         keys = tuple(key.reveal() for key in self._keys())
@@ -305,18 +286,9 @@ class LocalAbly:
 
     # -- on its thread
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        except BaseException as error:
-            self._failure = error
-            self._ready.set()
-        finally:
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
-
-    async def _serve(self) -> None:
+    @contextlib.asynccontextmanager
+    async def _serving(self) -> AsyncGenerator[None]:
+        """Everything that goes when the server stops."""
         config = Config(
             rest_app(self._service, self._door),
             http=Accepting,
@@ -340,29 +312,39 @@ class LocalAbly:
                 app_state={},
             ),
         )
+        loop = asyncio.get_running_loop()
+        tls = self._ca.server_context(self.host, *self._other_names())
         servers = [
-            await self._loop.create_server(accept, sock=self._sockets[0]),
-            await self._loop.create_server(
-                accept,
-                sock=self._sockets[1],
-                ssl=self._ca.server_context(self.host, *self._other_names()),
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+            await loop.create_server(accept, sock=self._sockets[0]),
+            await loop.create_server(
+                accept, sock=self._sockets[1], ssl=tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
             ),
         ]
-        self._ready.set()
-        await self._until_stopped()
-        for server in servers:
-            server.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        await self._close_sockets()
+        timekeeper = asyncio.create_task(self._keep_time())
+        for key in self._keys():
+            remember(key)
+        self._announce()
+        try:
+            yield
+        finally:
+            timekeeper.cancel()
+            for server in servers:
+                server.close()
+            for connection in list(state.connections):
+                connection.shutdown()
+            await self._close_sockets()
+            runtime.withdraw(self._notice)
+            for key in self._keys():
+                forget(key)
+            self._ca.close()
 
     def _websocket(self, **_: Any) -> WebSocket:
         return WebSocket(self._service, self._open_sockets, self._max_frame_size, self._door)
 
-    async def _until_stopped(self) -> None:
+    async def _keep_time(self) -> None:
+        """Do what is due, when it is."""
         self._service.agenda.wake = self._wake.set
-        while not self._stopping.is_set():
+        while True:
             self._wake.clear()
             now = self._service.monotonic()
             self._service.sweep(now)
@@ -372,11 +354,12 @@ class LocalAbly:
                     await self._wake.wait()
 
     async def _close_sockets(self) -> None:
+        loop = asyncio.get_running_loop()
         goodbye = AblyError(80003, "The service is shutting down", 503)
         for sock in list(self._open_sockets):
             sock.shut_down(goodbye)
-        deadline = self._loop.time() + STOP_TIMEOUT
-        while self._open_sockets and self._loop.time() < deadline:
+        deadline = loop.time() + STOP_TIMEOUT
+        while self._open_sockets and loop.time() < deadline:
             await asyncio.sleep(0.01)
         for sock in list(self._open_sockets):
             sock.abort()
@@ -385,23 +368,7 @@ class LocalAbly:
 
     def call(self, what: Callable[[], T]) -> T:
         """Run something on the server's thread and wait for it. Raises `RuntimeError` once it is stopped."""
-        if not self._thread.is_alive():
-            raise RuntimeError(
-                "This embedded Ably has been stopped, and what it kept is gone: start another one"
-            )
-
-        async def call() -> T:
-            return what()
-
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(START_TIMEOUT)
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+        return self._thread.call(what, CALL_TIMEOUT)
 
 
 def _listen(host: str, *ports: int) -> list[socket.socket]:

@@ -206,15 +206,20 @@ class AsyncConnection:
         return f"<{type(self).__name__} {'closed' if self._closed else 'open'}: {self.url}>"
 
     async def _read(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            async for raw in self._websocket:
-                self.transcript.record(self.name, "in", raw)
-                self._arrived.append(received(raw))
-                self._news.set()
-        code, reason = self._websocket.close_code or 1006, self._websocket.close_reason or ""
-        self._closed = Closed(code, reason)
-        self.transcript.record(self.name, "in", f"{code} {reason}".rstrip(), "close")
-        self._news.set()
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                async for raw in self._websocket:
+                    self.transcript.record(self.name, "in", raw)
+                    self._arrived.append(received(raw))
+                    self._news.set()
+        except asyncio.CancelledError:  # the loop ends with the connection still open
+            self._websocket.transport.abort()
+            raise
+        finally:
+            code, reason = self._websocket.close_code or 1006, self._websocket.close_reason or ""
+            self._closed = Closed(code, reason)
+            self.transcript.record(self.name, "in", f"{code} {reason}".rstrip(), "close")
+            self._news.set()
 
     def _note_control(self, kind: Kind, data: bytes) -> None:
         self.transcript.record(self.name, "in", data, kind)

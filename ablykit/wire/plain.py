@@ -4,11 +4,11 @@ It runs on a thread with an event loop of its own instead of inside the notebook
 are noted at the moment they come, even while a cell computes, and asyncio need not be patched.
 """
 
-import asyncio
 import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
+from ablykit.machine.loop import LoopThread
 from ablykit.protocol import ProtocolMessage
 from ablykit.wire.connection import (
     CLOSE_TIMEOUT,
@@ -94,64 +94,44 @@ class Connection:
 
 def connect(url: str, **options: Any) -> Connection:
     """Open a raw connection, by plain calls. Takes what `connect_async` takes, and raises what it raises."""
-    connection = Connection(_wait(connect_async(url, **options)))
-    _thread.hold(connection)
-    return connection
+    opening = connect_async(url, **options)
+    loop = _thread.hold(opening)
+    try:
+        connection = Connection(loop.run(opening))
+        _thread.hold(connection)
+        return connection
+    finally:
+        _thread.release(opening)
 
 
 class _Thread:
-    """The event loop that plain calls run on. It is there while a connection is."""
+    """The event loop that plain calls run on. It is there while a connection or a call is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._loop: LoopThread | None = None
         self._held: set[int] = set()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def hold(self, user: object) -> LoopThread:
         with self._lock:
-            loop = self._loop or self._start()
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            with self._lock:
-                self._stop_if_unused()
-            raise
+            self._held.add(id(user))
+            self._loop = self._loop or LoopThread("ablykit-wire")
+            return self._loop
 
-    def hold(self, connection: Connection) -> None:
+    def release(self, user: object) -> None:
         with self._lock:
-            self._held.add(id(connection))
-
-    def release(self, connection: Connection) -> None:
-        with self._lock:
-            self._held.discard(id(connection))
-            self._stop_if_unused()
-
-    def _start(self) -> asyncio.AbstractEventLoop:
-        self._loop = loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=_run, args=(loop,), name="ablykit-wire", daemon=True)
-        self._thread.start()
-        return loop
-
-    def _stop_if_unused(self) -> None:
-        loop, thread = self._loop, self._thread
-        if self._held or loop is None or thread is None:
-            return
-        self._loop = self._thread = None
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    loop.run_forever()
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
+            self._held.discard(id(user))
+            if self._loop and not self._held:
+                self._loop.stop()
+                self._loop = None
 
 
 _thread = _Thread()
 
 
 def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
-    return _thread.run(coroutine)
+    loop = _thread.hold(coroutine)
+    try:
+        return loop.run(coroutine)
+    finally:
+        _thread.release(coroutine)

@@ -9,10 +9,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from ablykit import wire
+from ablykit.machine import runtime
 from ablykit.record import lint
 from ablykit.relay.relay import Relay
 from tests.foreign import ConnectionClosed, connect
@@ -284,3 +286,21 @@ def test_stopped_under_traffic_it_ends_every_connection_without_a_word_of_its_ow
             list(iter(one.recv, None))
     wait_for(lambda: len(talks(relay)) == 3)
     assert caplog.text == ""
+
+
+def test_at_the_interpreters_exit_it_leaves_nothing(ably):
+    script = f"""
+from ablykit import wire
+from ablykit.machine import runtime
+from ablykit.relay import Relay
+relay = Relay({ably.tls_url!r})
+conn = wire.connect(f"{{relay.tls_url}}?key={ably.key}")
+print(conn.recv()["action"], relay.ca_file, relay.tls_url)
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=30
+    )
+    action, ca_file, url = done.stdout.split()
+    assert (action, done.stderr) == ("4", "")
+    assert not Path(ca_file).exists()
+    assert runtime.find(url) is None

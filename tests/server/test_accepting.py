@@ -60,7 +60,7 @@ class Leaping(asyncio.SelectorEventLoop):
     @staticmethod
     def leap(ably, seconds):
         def leap():
-            ably._loop.ahead += seconds
+            ably._thread.loop.ahead += seconds
 
         ably.call(leap)
         for _ in range(2):  # rounds of the loop: what became due has been done
@@ -69,7 +69,7 @@ class Leaping(asyncio.SelectorEventLoop):
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_connection_that_was_idle_for_most_of_an_hour_takes_the_next_publish(local, monkeypatch, secure):
-    monkeypatch.setattr(local_module, "_new_loop", Leaping)
+    monkeypatch.setattr(local_module, "fast_loop", Leaping)
     ably = local(sandbox=True)
     basic = {"Authorization": f"Basic {b64(ably.key.reveal())}"}
     if secure:

@@ -347,7 +347,7 @@ def test_what_fails_on_its_thread_is_told_at_once(monkeypatch):
     def fail(self):
         raise RuntimeError("as the test asked")
 
-    monkeypatch.setattr(LocalAbly, "_serve", fail)
+    monkeypatch.setattr(LocalAbly, "_serving", fail)
     with pytest.raises(RuntimeError, match="as the test asked"):
         LocalAbly()
 
@@ -379,7 +379,7 @@ def test_a_client_that_is_gone_is_written_to_no_more(monkeypatch, caplog):
 
     from ablykit.server import local
 
-    monkeypatch.setattr(local, "_new_loop", asyncio.new_event_loop)
+    monkeypatch.setattr(local, "fast_loop", asyncio.new_event_loop)
     with LocalAbly(sandbox=True) as ably:
         reader, writer = (raw_client(ably) for _ in range(2))
         read_until(writer, b'"action":4')

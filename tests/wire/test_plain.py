@@ -1,12 +1,16 @@
 """A raw connection by plain calls: each does what its awaited twin does, on a thread of its own."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from ablykit import wire
 from ablykit.wire import Closed, WireError
+from tests.server.raw import read_until
 from tests.wire.urls import url
 
 
@@ -56,3 +60,42 @@ def test_what_fails_leaves_no_thread(ably):
     with wire.connect(url(ably)) as conn, pytest.raises(ValueError, match="no action"):
         conn.recv("NONSENSE")
     assert threads() == 0
+
+
+def test_what_is_asked_of_a_closed_connection_leaves_no_thread(ably):
+    with wire.connect(url(ably)) as conn:
+        conn.recv("CONNECTED")
+    assert conn.wait_closed().code == 1000
+    assert conn.frames(seconds=0) == []
+    assert threads() == 0
+
+
+def test_one_that_fails_does_not_end_another_that_is_being_opened():
+    """They share a thread, which neither has to itself."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        ended = []
+
+        def open_slowly():
+            with pytest.raises(WireError) as caught:
+                wire.connect(f"ws://127.0.0.1:{slow.getsockname()[1]}")
+            ended.append(str(caught.value))
+
+        opening = threading.Thread(target=open_slowly)
+        opening.start()
+        accepted, _ = slow.accept()
+        with accepted:
+            read_until(accepted, b"\r\n\r\n")
+            with pytest.raises(WireError):
+                wire.connect("ws://127.0.0.1:1")
+            accepted.sendall(b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n")
+            opening.join(5)
+    assert "418" in ended[0]
+    assert threads() == 0
+
+
+def test_one_that_is_still_open_at_the_interpreters_exit_ends_without_a_warning(ably):
+    script = f"from ablykit import wire; conn = wire.connect({url(ably)!r}); print(conn.recv()['action'])"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout, done.stderr) == ("4\n", "")
