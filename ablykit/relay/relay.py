@@ -4,10 +4,10 @@
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-It passes bytes on as they come, and only looks at them: frames, pings and the closing handshake reach the
-other side in the order and with the codes they had, and each side answers for itself. Of the upgrade
-request only what belongs to one hop is changed, and compression is not offered, so that frames can be
-read. HTTP requests, such as an SDK makes beside its WebSocket, pass too; they are not written down.
+It passes a WebSocket's bytes on as they come, and only looks at them: frames, pings and the closing handshake
+reach the other side in the order and with the codes they had, and each side answers for itself. Of the upgrade
+request only what belongs to one hop is changed, and compression is not offered, so that frames can be read.
+HTTP requests, such as an SDK makes beside its WebSocket, pass too (see `http`); they are not written down.
 
 A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any
 web page in its browser, can reach it. Stars for a key's secret are filled in by the user's own client
@@ -17,13 +17,14 @@ web page in its browser, can reach it. Stars for a key's secret are filled in by
 import asyncio
 import contextlib
 import itertools
-import re
 from collections.abc import AsyncGenerator, Callable, Iterable
 from urllib.parse import urlsplit
 
+import h11
+from websockets.datastructures import Headers
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 
 from ablykit.machine import runtime
@@ -33,6 +34,7 @@ from ablykit.machine.loop import LoopThread
 from ablykit.protocol import AblyError
 from ablykit.protocol.redaction import quiet_logger, redact
 from ablykit.record.transcript import Direction, Kind, Transcript
+from ablykit.relay import http
 from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened
 
@@ -142,80 +144,79 @@ class Relay:
         self._passing.add(task)
         try:
             with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-                await self._sort(reader, writer)
+                await self._answer(http.Client(reader, writer))
         finally:
             self._passing.discard(task)
             writer.close()
 
-    async def _sort(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read what a socket asks for first, which tells whether it is a WebSocket or HTTP."""
+    async def _answer(self, client: http.Client) -> None:
+        """Answer a socket's requests one after another, until a WebSocket takes over or one is refused."""
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT):
-                head = await reader.readuntil(_END_OF_HEAD)
-        except asyncio.LimitOverrunError:
-            return await _answer(writer, "431 Request Header Fields Too Large", "Too much before the body")
-        request = re.match(rb"[A-Z]+ (\S+) HTTP/1\.[01]\r\n", head)
-        if request is None:
-            return await _answer(writer, "400 Bad Request", "This is no HTTP request")
-        try:
-            self._door.check(_values(b"host", head), _values(b"origin", head))
+            while request := await client.request():
+                self._door.check(http.values(request, b"host"), http.values(request, b"origin"))
+                if http.is_upgrade(request, "websocket"):
+                    await self._websocket(request, client)
+                else:
+                    await self._http(request, client)
         except AblyError as error:
-            return await _answer(writer, "403 Forbidden", error.message)
-        if re.search(rb"^upgrade:\s*websocket\s*$", head, re.IGNORECASE | re.MULTILINE):
-            await self._websocket(request[1].decode("latin-1"), head, reader, writer)
-        else:
-            await self._http(head, reader, writer)
-        return None
+            await client.refuse(http.HttpError(403, error.message))
+        except http.HttpError as error:
+            await client.refuse(error)
+        await client.finish()
 
     @contextlib.asynccontextmanager
-    async def _onward(
-        self, head: bytes, connection: bytes
-    ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """A socket to where it goes on to, which has been asked for the same. Raises `OSError`."""
+    async def _onward(self, request: h11.Request, *, upgrade: bool = False) -> AsyncGenerator[http.Service]:
+        """Yield the service, which has been asked for the same. Raises `OSError`."""
         to = urlsplit(self._to)
         tls = client_tls(self._to, self._target.ca_pem if self._target else None)
         async with asyncio.timeout(OPEN_TIMEOUT):
-            source, sink = await asyncio.open_connection(
+            reader, writer = await asyncio.open_connection(
                 to.hostname, to.port or (443 if tls else 80), ssl=tls
             )
         try:
-            sink.write(_for(to.netloc, head, connection))
-            yield source, sink
+            service = http.Service(reader, writer)
+            await service.send(http.onward(request, to.netloc, upgrade=upgrade))
+            yield service
         finally:
-            sink.close()
+            writer.close()
 
-    async def _http(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One HTTP request and its answer; one, as where the next would begin is not read."""
+    async def _http(self, request: h11.Request, client: http.Client) -> None:
+        """Pass one HTTP request on, and its answer back."""
         try:
-            async with self._onward(head, b"close") as (source, sink):
-                await asyncio.gather(_copy(reader, sink), _copy(source, writer))
+            async with self._onward(request) as service:
+                await http.exchange(client, service)
         except OSError as error:
-            await _answer(writer, "502 Bad Gateway", redact(why_not_opened(self._to, error)))
+            raise http.HttpError(502, redact(why_not_opened(self._to, error))) from None
 
-    async def _websocket(
-        self, path: str, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _websocket(self, request: h11.Request, client: http.Client) -> None:
         """One WebSocket: its opening handshake, then bytes both ways until either side ends."""
         watch = _Watch(self.transcript, f"client {next(self._names)}")
-        watch.note("out", redact(f"{self._to}{path}"), "open")
+        watch.note("out", redact(f"{self._to}{request.target.decode()}"), "open")
         try:
-            async with self._onward(head, b"Upgrade") as (source, sink):
-                async with asyncio.timeout(OPEN_TIMEOUT):
-                    answer = await source.readuntil(_END_OF_HEAD)
-                writer.write(answer)
-                if answer.split(b" ", 2)[1] != b"101":
-                    watch.closed += f" {answer.split(_LINE, 1)[0].decode('latin-1')}"
-                    return await _copy(source, writer)
-                await asyncio.gather(
-                    _copy(reader, sink, watch.reader("out")), _copy(source, writer, watch.reader("in"))
-                )
-        except (OSError, EOFError) as error:
-            why = redact(why_not_opened(self._to, error))
-            watch.closed = f"1014 {why}"
-            writer.write(_closed(head, 1014, why))
-            await writer.drain()
+            async with self._onward(request, upgrade=True) as service:
+                await self._pass_websocket(client, service, watch)
+        except (OSError, http.HttpError) as error:
+            why = str(error) if isinstance(error, http.HttpError) else why_not_opened(self._to, error)
+            watch.closed = f"1014 {redact(why)}"
+            if client.http.our_state is h11.SEND_RESPONSE:
+                client.writer.write(_closed(request, 1014, redact(why)))
+                await client.writer.drain()
         finally:
             watch.note("in", watch.closed, "close")
+
+    async def _pass_websocket(self, client: http.Client, service: http.Service, watch: "_Watch") -> None:
+        await client.body()
+        await service.send(h11.EndOfMessage())
+        async with asyncio.timeout(OPEN_TIMEOUT):
+            answer = await service.answer(client)
+        if isinstance(answer, h11.Response):
+            watch.closed += f" HTTP/1.1 {answer.status_code} {answer.reason.decode('latin-1')}".rstrip()
+            await http.pass_answer(answer, service, client, last=True)
+        else:
+            await client.send(answer)
+            await asyncio.gather(
+                _copy(client, service, watch.reader("out")), _copy(service, client, watch.reader("in"))
+            )
 
 
 class _Watch:
@@ -267,59 +268,28 @@ class _Watch:
 
 
 _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
-_LINE = b"\r\n"
-_END_OF_HEAD = _LINE * 2
-_ONE_HOP = (b"host", b"connection", b"keep-alive", b"sec-websocket-extensions")
-"""Headers that are between two neighbours; the last would compress frames, which then can't be read."""
 
 
-async def _copy(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    watch: Callable[[bytes], None] = lambda data: None,
-) -> None:
+async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], None]) -> None:
     """Pass bytes from one side to the other until it has no more; `watch` sees them first."""
     with contextlib.suppress(OSError):
-        while data := await reader.read(1 << 16):
+        data = source.unread()
+        while data := data or await source.reader.read(1 << 16):
             watch(data)
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+            sink.writer.write(data)
+            await sink.writer.drain()
+            data = b""
+    sink.writer.close()
 
 
-def _closed(head: bytes, code: int, why: str) -> bytes:
+def _closed(request: h11.Request, code: int, why: str) -> bytes:
     """What accepts a WebSocket and closes it again, so that every client can tell its user why."""
     protocol = ServerProtocol(logger=_LOG)
-    protocol.receive_data(head)
-    for request in protocol.events_received():
-        if isinstance(request, Request):
-            protocol.send_response(protocol.accept(request))
-            protocol.send_close(code, why[:120])
+    headers = Headers((name.decode(), value.decode("latin-1")) for name, value in request.headers.raw_items())
+    protocol.send_response(protocol.accept(Request(request.target.decode(), headers)))
+    if protocol.state is State.OPEN:  # else the request was none for a WebSocket, as the response says
+        protocol.send_close(code, why.encode()[:120].decode(errors="ignore"))
     return b"".join(protocol.data_to_send())
-
-
-async def _answer(writer: asyncio.StreamWriter, status: str, why: str) -> None:
-    """Answer an HTTP request that goes no further."""
-    text = why.encode()
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
-    writer.write(head.encode() + b"Connection: close\r\n\r\n" + text)
-    await writer.drain()
-
-
-def _values(name: bytes, head: bytes) -> list[str]:
-    """The values of a header, however often it is there."""
-    found = re.findall(rb"^%s[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r$" % name, head, re.IGNORECASE | re.MULTILINE)
-    return [value.decode("latin-1") for value in found]
-
-
-def _for(host: str, head: bytes, connection: bytes) -> bytes:
-    """The head of an HTTP request as its next host wants it."""
-    lines = [
-        line
-        for line in head.rstrip(_LINE).split(_LINE)
-        if line.partition(b":")[0].strip().lower() not in _ONE_HOP
-    ]
-    return _LINE.join([*lines, b"Host: " + host.encode(), b"Connection: " + connection, b"", b""])
 
 
 def _port(server: asyncio.Server) -> int:

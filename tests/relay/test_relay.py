@@ -1,5 +1,6 @@
 """Between a client and an Ably: all passes, all is written down."""
 
+import http.client
 import json
 import socket
 import ssl
@@ -114,8 +115,7 @@ def test_stars_that_come_in_over_a_socket_are_not_filled_in(ably, relay, secure)
     [
         ("Host: evil.example", "not known as 'evil.example'"),
         ("Host: 127.0.0.1\r\nOrigin: https://evil.example", "Web pages of the origin 'https://evil.example'"),
-        ("Host: 127.0.0.1\r\nORIGIN :null", "Web pages of the origin 'null'"),
-        ("X: y", "exactly one Host header"),
+        ("Host: 127.0.0.1\r\nORIGIN: null", "Web pages of the origin 'null'"),
     ],
 )
 @pytest.mark.parametrize("more", ["", "Upgrade: websocket\r\n"], ids=["http", "websocket"])
@@ -126,9 +126,27 @@ def test_pages_of_other_sites_are_refused_and_told_how_to_be_let_in(relay, heade
     assert len(relay.transcript) == 0
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("Host: 127.0.0.1\r\nORIGIN :null", "illegal header line"),
+        ("X: y", "Missing mandatory Host"),
+        ("Host: 127.0.0.1\r\nHost: 127.0.0.1", "multiple Host"),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "Upgrade: websocket\r\n"], ids=["http", "websocket"])
+def test_a_page_is_not_let_in_by_a_head_that_is_malformed(relay, header, said, more):
+    answer = ask(relay, f"GET /time HTTP/1.1\r\n{header}\r\n{more}\r\n".encode()).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert said in answer
+    assert len(relay.transcript) == 0
+
+
 def test_pages_and_names_that_are_allowed_reach_the_service(local):
     ably = local(allow_origins=["https://app.example"])
-    head = b"GET /time HTTP/1.1\r\nHost: box.lan:%d\r\nOrigin: https://app.example\r\n\r\n"
+    head = (
+        b"GET /time HTTP/1.1\r\nHost: box.lan:%d\r\nOrigin: https://app.example\r\nConnection: close\r\n\r\n"
+    )
     with Relay(ably.url, allow_hosts=["box.lan"], allow_origins=["https://app.example"]) as relay:
         assert ask(relay, head % relay.port).startswith(b"HTTP/1.1 200 ")
 
@@ -166,6 +184,21 @@ def test_a_service_that_refuses_the_upgrade_is_heard():
 def test_a_service_that_hangs_up_ends_the_client_and_is_told():
     with Answering(b"") as service, Relay(service.url) as relay, wire.connect(relay.url) as conn:
         assert conn.wait_closed().code == 1014
+
+
+def test_a_service_that_is_none_ends_the_client_and_is_told():
+    with Answering(b"SSH-2.0-x\r\n\r\n") as service, Relay(service.url) as relay, wire.connect(relay.url) as conn:
+        closed = conn.wait_closed()
+        assert (closed.code, closed.reason) == (1014, "The service does not answer in HTTP/1.1: illegal status line")
+
+
+def test_a_bad_request_for_a_websocket_is_refused_also_when_nothing_answers(caplog):
+    with Relay("ws://127.0.0.1:1") as relay:
+        asked = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        assert ask(relay, asked).startswith(b"HTTP/1.1 400 ")
+        wait_for(lambda: talks(relay))
+        assert relay.transcript[-1].raw.startswith("1014 Nothing answers")
+    assert caplog.text == ""
 
 
 def test_the_clients_own_headers_pass_and_compression_is_not_offered():
@@ -244,6 +277,17 @@ def test_http_passes_too(ably, relay, secure):
     assert refused.value.code == 404
     assert refused.value.headers["X-Ably-ErrorCode"] == "40400"
     assert len(relay.transcript) == 0
+
+
+def test_one_connection_serves_several_requests(ably, relay):
+    connection = http.client.HTTPConnection("127.0.0.1", relay.port, timeout=10)
+    for _ in range(3):
+        connection.request("GET", "/time")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert len(json.load(answer)) == 1
+        assert not answer.will_close
+    connection.close()
 
 
 def test_http_to_a_target_that_is_not_there_is_told():
