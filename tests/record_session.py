@@ -80,7 +80,7 @@ def cut(ably: LocalAbly, conn: wire.Connection) -> None:
         for e in conn.transcript
         if e.connection == conn.name and e.action == "CONNECTED"
     )
-    for sock in list(ably._open_sockets):
+    for sock in list(ably._running.sockets):
         if sock._session.connection.id == connection_id:
             ably.call(sock.abort)
     conn.wait_closed()

@@ -138,7 +138,7 @@ def test_no_seeded_value_is_baked_into_its_cells(path):
     from ablykit.server import LocalAbly
 
     with LocalAbly(seed=1) as ably:
-        seeded = {ably.key.app_id, ably.key.key_id, ably._service.instance, "16268808"}
+        seeded = {ably.key.app_id, ably.key.key_id, ably._running.service.instance, "16268808"}
     source = text_of(read(path), "code")
     assert not [value for value in seeded if value in source]
 

@@ -1,14 +1,12 @@
 """One app of an embedded Ably, as a test sees it: what to connect with, and what went on inside."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ablykit.protocol import AblyError, ApiKey, ChannelName
 from ablykit.protocol.codec import plain
-
-if TYPE_CHECKING:
-    from ablykit.server.access.app import App
-    from ablykit.server.common.denials import Denial
-    from ablykit.server.local import LocalAbly
+from ablykit.server.access.app import App
+from ablykit.server.common.denials import Denial
+from ablykit.server.running import Running
 
 
 class LocalApp:
@@ -17,27 +15,27 @@ class LocalApp:
     `key` is an API key of it that may do everything.
     """
 
-    def __init__(self, ably: "LocalAbly", app: "App", key: ApiKey) -> None:
-        self.ably, self.app, self.key = ably, app, key
+    def __init__(self, running: Running, app: App, key: ApiKey) -> None:
+        self._running, self.app, self.key = running, app, key
 
     @property
     def url(self) -> str:
-        """Where to connect without TLS."""
-        return self.ably.url
+        """Where to connect without TLS: `ws://HOST:PORT`."""
+        return self._running.url
 
     @property
     def tls_url(self) -> str:
-        """Where to connect with TLS."""
-        return self.ably.tls_url
+        """Where to connect with TLS: `wss://HOST:PORT`."""
+        return self._running.tls_url
 
     @property
     def ca_file(self) -> str:
-        """The certificate to trust for `tls_url`, as a file in PEM."""
-        return self.ably.ca_file
+        """The certificate to trust for `tls_url`, as a file in PEM; it goes when the server stops."""
+        return self._running.ca.file
 
     def new_key(self, capability: object = None, *, revocable_tokens: bool = False) -> ApiKey:
-        """Another API key of the app, with this capability (a dict or JSON text)."""
-        return self.ably.add_key(self.app, capability, revocable_tokens=revocable_tokens)
+        """Return another API key of the app, with this capability (a dict or JSON text)."""
+        return self._running.add_key(self.app, capability, revocable_tokens=revocable_tokens)
 
     def options(self, sdk: str) -> dict[str, Any]:
         """The client options that an official SDK needs to talk to this app, by the SDK's name.
@@ -46,8 +44,9 @@ class LocalApp:
         Over TLS, a program that is not told otherwise must trust `ca_file`: set `SSL_CERT_FILE`, or for
         node `NODE_EXTRA_CA_CERTS`. Raises `ValueError` for another name.
         """
-        host, tls_port = self.ably.address, self.ably.tls_port
-        ports = {"port": self.ably.port, "tlsPort": tls_port, "tls": not self.ably.sandbox}
+        running = self._running
+        host, tls_port = running.address, running.tls_port
+        ports = {"port": running.port, "tlsPort": tls_port, "tls": not running.service.sandbox}
         known: dict[str, dict[str, Any]] = {
             "ably-js": {"endpoint": host, **ports},
             "ably-js-1.2": {"realtimeHost": host, "restHost": host, **ports},
@@ -66,22 +65,28 @@ class LocalApp:
             found = self.app.find(name)
             return [
                 plain(message)
-                for entry in (found.log.all(self.ably.monotonic()) if found else ())
+                for entry in (found.log.all(self._running.service.monotonic()) if found else ())
                 for message in entry.messages
             ]
 
-        return self.ably.call(read)
+        return self._running.call(read)
 
     def nack_next(self, code: int, message: str = "Refused, as the test asked", count: int = 1) -> None:
         """Refuse the next `count` publishes of the app with an error code."""
         error = AblyError(code, message)
-        self.ably.call(lambda: self.app.refusals.extend([error] * count))
+        self._running.call(lambda: self.app.refusals.extend([error] * count))
 
-    def why(self, told: object) -> "Denial":
-        """Why something was refused; see `LocalAbly.why`."""
-        return self.ably.why(told)
+    def why(self, told: object) -> Denial:
+        """Return why something was refused: key, resource, operation, and the rule that decided.
+
+        `told` is what told it: a frame with an error, an HTTP answer, an error itself. Raises `LookupError`
+        for what is no denial of this server's.
+
+            print(ably.why(nack))
+        """
+        return self._running.call(lambda: self._running.service.denials.find(told))
 
     def disconnect(self, client_id: str | None = None) -> int:
-        """Cut the sockets of a clientId, or without one of all the app's, as a dead network does; tells
-        how many."""
-        return self.ably.cut(self.app, client_id)
+        """Cut the sockets of a clientId, or without one all of the app's, as a dead network does. Return how
+        many there were."""
+        return self._running.cut(self.app, client_id)

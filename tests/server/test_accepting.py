@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from ablykit.server import local as local_module
+from ablykit.server import running as running_module
 from tests.conftest import trusting
 from tests.server.over_http import b64
 from tests.server.raw import read_until
@@ -60,7 +60,7 @@ class Leaping(asyncio.SelectorEventLoop):
     @staticmethod
     def leap(ably, seconds):
         def leap():
-            ably._thread.loop.ahead += seconds
+            ably._running.thread.loop.ahead += seconds
 
         ably.call(leap)
         for _ in range(2):  # rounds of the loop: what became due has been done
@@ -69,7 +69,7 @@ class Leaping(asyncio.SelectorEventLoop):
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_connection_that_was_idle_for_most_of_an_hour_takes_the_next_publish(local, monkeypatch, secure):
-    monkeypatch.setattr(local_module, "fast_loop", Leaping)
+    monkeypatch.setattr(running_module, "fast_loop", Leaping)
     ably = local(sandbox=True)
     basic = {"Authorization": f"Basic {b64(ably.key.reveal())}"}
     if secure:
@@ -92,6 +92,6 @@ def test_a_connection_that_was_idle_for_most_of_an_hour_takes_the_next_publish(l
         "much later",
     ]
     assert client.sock is opened
-    Leaping.leap(ably, local_module.KEEP_ALIVE + 1)
+    Leaping.leap(ably, running_module.KEEP_ALIVE + 1)
     assert opened.recv(1) == b"", "for ever it is not kept"
     client.close()

@@ -126,7 +126,7 @@ def test_while_one_client_sends_flat_out_the_others_have_their_turns(local):
             await asyncio.sleep(0)
             turns.append(len(transcript) - before)
 
-    watching = asyncio.run_coroutine_threadsafe(watch(), ably._thread.loop)
+    watching = asyncio.run_coroutine_threadsafe(watch(), ably._running.thread.loop)
     frames = b"".join(masked(b'{"action":0,"id":"%d"}' % n) for n in range(count))
     sender = threading.Thread(target=flood.sendall, args=(frames,))
     sender.start()

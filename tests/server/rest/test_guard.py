@@ -154,7 +154,7 @@ def test_a_websocket_of_a_foreign_page_is_refused(ably, headers, option):
     error = json.loads(answer.body)["error"]
     assert error["code"] == 40300
     assert option in error["message"]
-    assert ably.call(lambda: len(ably._open_sockets)) == 0
+    assert ably.call(lambda: len(ably._running.sockets)) == 0
 
 
 def test_a_websocket_of_an_allowed_page_is_opened(local):

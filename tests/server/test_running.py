@@ -1,0 +1,171 @@
+"""A service that runs: its thread, ports, certificate and sockets."""
+
+import asyncio
+import gc
+import json
+import logging
+import socket
+import ssl
+import struct
+import sys
+
+import pytest
+
+from ablykit.machine import runtime
+from ablykit.server import LocalAbly
+from ablykit.server import running as running_module
+from ablykit.server.running import Running
+from ablykit.server.service import Service
+from tests.conftest import trusting
+from tests.foreign import ConnectionClosed, connect
+from tests.server.raw import masked, raw_client, read_until
+
+
+def connected(ably):
+    """The first frame that a client of a server gets."""
+    with connect(f"{ably.tls_url}/?key={ably.key.reveal()}", ssl=trusting(ably)) as ws:
+        return json.loads(ws.recv(timeout=5))["action"] == 4
+
+
+@pytest.fixture
+def service():
+    return Service(lambda: 0.0, seed=1)
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_it_runs_a_service_with_its_apps_until_it_is_stopped(service):
+    app = service.add_app()
+    first = service.add_key(app).api_key
+    running = Running(service, max_frame_size=1_000)
+    assert runtime.find(running.url).api_keys == {first.name: first}
+    added = running.add_key(app, {"c": ["subscribe"]})
+    assert set(runtime.find(running.tls_url).api_keys) == {first.name, added.name}
+    with connect(f"{running.url}/?key={first.reveal()}") as refused:
+        assert json.loads(refused.recv(timeout=5))["error"]["code"] == 40103
+    running.stop()
+    assert runtime.find(running.url) is None
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_what_is_due_is_done_when_it_is_and_at_once_if_it_is_due_sooner(service):
+    running = Running(service, max_frame_size=1_000)
+    done = asyncio.Event()
+    running.call(lambda: service.agenda.at("test", -1.0, lambda now: done.set()))
+    running.thread.run(done.wait(), timeout=5)
+    running.stop()
+
+
+def test_one_that_can_not_start_leaves_no_socket_open(local, service, recwarn):
+    taken = local()
+    with pytest.raises(OSError, match=f"port {taken.port}"):
+        Running(service, max_frame_size=1_000, tls_port=taken.port)
+    gc.collect()
+    assert [str(each.message) for each in recwarn] == []
+
+
+def test_it_says_when_a_port_is_taken(local):
+    first = local()
+    with pytest.raises(OSError, match=f"port {first.port}.*Choose another"):
+        LocalAbly(port=first.port)
+    with pytest.raises(OSError, match=f"port {first.port}"):
+        LocalAbly(tls_port=first.port)
+
+
+def test_it_listens_on_loopback_unless_told_otherwise(local):
+    ably = local()
+    assert ably.host == "127.0.0.1"
+    everywhere = local(host="0.0.0.0")
+    assert everywhere.url.startswith("ws://127.0.0.1:")
+    assert connected(everywhere)
+
+
+def test_with_ipv6_it_is_reached_by_its_address(local):
+    if not has_ipv6():
+        with pytest.raises(OSError, match="::1"):
+            local(host="::1")
+        return
+    ably = local(host="::1")
+    assert ably.url.startswith("ws://[::1]:")
+    assert connected(ably)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def test_the_certificate_is_good_for_localhost_by_name_and_number(ably):
+    for host in ("localhost", "127.0.0.1"):
+        with (
+            socket.create_connection(("127.0.0.1", ably.tls_port)) as raw,
+            trusting(ably).wrap_socket(raw, server_hostname=host) as tls,
+        ):
+            assert tls.version() in ("TLSv1.2", "TLSv1.3")
+    with socket.create_connection(("127.0.0.1", ably.tls_port)) as raw, pytest.raises(ssl.SSLError):
+        trusting(ably).wrap_socket(raw, server_hostname="example.com")
+
+
+@pytest.mark.parametrize("name", ["box.lan", "wide.example", "any.wide.example"])
+def test_the_certificate_is_good_for_the_hosts_that_were_allowed(local, name):
+    ably = local(allow_hosts=(host for host in ("box.lan", ".wide.example")))
+    with (
+        socket.create_connection(("127.0.0.1", ably.tls_port)) as raw,
+        trusting(ably).wrap_socket(raw, server_hostname=name) as tls,
+    ):
+        assert tls.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_junk_on_the_port_is_no_news_and_no_end(ably, caplog):
+    with caplog.at_level(logging.WARNING):
+        for junk in (b"\x16\x03\x01junk", b"GET\r\n\r\n", b"\x00" * 100):
+            with socket.create_connection(("127.0.0.1", ably.port)) as raw:
+                raw.sendall(junk)
+                raw.shutdown(socket.SHUT_WR)
+                while raw.recv(4096):
+                    pass
+    assert connected(ably)
+
+
+def test_what_fails_on_its_thread_is_told_at_once(monkeypatch):
+    def fail(self):
+        raise RuntimeError("as the test asked")
+
+    monkeypatch.setattr(Running, "_serving", fail)
+    with pytest.raises(RuntimeError, match="as the test asked"):
+        LocalAbly()
+
+
+def test_it_works_without_uvloop(local, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert connected(local())
+
+
+def test_a_client_that_is_gone_is_written_to_no_more(monkeypatch, caplog):
+    """Without uvloop, asyncio itself warns at each write to a socket that is gone."""
+    monkeypatch.setattr(running_module, "fast_loop", asyncio.new_event_loop)
+    with LocalAbly(sandbox=True) as ably:
+        reader, writer = (raw_client(ably) for _ in range(2))
+        read_until(writer, b'"action":4')
+        read_until(reader, b'"action":4')
+        reader.sendall(masked(b'{"action":10,"channel":"c"}'))
+        read_until(reader, b'"action":11')
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reader.close()
+        publish = '{"action":15,"channel":"c","msgSerial":%d,"messages":[{"data":"x"}]}'
+        writer.sendall(b"".join(masked((publish % n).encode()) for n in range(300)))
+        read_until(writer, b'"msgSerial":299')
+        writer.close()
+    assert "socket.send() raised exception" not in caplog.text
+
+
+def test_a_cut_line_is_cut_without_a_word(ably):
+    ws = connect(f"{ably.tls_url}/?key={ably.key.reveal()}", ssl=trusting(ably))
+    ws.recv()
+    ably.disconnect_all()
+    with pytest.raises(ConnectionClosed):
+        ws.recv(timeout=5)
+    assert ws.close_code == 1006
