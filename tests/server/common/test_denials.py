@@ -180,7 +180,7 @@ def test_it_is_asked_of_the_server(local):
     with wire.connect(f"{ably.tls_url}?key={key}") as conn:
         conn.send({"action": 15, "channel": "c", "msgSerial": 0, "messages": [{"data": "x"}]})
         nack = conn.recv("NACK")
-    for asked in (ably, ably.own):
+    for asked in (ably, ably.new_app()):
         denial = asked.why(nack)
         assert (denial.key, denial.operation) == (key.name, "publish")
 
