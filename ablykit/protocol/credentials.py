@@ -8,10 +8,11 @@ import hmac
 import json
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from ablykit.protocol.channels import ChannelName
@@ -155,6 +156,37 @@ def reveal(url: str, keys: dict[str, ApiKey] | None = None) -> str:
     return f"{url[: shown.start()]}{shown[1]}{key.name}:{quote(key.secret)}{url[shown.end() :]}"
 
 
+class _Shape(NamedTuple):
+    """Where the stars of a resource stand."""
+
+    any_qualifier: bool
+    length: int
+    """How many segments it has, without a star at its end."""
+    is_open: bool
+    """Whether there is one: for all that is longer."""
+    fixed: tuple[int, ...]
+    """Which segments are not stars."""
+
+    @classmethod
+    def of(cls, qualifier: str, base: str) -> "_Shape":
+        segments = base.split(":")
+        if is_open := segments[-1] == "*":
+            segments.pop()
+        fixed = tuple(place for place, segment in enumerate(segments) if segment != "*")
+        return cls(qualifier == "*", len(segments), is_open, fixed)
+
+    def has_room(self, length: int) -> bool:
+        return length > self.length if self.is_open else length == self.length
+
+    def key(self, qualifier: str, segments: Sequence[str]) -> tuple[str, ...]:
+        """What must be the same in all that a resource of this shape covers."""
+        return ("*" if self.any_qualifier else qualifier, *[segments[place] for place in self.fixed])
+
+
+MOST_STEPS = 1_000_000
+"""How many segments may be compared to intersect two capabilities: far less than a second's work."""
+
+
 @dataclass(frozen=True)
 class Capability:
     """What a key allows: resource -> operations.
@@ -185,28 +217,61 @@ class Capability:
         return json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
 
     def within(self, other: "Capability") -> "Capability":
-        """What both allow: for each pair of resources of which one lies in the other, the narrower one."""
+        """What both allow: for each pair of resources of which one lies in the other, the narrower one.
+
+        Raises `AblyError` 40000 for more than `MOST_STEPS`.
+        """
+        pairs = ((self, other), (other, self))
+        if sum(len(narrow.grants) * wide._steps for narrow, wide in pairs) > MOST_STEPS:
+            raise AblyError(
+                40000, "The capability has too many resources, or too many with stars between colons"
+            )
         found: dict[str, set[str]] = {}
-        for mine, operations in self.grants.items():
-            for theirs, allowed in other.grants.items():
-                narrower = mine if _covers(theirs, mine) else theirs if _covers(mine, theirs) else None
-                both = _both(set(operations), set(allowed))
-                if narrower is not None and both:
-                    found.setdefault(narrower, set()).update(both)
-        return Capability({resource: tuple(sorted(ops)) for resource, ops in found.items()})
+        for narrow, wide in pairs:
+            for resource, operations in narrow.grants.items():
+                allowed = chain.from_iterable(map(wide.grants.__getitem__, wide._covering(*_split(resource))))
+                if both := _both(set(operations), set(allowed)):
+                    found.setdefault(resource, set()).update(both)
+        return Capability(
+            {resource: ("*",) if "*" in ops else tuple(sorted(ops)) for resource, ops in found.items()}
+        )
 
     def matching(self, channel: ChannelName) -> "dict[str, tuple[str, ...]]":
         """The resources that match a channel, each with its operations."""
-        return {
-            resource: operations
-            for resource, operations in self.grants.items()
-            if _matches(resource, channel)
-        }
+        matching = set(self._covering(channel.qualifier, channel.base))
+        return {resource: ops for resource, ops in self.grants.items() if resource in matching}
 
     def operations(self, channel: ChannelName) -> frozenset[str]:
         """All that is allowed on a channel: the union over every resource that matches it."""
-        granted = frozenset(chain.from_iterable(self.matching(channel).values()))
+        matching = self._covering(channel.qualifier, channel.base)
+        granted = frozenset(chain.from_iterable(self.grants[resource] for resource in matching))
         return OPERATIONS if "*" in granted else granted
+
+    @cached_property
+    def _by_shape(self) -> "dict[_Shape, dict[tuple[str, ...], list[str]]]":
+        """The resources by where their stars stand, and by what stands elsewhere.
+
+        So those that cover a resource are found by one look-up for each shape there is, of which a capability
+        has few, and not by a comparison with each of its resources, of which it may have thousands.
+        """
+        found: dict[_Shape, dict[tuple[str, ...], list[str]]] = {}
+        for resource in self.grants:
+            qualifier, base = _split(resource)
+            shape, segments = _Shape.of(qualifier, base), base.split(":")
+            found.setdefault(shape, {}).setdefault(shape.key(qualifier, segments), []).append(resource)
+        return found
+
+    @property
+    def _steps(self) -> int:
+        """How many segments `_covering` looks at, at the most."""
+        return sum(1 + len(shape.fixed) for shape in self._by_shape)
+
+    def _covering(self, qualifier: str, base: str) -> "Iterator[str]":
+        """The resources that every channel of another resource, or this one channel, is in."""
+        segments = base.split(":")
+        for shape, resources in self._by_shape.items():
+            if shape.has_room(len(segments)):
+                yield from resources.get(shape.key(qualifier, segments), ())
 
 
 def _operations(resource: str, value: object) -> tuple[str, ...]:
@@ -237,32 +302,3 @@ def _split(resource: str) -> tuple[str, str]:
         return "", resource
     qualifier, _, base = resource[1:].partition("]")
     return qualifier, base
-
-
-def _covers(wide: str, narrow: str) -> bool:
-    """Whether every channel of the narrow resource is one of the wide resource."""
-    (q1, b1), (q2, b2) = _split(wide), _split(narrow)
-    if q1 not in ("*", q2):
-        return False
-    wanted, given = b1.split(":"), b2.split(":")
-    if wanted[-1] == "*":
-        wanted, longer = wanted[:-1], len(given) >= len(wanted)
-        given = given[: len(wanted)]
-        if not longer:
-            return False
-    elif given[-1] == "*":
-        return False
-    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
-
-
-def _matches(resource: str, channel: ChannelName) -> bool:
-    qualifier, base = _split(resource)
-    if qualifier not in ("*", channel.qualifier):
-        return False
-    wanted, given = base.split(":"), channel.base.split(":")
-    if wanted[-1] == "*":
-        wanted = wanted[:-1]
-        given, rest = given[: len(wanted)], given[len(wanted) :]
-        if not rest:
-            return False
-    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))

@@ -4,9 +4,10 @@
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-It passes a WebSocket's bytes on as they come, and only looks at them: frames, pings and the closing handshake
-reach the other side in the order and with the codes they had, and each side answers for itself. Of the upgrade
-request only what belongs to one hop is changed, and compression is not offered, so that frames can be read.
+It passes a WebSocket's bytes on as they come, and only looks at them: frames, pings and the closing
+handshake reach the other side in the order and with the codes they had, and each side answers for itself. Of
+the upgrade request only what belongs to one hop is changed, and compression is not offered, so that frames
+can be read.
 HTTP requests, such as an SDK makes beside its WebSocket, pass too (see `http`); they are not written down.
 
 A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any

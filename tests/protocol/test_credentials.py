@@ -5,7 +5,7 @@ import logging
 import msgspec
 import pytest
 
-from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, redact
+from ablykit.protocol import AblyError, ApiKey, Capability, ChannelName, credentials, redact
 from ablykit.protocol.credentials import OPERATIONS, forget, is_id, remember, reveal
 from ablykit.protocol.redaction import quiet_logger, redact_binary
 
@@ -205,6 +205,13 @@ def test_what_matches_a_channel_is_told_with_its_operations():
         ({"a": ["*"]}, {"a:b": ["*"]}, {}),
         ({"*": ["*"]}, {"[meta]*": ["subscribe"]}, {}),
         (
+            {"a:*:c": ["*"]},
+            {"a:b:c": ["publish"], "a:*": ["history"]},
+            {"a:b:c": ("publish",), "a:*:c": ("history",)},
+        ),
+        ({"a:*:c:*": ["*"]}, {"a:b:c": ["publish"], "a:*:c:d": ["history"]}, {"a:*:c:d": ("history",)}),
+        ({"a:b": ["*"]}, {"a:*": ["*"], "a:b": ["publish"]}, {"a:b": ("*",)}),
+        (
             {"[*]*": ["*"]},
             {"[meta]*": ["subscribe"], "x": ["publish"]},
             {"[meta]*": ("subscribe",), "x": ("publish",)},
@@ -214,6 +221,34 @@ def test_what_matches_a_channel_is_told_with_its_operations():
 def test_what_two_capabilities_both_allow_is_the_narrower_of_each_pair(one, other, both):
     one, other = Capability.parse(one), Capability.parse(other)
     assert one.within(other).grants == other.within(one).grants == both
+
+
+@pytest.fixture
+def look_ups(monkeypatch):
+    """How many resources were looked up."""
+    made, key = [], credentials._Shape.key
+    monkeypatch.setattr(credentials._Shape, "key", lambda *args: made.append(1) or key(*args))
+    return made
+
+
+def test_large_capabilities_are_intersected_by_a_look_up_for_each_resource_and_shape(look_ups):
+    names = {f"namespace-{n % 100}:channel-{n}": ["subscribe"] for n in range(5_000)}
+    one, other = (
+        Capability.parse(names),
+        Capability.parse({**names, "namespace-7:*": ["publish"], "*": ["history"]}),
+    )
+    assert len(one.within(other).grants) == 5_000
+    assert len(look_ups) < 7 * 5_000
+
+
+def test_what_is_made_to_take_long_is_refused_before_it_does(look_ups):
+    """Each of these has its stars in other places, so that each of the others must be held against it."""
+    stars = {":".join("*a"[n >> bit & 1] for bit in range(12)) + ":b": ["*"] for n in range(2**12)}
+    names = {f"a:a:a:a:a:a:a:a:a:a:a:a:{n}": ["*"] for n in range(2_000)}
+    with pytest.raises(AblyError, match="too many resources") as caught:
+        Capability.parse(names).within(Capability.parse(stars))
+    assert caught.value.code == 40000
+    assert len(look_ups) <= len(stars) + len(names)
 
 
 @pytest.mark.parametrize(
