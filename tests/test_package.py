@@ -3,6 +3,8 @@
 import ast
 import builtins
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -121,3 +123,54 @@ def test_a_layer_imports_only_what_stands_above_it(name):
     for path in PACKAGE.rglob("*.py"):
         if layer(path) == name:
             assert set(imported(path)) <= above, path
+
+
+IN_A_BROWSER = """
+import sys
+import ablykit.server.opening, ablykit.server.rules.publishing, ablykit.server.session
+from ablykit.protocol import Format
+from ablykit.server.service import Service
+
+class Transport:
+    def write(self, delivery, variant, channel):
+        print(delivery.frame.action)
+    def close(self, code, reason):
+        print("closed", code)
+
+service = Service(lambda: 0.0, seed=1)
+key = service.add_key(service.add_app()).api_key
+session = ablykit.server.opening.open_session(service, Transport(), f"key={key.reveal()}", 0.0, secure=True)
+session.receive(b'{"action":10,"channel":"c"}', Format.JSON, 0.0)
+session.receive(b'{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"x"}]}', Format.JSON, 0.0)
+session.receive(b'{"action":7}', Format.JSON, 0.0)
+print(*sorted(sys.modules))
+"""
+NOT_IN_A_BROWSER = {
+    *("asyncio", "concurrent.futures", "multiprocessing", "socket", "ssl", "subprocess", "tempfile"),
+    *("cryptography", "h11", "jwt", "trustme", "uvicorn", "uvloop", "starlette", "websockets"),
+    *("ablykit.machine", "ablykit.record", "ablykit.relay", "ablykit.wire", "ablykit.server.running"),
+}
+
+
+def test_a_session_needs_neither_sockets_nor_tls_nor_an_event_loop():
+    """In a browser's Python a session is driven by plain calls. It must not import what is missing there
+    (sockets, processes), what can't be used there (event loops on threads, servers, files of this machine), or
+    what costs a page seconds to load (cryptography, and the TLS and JWT that stand on it).
+
+    `threading` is not on the list: `logging` imports it, and a browser has it, too; only starting a thread
+    fails there. None of our modules that start one is imported.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_BROWSER], capture_output=True, text=True, timeout=30, cwd=ROOT
+    )
+    *said, modules = done.stdout.splitlines() or [done.stderr]
+    assert said == ["4", "11", "15", "1", "8", "closed 1000"]
+    assert NOT_IN_A_BROWSER & set(modules.split()) == set()
+
+
+def test_names_of_the_server_are_imported_when_they_are_used():
+    from ablykit import server
+
+    assert {"LocalAbly", "LocalApp"} <= set(dir(server))
+    with pytest.raises(AttributeError, match=r"module 'ablykit\.server' has no attribute 'nonsense'"):
+        _ = server.nonsense

@@ -7,8 +7,6 @@ import secrets
 import time
 from typing import Any, cast
 
-import jwt as pyjwt
-
 from ablykit.protocol.codec import Format, NotAFrame, read
 from ablykit.protocol.credentials import ApiKey, Capability
 from ablykit.protocol.errors import AblyError
@@ -106,6 +104,8 @@ def jwt(
         claims["x-ably-clientId"] = client_id
     if revocation_key is not None:
         claims["x-ably-revocation-key"] = revocation_key
+    import jwt as pyjwt  # with it comes much of cryptography: see tests/test_package.py
+
     return pyjwt.encode(claims, key.secret, algorithm="HS256", headers={"kid": key.name})
 
 
@@ -145,6 +145,8 @@ def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
 
     Raises `AblyError` 40144.
     """
+    import jwt as pyjwt
+
     try:
         payload = token.split(".")[1]
         pyjwt.PyJWS().decode(token, key.secret, algorithms=["HS256"])

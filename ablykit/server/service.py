@@ -3,9 +3,9 @@
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from ablykit.protocol import AblyError, Action, ProtocolMessage
-from ablykit.record.transcript import Transcript
 from ablykit.server.access.app import App
 from ablykit.server.access.identity import Revocation
 from ablykit.server.access.registry import Registry
@@ -13,6 +13,9 @@ from ablykit.server.common.denials import Denials
 from ablykit.server.common.stats import MINUTE
 from ablykit.server.connection import Connection, Holder
 from ablykit.server.rules import presence
+
+if TYPE_CHECKING:
+    from ablykit.record.transcript import Transcript
 
 MOST_DROPPED = 10_000
 """How many connections are remembered whose sockets are gone, so that they can be resumed."""

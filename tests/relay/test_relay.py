@@ -187,9 +187,16 @@ def test_a_service_that_hangs_up_ends_the_client_and_is_told():
 
 
 def test_a_service_that_is_none_ends_the_client_and_is_told():
-    with Answering(b"SSH-2.0-x\r\n\r\n") as service, Relay(service.url) as relay, wire.connect(relay.url) as conn:
+    with (
+        Answering(b"SSH-2.0-x\r\n\r\n") as service,
+        Relay(service.url) as relay,
+        wire.connect(relay.url) as conn,
+    ):
         closed = conn.wait_closed()
-        assert (closed.code, closed.reason) == (1014, "The service does not answer in HTTP/1.1: illegal status line")
+        assert (closed.code, closed.reason) == (
+            1014,
+            "The service does not answer in HTTP/1.1: illegal status line",
+        )
 
 
 def test_a_bad_request_for_a_websocket_is_refused_also_when_nothing_answers(caplog):

@@ -1,6 +1,5 @@
 """Where a service gets its time and its names from. Seeded, both are the same on every run."""
 
-import asyncio
 import random
 import secrets
 import string
@@ -24,6 +23,11 @@ class Clock:
     def __init__(self, seed: int | None) -> None:
         self._next = None if seed is None else ARTICLE_DAY
 
+    @property
+    def is_seeded(self) -> bool:
+        """Whether its stamps are the same on every run."""
+        return self._next is not None
+
     @staticmethod
     def wall() -> int:
         """The time it really is, ms since 1970: what others' timestamps are compared to."""
@@ -35,19 +39,6 @@ class Clock:
             return time.time_ns() // 1_000_000
         self._next += 1
         return self._next - 1
-
-    async def between(self) -> int:
-        """Return a time that no other stamp has: what was stamped before is earlier, what follows is later.
-
-        A client asks for the time to mark a place in history. On one machine it could ask, and publish,
-        within the millisecond of its last message, which no network is fast enough for; so the answer
-        takes two.
-        """
-        if self._next is not None:
-            return self.now()
-        asked = self.wall()
-        await asyncio.sleep(0.002)
-        return max(asked + 1, self.wall() - 1)
 
     def shown(self) -> int:
         """The time that frames say it is, ms since 1970: who asked for it counts from there."""

@@ -1,6 +1,5 @@
 """Seeded, everything is foreseen; unseeded, nothing is."""
 
-import asyncio
 import time
 
 from ablykit.server.common.sources import ARTICLE_DAY, Clock, Ids
@@ -32,10 +31,3 @@ def test_the_time_that_is_shown_is_the_next_to_be_stamped():
     seeded = Clock(1)
     assert seeded.shown() == seeded.shown() == seeded.now()
     assert abs(Clock(None).shown() - Clock.wall()) < 1_000
-
-
-def test_the_time_between_is_no_other_stamp():
-    for _ in range(10):
-        clock = Clock(None)
-        before = clock.now()
-        assert before < asyncio.run(clock.between()) < clock.now()

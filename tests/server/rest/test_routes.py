@@ -1,12 +1,13 @@
 """What is beside channels and keys on the HTTP side."""
 
+import asyncio
 from urllib.parse import quote
 
 import httpx
 from starlette.testclient import TestClient
 
-from ablykit.server.common.sources import ARTICLE_DAY
-from ablykit.server.rest.routes import rest_app
+from ablykit.server.common.sources import ARTICLE_DAY, Clock
+from ablykit.server.rest.routes import rest_app, time_between
 from tests.server.over_http import b64
 
 
@@ -44,6 +45,13 @@ def test_nobody_is_sent_on_to_an_address_without_a_slash(http):
 
 def test_the_time_needs_no_credentials(http):
     assert http("GET", "/time", key=False) == [ARTICLE_DAY], "of a seeded service it is always the same"
+
+
+def test_the_time_is_no_other_stamp():
+    for _ in range(10):
+        clock = Clock(None)
+        before = clock.now()
+        assert before < asyncio.run(time_between(clock)) < clock.now()
 
 
 def test_the_time_stands_between_what_was_published_before_and_after_it(local):
