@@ -2,7 +2,9 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from ablykit.protocol.errors import AblyError
@@ -19,13 +21,14 @@ class ChannelName:
 
     base: str
     qualifier: str = ""
-    params: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+    params: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     filter: str = ""
     """The expression in `[filter=BASE64]`: only messages it finds are wanted; empty for all."""
 
     @classmethod
+    @lru_cache(maxsize=1_000)  # each publish names its channel, and most name one of a few
     def parse(cls, name: str) -> "ChannelName":
-        """The parts of `name`. Raises `AblyError` 40010 when it breaks a naming rule."""
+        """Return the parts of `name`. Raises `AblyError` 40010 when it breaks a naming rule."""
         if len(name) > LONGEST:
             raise _invalid(name, f"it is longer than {LONGEST} characters")
         qualifier, params, base = "", "", name

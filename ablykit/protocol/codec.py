@@ -94,7 +94,7 @@ def plain(frame: Wire) -> dict[str, Any]:
         for name, wire in wire_names(type(frame)).items()
         if (value := getattr(frame, name)) is not None
     }
-    return members | frame.unknown
+    return {**members, **frame.unknown}
 
 
 def encode(frame: ProtocolMessage, format: Format = Format.JSON) -> bytes:
@@ -124,7 +124,7 @@ def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
     if not known.issuperset(value):
         frame.keep({name: item for name, item in value.items() if name not in known})
     for name, wire in nested(type(frame)).items():
-        inner: Wire | list[Wire] | None = getattr(frame, name)
+        inner: Wire | list[Wire] | None = getattr(frame, name) if wire in value else None
         if isinstance(inner, list):
             for each, its_value in zip(inner, value[wire], strict=True):
                 _keep_unknown(each, its_value)
@@ -134,15 +134,14 @@ def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
 
 def _has_unknown(frame: Wire) -> bool:
     """Whether a frame, or anything in it, has members its type does not know. Asked before each encoding."""
-    if frame.unknown:
+    if vars(frame):  # where unknown members are, and nothing else is
         return True
     for name in nested(type(frame)):
         value: Wire | list[Wire] | None = getattr(frame, name)
         if value is None:
             continue
-        for each in value if isinstance(value, list) else (value,):
-            if _has_unknown(each):
-                return True
+        if any(map(_has_unknown, value)) if isinstance(value, list) else _has_unknown(value):
+            return True
     return False
 
 

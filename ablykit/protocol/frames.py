@@ -7,6 +7,7 @@ kept in `unknown` and written back when the frame is encoded.
 
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Self, get_args, get_type_hints
 
 import msgspec
@@ -17,6 +18,9 @@ Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
 Param = str | bool | Int | float
 """A channel param's value: text, or what people write in place of text."""
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Wire(
@@ -30,19 +34,20 @@ class Wire(
     """What all types on the wire share."""
 
     @property
-    def unknown(self) -> dict[str, Any]:
+    def unknown(self) -> Mapping[str, Any]:
         """The members this type does not know, by their names on the wire."""
-        return vars(self).get("unknown", {})
+        kept = vars(self)
+        return kept["unknown"] if kept else _NOTHING
 
-    def keep(self, unknown: dict[str, Any]) -> None:
+    def keep(self, unknown: Mapping[str, Any]) -> None:
         """Remember members this type does not know, to be written back by the codec."""
         vars(self).update(unknown=unknown)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some members changed; unknown members come along."""
         copy = msgspec.structs.replace(self, **changes)
-        if self.unknown:
-            copy.keep(self.unknown)
+        if unknown := self.unknown:
+            copy.keep(unknown)
         return copy
 
 

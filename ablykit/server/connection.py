@@ -1,6 +1,5 @@
 """What outlives a socket: a connection, so that another socket can resume it."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -16,13 +15,8 @@ from ablykit.protocol import (
 from ablykit.protocol.codec import read
 from ablykit.server.access.app import App, Limits
 from ablykit.server.access.identity import Identity
+from ablykit.server.answers import Answers
 from ablykit.server.channels.channel import Channel
-
-REMEMBERED_ANSWERS = 1_000
-"""How many ACKs and NACKs a connection keeps, to repeat them after a resume (RTN19a2)."""
-
-REMEMBERED_SERIALS = 10_000
-"""How many serials of messages these may hold together."""
 
 
 class Holder(Protocol):
@@ -55,28 +49,21 @@ class Connection:
     expires: float | None = None
     """When it is forgotten, ms of running time; None while a socket is open."""
     present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
-    """The members it entered: on which channel, by which clientId."""
-    last_serial: int = -1
-    answers: OrderedDict[int, ProtocolMessage] = field(default_factory=OrderedDict[int, ProtocolMessage])
-    _serials: int = 0
+    """The members it entered, or is entering: on which channel, by which clientId."""
+    answers: Answers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(self._send)
 
     @property
     def key(self) -> str:
         """Its connectionKey."""
         return self.keys[-1]
 
-    def answer(self, frame: ProtocolMessage) -> ProtocolMessage:
-        """Remember an ACK or NACK, and give it back."""
-        self.answers[frame.msg_serial or 0] = frame
-        self._serials += _serials_in(frame)
-        while len(self.answers) > REMEMBERED_ANSWERS or self._serials > REMEMBERED_SERIALS:
-            _, oldest = self.answers.popitem(last=False)
-            self._serials -= _serials_in(oldest)
-        return frame
-
-
-def _serials_in(answer: ProtocolMessage) -> int:
-    return sum(len(result.serials or ()) for result in answer.res or ())
+    def _send(self, frame: ProtocolMessage) -> None:
+        """Send a frame to its client, by whichever socket it has now, if any."""
+        if self.session:
+            self.session.reply(frame)
 
 
 def connected(

@@ -111,6 +111,16 @@ class Service(Registry):
         self.forget(connection)
         presence.leave_all(connection, now)
 
+    def expect_answers(self, connection: Connection) -> None:
+        """See to it that each publish of a connection is answered, also where a log never does."""
+
+        def refuse_the_overdue(now: float) -> None:
+            connection.answers.overdue(now)
+            self.expect_answers(connection)
+
+        if (due := connection.answers.due) is not None:
+            self.agenda.at(("answers", connection.id), due, refuse_the_overdue)
+
     def forget(self, connection: Connection) -> None:
         """Let nobody resume a connection any more, by whichever of its keys."""
         self.resume(connection)

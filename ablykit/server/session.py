@@ -9,8 +9,8 @@ on a clock that is moved by hand.
     session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # the transport is given ATTACHED
 
 A frame finds its handler in one table. Those that are acknowledged (MESSAGE, PRESENCE, ANNOTATION) go to a
-`Rule`, which checks them and gives them to a channel's log; whatever it raises becomes the NACK. Rules take
-values and return values: only the session changes the session.
+`Rule`, which checks them and gives them to a channel's log. The log answers when it has decided, at once or
+later; whatever the rule raises becomes the NACK. Rules take values: only the session changes the session.
 
 `receive` raises nothing and always leaves the client with an answer. What must never be done here: reading a
 clock, writing to a socket, or sending a message to a subscriber by any other way than the log.
@@ -33,7 +33,6 @@ from ablykit.protocol import (
     NotAFrame,
     NotUTF8,
     ProtocolMessage,
-    PublishResult,
 )
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import decode
@@ -41,6 +40,7 @@ from ablykit.protocol.redaction import quiet_logger
 from ablykit.server.access.app import App, Limits
 from ablykit.server.access.auth import by_new_token
 from ablykit.server.access.identity import Identity
+from ablykit.server.answers import MOST_OPEN, Answer, Open
 from ablykit.server.channels import metachannels
 from ablykit.server.channels.channel import Attachment, Rate, channel_of
 from ablykit.server.channels.delivery import Delivery, Variant, delivery_of
@@ -98,8 +98,8 @@ class Transport(Protocol):
 
 
 def not_served(
-    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
-) -> PublishResult:
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
+) -> None:
     """Refuse a frame of a kind that is not served (see `publishing.Rule`)."""
     raise AblyError(40000, f"{name_of(frame.action)} is not served here yet")
 
@@ -392,31 +392,34 @@ class Session:
             name = name_of(frame.action)
             article = "An" if name[0] in "AEIOU" else "A"
             raise AblyError(40000, f"{article} {name} needs a msgSerial, to be acknowledged by")
-        if serial <= self.connection.last_serial:
-            if self._resumed and (answer := self.connection.answers.get(serial)):
-                self.reply(answer)
+        answers = self.connection.answers
+        if serial <= answers.last_serial:
+            if self._resumed and (given := answers.given(serial)):
+                self.reply(given)
             return
-        self.connection.last_serial = serial
-        self.reply(self.connection.answer(self._answer(frame, serial, now)))
+        if answers.waiting >= MOST_OPEN:
+            self.refuse(AblyError(42921, f"{MOST_OPEN} publishes have no answer yet: wait for some"))
+            return
+        answer = answers.open(serial, now)
+        self._publish(frame, answer, now)
+        if answer.frame is None and answers.waiting == 1:
+            self.service.expect_answers(self.connection)
 
-    def _answer(self, frame: ProtocolMessage, serial: int, now: float) -> ProtocolMessage:
-        """Publish, and return the ACK or NACK. What a NACK is for has not been given to the log."""
+    def _publish(self, frame: ProtocolMessage, answer: Open, now: float) -> None:
+        """Let a rule publish and answer. What it raises it raises before the log has anything."""
         try:
             if self.service.enforce_rates:
                 self._check_publish_rate(now)
             if self.app.refusals:
                 raise self.app.refusals.popleft()
             attachment = self.attachments.get(frame.channel or "")
-            res = self._RULES[frame.action](self._publisher, attachment, frame, now)
+            self._RULES[frame.action](self._publisher, attachment, frame, now, answer)
         except AblyError as error:
-            self._note(error, serial=serial)
-            return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
+            self._note(error, serial=answer.serial)
+            answer.nack(error)
         except Exception:
             LOGGER.exception("A publish could not be handled")
-            error = AblyError(50000, "The service failed at this publish; its log says why")
-            return ProtocolMessage(action=Action.NACK, msg_serial=serial, count=1, error=error.info)
-        results = None if res is None else [res]
-        return ProtocolMessage(action=Action.ACK, msg_serial=serial, count=1, res=results)
+            answer.nack(AblyError(50000, "The service failed at this publish; its log says why"))
 
     # -- limits
 

@@ -258,7 +258,7 @@ class Talk:
         for each in self.peers:
             each.frames.clear()
         self.taken.clear()
-        last = peer.session.connection.last_serial
+        last = peer.session.connection.answers.last_serial
         own = peer.session.variant.format
         format = own if self.rng.random() < 0.95 else self.rng.choice(list(Format))
         self.raw = self.mutants.frame(last + 1, format)

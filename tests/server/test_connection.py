@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from ablykit.protocol import ProtocolMessage
-from ablykit.server.connection import REMEMBERED_ANSWERS, Connection, recovery_key
+from ablykit.server.connection import Connection, recovery_key
 
 
 @pytest.fixture
@@ -17,12 +16,21 @@ def test_its_key_is_the_newest_of_its_keys(connection):
     assert connection.key == "second"
 
 
-def test_it_remembers_its_answers_the_newest_of_them(connection):
-    answers = [
-        connection.answer(ProtocolMessage(action=1, msg_serial=n)) for n in range(REMEMBERED_ANSWERS + 3)
-    ]
-    assert list(connection.answers.values()) == answers[3:]
-    assert connection.answers[5] is answers[5]
+def test_its_answers_go_out_by_whichever_socket_it_has(connection):
+    class Holder:
+        def __init__(self):
+            self.sent = []
+
+        def reply(self, frame):
+            self.sent.append(frame.msg_serial)
+
+    connection.session = first = Holder()
+    waiting = connection.answers.open(0, 0.0)
+    connection.session = None
+    connection.answers.open(1, 0.0).ack()
+    connection.session = second = Holder()
+    waiting.ack()
+    assert (first.sent, second.sent) == ([], [0, 1])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ app needs of the service it is in is its `Sources` (time and names) and the `Age
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,8 @@ class App:
         self.stats = Stats(sources.clock.wall)
         self.open: Counter[str] = Counter()
         """How many sockets are open, with TLS (`tls`) and without (`plain`)."""
+        self.new_log: Callable[[str, int, float, Memory], Log] = Log
+        """Makes the log of a channel. A log that is kept elsewhere, and answers later, is put in here."""
         self.refusals: deque[AblyError] = deque()
         """What the next publishes are refused with, for tests that want to see that."""
 
@@ -158,7 +160,7 @@ class App:
         if name.is_meta:  # it is in nobody's way: its own ids, and the true time
             log = Log(sources.ids.new("metalog", 10), sources.clock.wall(), retention, self.memory)
         else:
-            log = Log(sources.ids.new("log", 10), sources.clock.now(), retention, self.memory)
+            log = self.new_log(sources.ids.new("log", 10), sources.clock.now(), retention, self.memory)
             self.stats.count("channels.opened")
             self.stats.peak("channels.peak", len(self.channels) + 1)
         return Channel(name.identity, log, self.stats, self)

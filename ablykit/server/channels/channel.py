@@ -19,6 +19,7 @@ from ablykit.protocol import (
     Flag,
     Message,
     MessageAction,
+    PresenceAction,
     PresenceMessage,
     ProtocolMessage,
 )
@@ -294,6 +295,8 @@ class Channel:
 
     def _deliver(self, entry: Entry) -> None:
         frame = entry.frame
+        for member in frame.presence or ():
+            self._note(member)
         delivery = delivery_of(frame)
         told = _to_all(self._hearing(frame.action), delivery, self._whole(frame))
         if frame.action == Action.PRESENCE:
@@ -303,6 +306,14 @@ class Channel:
             self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
         if frame.action == Action.PRESENCE:
             self.tell_occupancy()
+
+    def _note(self, member: PresenceMessage) -> None:
+        """Change the set of members: only what the log has counts."""
+        key = (member.connection_id or "", member.client_id or "")
+        if member.action == PresenceAction.LEAVE:
+            self.members.pop(key, None)
+        else:
+            self.members[key] = member.replace(action=int(PresenceAction.PRESENT))
 
     def _whole(self, frame: ProtocolMessage) -> "Whole | None":
         """Return what an append makes whole; None for any other frame."""

@@ -1,8 +1,14 @@
 """A channel's log: the one place where the order of messages is decided.
 
 Everything a subscriber gets comes from here: it reads from a serial on, then follows. Attaching, resuming,
-rewinding and history are all "read the log from here"; delivery happens because the log says so. This log
-lives in memory; a distributed one would offer the same methods.
+rewinding and history are all "read the log from here"; delivery happens because the log says so.
+
+A log may take its time: whoever appends is called back when the publish has its place.
+
+    log.append(draft, now, then=answer_with_its_serials, failed=answer_with_the_error)
+
+This log lives in memory and calls back before `append` returns. One on another machine would offer the same
+methods and call back later. Nobody who appends may count on either.
 
 What must hold:
 
@@ -18,7 +24,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ablykit.protocol import Format, Message, MessageAction, MessageVersion, ProtocolMessage, encode
+from ablykit.protocol import (
+    AblyError,
+    Format,
+    Message,
+    MessageAction,
+    MessageVersion,
+    ProtocolMessage,
+    encode,
+)
 from ablykit.protocol.encoding import size_of
 from ablykit.protocol.redaction import quiet_logger
 from ablykit.server.channels.story import Story
@@ -36,6 +50,10 @@ ITEM_BYTES = 500
 
 TRIM_AT = 1_000
 """How many serials of dropped entries are let go of together."""
+
+
+def _nothing(outcome: object) -> None:
+    """Called by those who need no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +146,27 @@ class Log:
         """Call `follower` with every entry from now on, in order."""
         self._followers.append(follower)
 
-    def append(self, frame: ProtocolMessage, now: float, *, keep: bool = True) -> Entry:
-        """Give a publish its place: serials are set, it is kept, and followers hear of it.
+    def append(
+        self,
+        frame: ProtocolMessage,
+        now: float,
+        then: Callable[[Entry], object] = _nothing,
+        failed: Callable[[AblyError], object] = _nothing,
+        *,
+        keep: bool = True,
+    ) -> None:
+        """Give a publish its place: serials are set, it is kept, followers hear of it, and `then` is called.
 
-        `frame.timestamp` must be set; where it lies before the last entry's, it is moved up to that.
-        With `keep=False` the publish is passed on but not kept. Raises `NotAFrame` for content that can't
-        be written; nothing has changed then.
+        One whose id is kept already is not taken again: `then` gets the earlier entry (RSL1k). Where it
+        turns out later that a publish has no place, `failed` is called instead of `then`, which in memory
+        never happens. `frame.timestamp` must be set; where it lies before the last entry's, it is moved up
+        to that. With `keep=False` the publish is passed on but not kept. Raises `NotAFrame` for content that
+        can't be written; nothing has changed then.
         """
+        first = (frame.messages or [None])[0]
+        if first is not None and first.id and (earlier := self.find(first.id, now)):
+            then(earlier)
+            return
         head = self._next_place(frame.timestamp or 0)
         entry = self._entry(frame.replace(timestamp=head[0]), head, now)
         self._head = head
@@ -146,7 +178,7 @@ class Log:
                 follower(entry)
             except Exception:  # it has its place: whoever published it must hear so, and so must the others
                 LOGGER.exception("A follower of the log failed")
-        return entry
+        then(entry)
 
     # -- reading
 

@@ -1,5 +1,6 @@
 """HTTP endpoints about channels: publishing, history, presence, status."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ from ablykit.server.channels.occupancy import Occupancy, details
 from ablykit.server.rest.http import (
     Caller,
     batch,
+    decided,
     format_for,
     list_of,
     object_of,
@@ -49,7 +51,7 @@ async def publish(caller: Caller, request: Request) -> Response:
     messages = listed_as(Message, await value_of(request))
     if request.query_params.get("_forceNack") == "true":  # RSL1l1
         raise AblyError(40099, "Refused, as the request's _forceNack asks")
-    return respond(request, published(caller, name, messages), 201)
+    return respond(request, await published(caller, name, messages), 201)
 
 
 def listed_as(kind: type[W], value: Any) -> list[W]:
@@ -67,10 +69,11 @@ def listed_as(kind: type[W], value: Any) -> list[W]:
         raise AblyError(40000, error.message) from error
 
 
-def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
+async def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
     """Publish, and tell what the answer tells: channel, messageId, serials."""
     frame_id = caller.service.ids.new("message", 10)
-    result = accept(caller.publisher, name, messages, frame_id, caller.service.monotonic())
+    now = caller.service.monotonic()
+    result = await decided(lambda answer: accept(caller.publisher, name, messages, frame_id, now, answer))
     given = (messages[0].id or "").rpartition(":")[0] or messages[0].id
     return {"channel": name.identity, "messageId": given or f"{frame_id}:0", "serials": result.serials}
 
@@ -121,8 +124,9 @@ async def revise_message(caller: Caller, request: Request) -> Response:
     if change.action not in RIGHTS:
         raise AblyError(40003, "The action is 1 (update), 2 (delete) or 5 (append)")
     frame_id = caller.service.ids.new("message", 10)
-    version = revise(caller.publisher, name, change, frame_id, caller.service.monotonic())
-    return respond(request, {"versionSerial": version})
+    now = caller.service.monotonic()
+    revised = await decided(lambda answer: revise(caller.publisher, name, change, frame_id, now, answer))
+    return respond(request, {"versionSerial": (revised.serials or [""])[0]})
 
 
 async def annotations(caller: Caller, request: Request) -> Response:
@@ -139,8 +143,9 @@ async def annotate_message(caller: Caller, request: Request) -> Response:
     name, serial = ChannelName.parse(request.path_params["channel"]), request.path_params["serial"]
     wanted = [a.replace(message_serial=serial) for a in listed_as(Annotation, await value_of(request))]
     frame_id = caller.service.ids.new("annotation", 10)
-    serials = annotate(caller.publisher, name, wanted, frame_id, caller.service.monotonic())
-    return respond(request, {"serials": serials}, 201)
+    now = caller.service.monotonic()
+    put = await decided(lambda answer: annotate(caller.publisher, name, wanted, frame_id, now, answer))
+    return respond(request, {"serials": put.serials}, 201)
 
 
 async def presence_history(caller: Caller, request: Request) -> Response:
@@ -195,7 +200,10 @@ async def batch_publish(caller: Caller, request: Request) -> Response:
     body = await value_of(request)
     specs = [_spec(each) for each in one_or_more(body)]  # all are read before the first is published
     _check_number([name for names, _ in specs for name in names])
-    results = [batch([_batch_one(caller, name, messages) for name in names]) for names, messages in specs]
+    results = [
+        batch(await asyncio.gather(*(_batch_one(caller, name, messages) for name in names)))
+        for names, messages in specs
+    ]
     asked_for = request.query_params.get("newBatchResponse") == "true"
     if version_of(request) < SUMMED_UP and not asked_for and not isinstance(body, list):
         return _results_alone(request, results[0])
@@ -226,11 +234,11 @@ def _check_number(names: list[str]) -> None:
         raise AblyError(90010, f"{len(names)} channels in one batch, where {MOST_IN_A_BATCH} are allowed")
 
 
-def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
+async def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
     try:
         name = ChannelName.parse(channel)
         caller.identity.check("publish", name)
-        return published(caller, name, messages) | {"channel": channel}
+        return await published(caller, name, messages) | {"channel": channel}
     except AblyError as error:
         return caller.refused(error, channel)
 

@@ -1,5 +1,6 @@
 """What all HTTP endpoints share: who asks, what they sent, and how they are answered."""
 
+import asyncio
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame, url
+from ablykit.protocol import AblyError, ChannelName, Format, NotAFrame, PublishResult, url
 from ablykit.protocol.codec import plain, read
 from ablykit.protocol.frames import Wire
 from ablykit.server.access.auth import by_header, by_key, by_token
 from ablykit.server.access.identity import ANYONE, Identity
+from ablykit.server.answers import LATE, PATIENCE, Answer
 from ablykit.server.channels import metachannels
 from ablykit.server.rules.publishing import Publisher
 from ablykit.server.service import Service
@@ -119,6 +121,33 @@ async def object_of(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise AblyError(40001, "The body is an object")
     return value  # type: ignore[reportUnknownVariableType]
+
+
+class _Awaited:
+    """The answer to a publish of a request, which waits for it (see `answers.Answer`)."""
+
+    def __init__(self) -> None:
+        self.outcome: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
+
+    def ack(self, result: PublishResult | None = None) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(result or PublishResult())
+
+    def nack(self, error: AblyError) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+async def decided(publish: Callable[[Answer], None]) -> PublishResult:
+    """Publish, and return what the log's answer says. Raises `AblyError`: why it was refused; 50003 where the
+    log does not answer in time."""
+    answer = _Awaited()
+    publish(answer)
+    try:
+        async with asyncio.timeout(PATIENCE / 1000):
+            return await answer.outcome
+    except TimeoutError:
+        raise AblyError(50003, LATE) from None
 
 
 def list_of(value: Any) -> list[Any]:

@@ -13,8 +13,9 @@ from ablykit.protocol import (
     PublishResult,
 )
 from ablykit.protocol.frames import MessageAnnotations
+from ablykit.server.answers import Answer
 from ablykit.server.channels.channel import Attachment, channel_of
-from ablykit.server.channels.log import Log
+from ablykit.server.channels.log import Entry, Log
 from ablykit.server.channels.summary import MOST_KEYS, way_of
 from ablykit.server.rules.publishing import Publisher, admit
 
@@ -23,8 +24,8 @@ NEEDS_SOMEBODY = frozenset({"flag.v1", "distinct.v1", "unique.v1"})
 
 
 def publish(
-    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
-) -> PublishResult:
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
+) -> None:
     """Give an ANNOTATION to the log (see `publishing.Rule`)."""
     attached_as = channel_of(frame)
     if not frame.annotations:
@@ -32,14 +33,18 @@ def publish(
     if attachment:
         attachment.check(Flag.ANNOTATION_PUBLISH)
     name = ChannelName.parse(attached_as)
-    serials = annotate(publisher, name, frame.annotations, publisher.frame_id(frame), now)
-    return PublishResult(serials=serials)
+    annotate(publisher, name, frame.annotations, publisher.frame_id(frame), now, answer)
 
 
 def annotate(
-    publisher: Publisher, name: ChannelName, annotations: list[Annotation], frame_id: str, now: float
-) -> list[str | None]:
-    """Give annotations to the log, and tell the new summary of each message; tells their serials.
+    publisher: Publisher,
+    name: ChannelName,
+    annotations: list[Annotation],
+    frame_id: str,
+    now: float,
+    answer: Answer,
+) -> None:
+    """Give annotations to the log, and with them the new summary of each message (see `publishing.Rule`).
 
     Raises `AblyError`: 40000, 40003, 40012, 40160, 40400, 93002, and those of `admit`.
     """
@@ -50,8 +55,21 @@ def annotate(
     log = publisher.app.channel(name).log
     whole = [_checked(publisher, annotation, log, now) for annotation in annotations]
     draft = publisher.frame(Action.ANNOTATION, name, frame_id, annotations=whole)
-    entry = log.append(draft, now)
-    for serial in dict.fromkeys(annotation.message_serial or "" for annotation in whole):
+
+    def annotated(entry: Entry) -> None:
+        try:
+            _sum_up(log, entry, now)
+        finally:  # the annotations are in the log, whatever became of their summaries
+            serials = [annotation.serial for annotation in entry.frame.annotations or ()]
+            answer.ack(PublishResult(serials=serials))
+
+    log.append(draft, now, annotated, answer.nack)
+
+
+def _sum_up(log: Log, entry: Entry, now: float) -> None:
+    """Publish the new summary of each message that an entry annotates."""
+    frame = entry.frame
+    for serial in dict.fromkeys(annotation.message_serial or "" for annotation in frame.annotations or ()):
         story = log.story(serial, now)
         if story is None:  # the annotations themselves took the place of their message
             continue
@@ -62,15 +80,14 @@ def annotate(
             annotations=MessageAnnotations(summary=story.summary.told()),
             version=story.now.version,
         )
-        told_frame = draft.replace(
+        summary = ProtocolMessage(
             action=Action.MESSAGE,
-            id=f"{frame_id}:summary",
-            connection_id=None,
-            annotations=None,
+            id=f"{frame.id}:summary",
+            channel=frame.channel,
+            timestamp=frame.timestamp,
             messages=[summed],
         )
-        log.append(told_frame, now)
-    return [annotation.serial for annotation in entry.frame.annotations or ()]
+        log.append(summary, now)
 
 
 def _checked(publisher: Publisher, annotation: Annotation, log: Log, now: float) -> Annotation:

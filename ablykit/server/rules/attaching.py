@@ -88,7 +88,7 @@ def attach(
     parsed = ChannelName.parse(name)
     if parsed.qualifier not in ("", "meta"):
         raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
-    given = parsed.params | {param: _text(value) for param, value in (frame.params or {}).items()}
+    given = {**parsed.params, **{param: _text(value) for param, value in (frame.params or {}).items()}}
     params = {param: given[param] for param in PARAMS if param in given}
     if any(len(value) > LONGEST_PARAM for value in params.values()):
         raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")

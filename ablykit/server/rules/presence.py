@@ -13,6 +13,7 @@ from ablykit.protocol import (
     ProtocolMessage,
 )
 from ablykit.protocol.encoding import size_of
+from ablykit.server.answers import UNHEARD, Answer
 from ablykit.server.channels.channel import Attachment, Channel, channel_of
 from ablykit.server.connection import Connection
 from ablykit.server.rules.publishing import Publisher, admit
@@ -23,7 +24,9 @@ PAGE = 100
 _ENTERING = frozenset({PresenceAction.PRESENT, PresenceAction.ENTER, PresenceAction.UPDATE})
 
 
-def change(publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float) -> None:
+def change(
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
+) -> None:
     """Check a PRESENCE and give it to the log (see `publishing.Rule`).
 
     Raises `AblyError` to be NACKed: 40000, 40012, 40160, 40165, 91000, 91001, 91003, and
@@ -40,23 +43,24 @@ def change(publisher: Publisher, attachment: Attachment | None, frame: ProtocolM
     attachment.check(Flag.PRESENCE)
     admit(frame.presence, publisher.limits.max_message_size)
     channel = attachment.channel
-    items = [_checked(publisher, connection.id, channel, item) for item in frame.presence]
+    items = [_checked(publisher, connection, channel, item) for item in frame.presence]
     _check_room(channel, connection.id, items, publisher.limits.max_members)
     told = [item for item in items if item is not None]
-    if told:
-        size = sum(map(size_of, told))
-        publisher.app.stats.message("inbound", "realtime", "presence", len(told), size)
-        append(channel, connection, told, publisher.frame_id(frame), now)
+    if not told:
+        answer.ack()
+        return
+    publisher.app.stats.message("inbound", "realtime", "presence", len(told), sum(map(size_of, told)))
+    append(channel, connection, told, publisher.frame_id(frame), now, answer)
 
 
 def _checked(
-    publisher: Publisher, connection_id: str, channel: Channel, item: PresenceMessage
+    publisher: Publisher, connection: Connection, channel: Channel, item: PresenceMessage
 ) -> PresenceMessage | None:
     """A member's change as it is told to others; None for the leave of who is not there."""
     client_id = publisher.name_for(item.client_id)
     if client_id is None:
         raise AblyError(91000, "To be present one needs a clientId: on the connection, or on the member")
-    is_there = (connection_id, client_id) in channel.members
+    is_there = (channel, client_id) in connection.present
     if item.action == PresenceAction.LEAVE:
         action = PresenceAction.LEAVE
     elif item.action in _ENTERING:
@@ -68,7 +72,7 @@ def _checked(
     if action == PresenceAction.LEAVE and not is_there:
         return None
     if action == PresenceAction.LEAVE and item.data is None:  # a leave tells what was there last (RTP10)
-        before = channel.members[connection_id, client_id]
+        before = channel.members.get((connection.id, client_id), item)
         item = item.replace(data=before.data, encoding=before.encoding)
     return item.replace(action=int(action), client_id=client_id, id=None, connection_id=None)
 
@@ -82,9 +86,15 @@ def _check_room(
 
 
 def append(
-    channel: Channel, connection: Connection, items: list[PresenceMessage], frame_id: str, now: float
+    channel: Channel,
+    connection: Connection,
+    items: list[PresenceMessage],
+    frame_id: str,
+    now: float,
+    answer: Answer = UNHEARD,
 ) -> None:
-    """Give changes to the log: with that they are told, and the set is changed."""
+    """Give changes to the log. The channel's members change when the log has them; until then a connection
+    that ends knows from its own list whom it has to let leave."""
     timestamp = connection.app.sources.clock.now()
     whole = [
         item.replace(id=f"{frame_id}:{index}", connection_id=connection.id, timestamp=timestamp)
@@ -98,15 +108,21 @@ def append(
         timestamp=timestamp,
         presence=whole,
     )
-    for item in whole:
-        key = (connection.id, item.client_id or "")
-        if item.action == PresenceAction.LEAVE:
-            channel.members.pop(key, None)
-            connection.present.discard((channel, key[1]))
-        else:
-            channel.members[key] = item.replace(action=int(PresenceAction.PRESENT))
-            connection.present.add((channel, key[1]))
-    channel.log.append(draft, now)
+    places = [(channel, item.client_id or "") for item in whole]
+    before = [place in connection.present for place in places]
+
+    def refused(error: AblyError) -> None:
+        for place, was_present in zip(places, before, strict=True):
+            _note(connection, place, was_present)
+        answer.nack(error)
+
+    for place, item in zip(places, whole, strict=True):
+        _note(connection, place, item.action != PresenceAction.LEAVE)
+    channel.log.append(draft, now, lambda entry: answer.ack(), refused)
+
+
+def _note(connection: Connection, place: tuple[Channel, str], is_present: bool) -> None:
+    (connection.present.add if is_present else connection.present.discard)(place)
 
 
 def leave_all(connection: Connection, now: float, channel: Channel | None = None) -> None:
@@ -117,11 +133,16 @@ def leave_all(connection: Connection, now: float, channel: Channel | None = None
     """
     for where in {where for where, _ in connection.present if channel in (None, where)}:
         gone = [
-            where.members[connection.id, client].replace(action=int(PresenceAction.LEAVE))
+            _last(where, connection, client).replace(action=int(PresenceAction.LEAVE))
             for on, client in sorted(connection.present, key=lambda each: each[1])
             if on is where
         ]
         append(where, connection, gone, f"{connection.app.sources.ids.new('leave', 10)}:0", now)
+
+
+def _last(channel: Channel, connection: Connection, client_id: str) -> PresenceMessage:
+    """Return a member as it is; only its name where the log has not answered yet to its entering."""
+    return channel.members.get((connection.id, client_id), PresenceMessage(client_id=client_id))
 
 
 def sync(channel: Channel, name: str) -> Iterator[ProtocolMessage]:

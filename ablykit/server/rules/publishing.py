@@ -17,7 +17,9 @@ from ablykit.protocol import (
 from ablykit.protocol.encoding import Item, check, size_of
 from ablykit.server.access.app import App, Limits
 from ablykit.server.access.identity import ANYONE, Identity
+from ablykit.server.answers import Answer
 from ablykit.server.channels.channel import Attachment, channel_of
+from ablykit.server.channels.log import Entry
 from ablykit.server.connection import Connection
 
 MOST_AT_ONCE = 1_000
@@ -70,18 +72,18 @@ class Publisher:
         )
 
 
-Rule = Callable[[Publisher, Attachment | None, ProtocolMessage, float], PublishResult | None]
+Rule = Callable[[Publisher, Attachment | None, ProtocolMessage, float, Answer], None]
 """How a frame that is acknowledged is checked and given to the log.
 
-It is given who publishes, the attachment to the channel by that name if there is one, the frame, and the
-running time in ms; it returns what the ACK says, and raises `AblyError` to be NACKed. What it raises it
-raises before the log has anything.
+It takes who publishes, the attachment to the channel by that name if there is one, the frame, the running
+time in ms, and the answer. It raises `AblyError` to be NACKed, before the log has anything; else it gives the
+answer once the log has decided.
 """
 
 
 def publish(
-    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
-) -> PublishResult:
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
+) -> None:
     """Check a MESSAGE and give it to the log (see `Rule`)."""
     attached_as = channel_of(frame)
     name = ChannelName.parse(attached_as)
@@ -92,13 +94,18 @@ def publish(
     publisher.identity.check("publish", name)
     if attachment:
         attachment.check(Flag.PUBLISH)
-    return accept(publisher, name, frame.messages, publisher.frame_id(frame), now)
+    accept(publisher, name, frame.messages, publisher.frame_id(frame), now, answer)
 
 
 def accept(
-    publisher: Publisher, name: ChannelName, messages: list[Message], frame_id: str, now: float
-) -> PublishResult:
-    """Give messages to a channel's log, once their sizes, kinds and ids are found right."""
+    publisher: Publisher,
+    name: ChannelName,
+    messages: list[Message],
+    frame_id: str,
+    now: float,
+    answer: Answer,
+) -> None:
+    """Give messages to a channel's log, once their sizes, kinds and ids are found right (see `Rule`)."""
     app, limits = publisher.app, publisher.limits
     admit(messages, limits.max_message_size)
     if any(message.connection_key for message in messages):
@@ -110,15 +117,19 @@ def accept(
         raise AblyError(42913, f"At most {limits.max_channel_rate} publishes a second on one channel")
     given_id = messages[0].id
     if given_id and (earlier := channel.log.find(given_id, now)):
-        return PublishResult(serials=earlier.serials)
+        answer.ack(PublishResult(serials=earlier.serials))
+        return
     draft = publisher.frame(Action.MESSAGE, name, None if given_id else frame_id, messages=named)
     ephemeral = any((message.extras or {}).get("ephemeral") is True for message in messages)
-    entry = channel.log.append(draft, now, keep=not ephemeral)
-    app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)
-    if app.namespace_of(name).persisted and not ephemeral:
-        app.stats.count("persisted.messages.count", len(named))
-        app.stats.count("persisted.messages.data", entry.size)
-    return PublishResult(serials=entry.serials)
+
+    def published(entry: Entry) -> None:
+        answer.ack(PublishResult(serials=entry.serials))
+        app.stats.message("inbound", publisher.transport, "messages", len(named), entry.size)
+        if app.namespace_of(name).persisted and not ephemeral:
+            app.stats.count("persisted.messages.count", len(named))
+            app.stats.count("persisted.messages.data", entry.size)
+
+    channel.log.append(draft, now, published, answer.nack, keep=not ephemeral)
 
 
 def admit(items: Sequence[Item], limit: int) -> None:

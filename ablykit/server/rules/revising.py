@@ -17,6 +17,7 @@ from ablykit.protocol import (
     ProtocolMessage,
     PublishResult,
 )
+from ablykit.server.answers import Answer
 from ablykit.server.channels.channel import Attachment, channel_of
 from ablykit.server.channels.log import Entry, Log
 from ablykit.server.channels.story import revised
@@ -33,16 +34,17 @@ RIGHTS = {
 
 
 def publish(
-    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float
-) -> PublishResult:
+    publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
+) -> None:
     """Give a MESSAGE to the log, whether it has new messages or revises one (see `publishing.Rule`)."""
     change = revision_in(frame)
     if change is None:
-        return publishing.publish(publisher, attachment, frame, now)
+        return publishing.publish(publisher, attachment, frame, now, answer)
     name = ChannelName.parse(channel_of(frame))
     if attachment:
         attachment.check(Flag.PUBLISH)
-    return PublishResult(serials=[revise(publisher, name, change, publisher.frame_id(frame), now)])
+    revise(publisher, name, change, publisher.frame_id(frame), now, answer)
+    return None
 
 
 def revision_in(frame: ProtocolMessage) -> Message | None:
@@ -51,8 +53,10 @@ def revision_in(frame: ProtocolMessage) -> Message | None:
     return messages[0] if len(messages) == 1 and messages[0].action in RIGHTS else None
 
 
-def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: str, now: float) -> str:
-    """Give a revision to the log; tells its version's serial.
+def revise(
+    publisher: Publisher, name: ChannelName, message: Message, frame_id: str, now: float, answer: Answer
+) -> None:
+    """Give a revision to the log (see `publishing.Rule`); the answer has its version's serial.
 
     Raises `AblyError`: 93002 where messages can't be revised, 40003 without a serial, 40400 for a message
     that is not kept, 40160 and 40166 where it is not allowed, 40009, 40012, 40013.
@@ -78,9 +82,13 @@ def revise(publisher: Publisher, name: ChannelName, message: Message, frame_id: 
     asked = message.version or MessageVersion()
     version = asked.replace(client_id=publisher.name_for(asked.client_id))
     message = message.replace(id=None, client_id=story.original.client_id, version=version)
-    entry = log.append(publisher.frame(Action.MESSAGE, name, frame_id, messages=[message]), now)
-    given = (entry.frame.messages or [message])[0].version
-    return (given and given.serial) or ""
+
+    def revised_by(entry: Entry) -> None:
+        versions = [message.version for message in entry.frame.messages or ()]
+        answer.ack(PublishResult(serials=[version and version.serial for version in versions]))
+
+    draft = publisher.frame(Action.MESSAGE, name, frame_id, messages=[message])
+    log.append(draft, now, revised_by, answer.nack)
 
 
 def _check_right(publisher: Publisher, name: ChannelName, right: str) -> None:

@@ -15,16 +15,16 @@ def log(retention=100, memory=None):
     return Log("L", began=1_000, retention=retention, memory=memory or Memory(1_000_000))
 
 
-def publish(to, data="x", now=0.0, timestamp=1_000, **options):
-    return to.append(
-        ProtocolMessage(
-            action=15,
-            timestamp=timestamp,
-            messages=[Message(data=data, id=options.pop("id", None))],
-        ),
-        now,
-        **options,
-    )
+def placed(to, frame, now=0.0, **options):
+    """The entry that a publish became."""
+    found = []
+    to.append(frame, now, found.append, **options)
+    return found[0]
+
+
+def publish(to, data="x", now=0.0, timestamp=1_000, id=None, **options):
+    frame = ProtocolMessage(action=15, timestamp=timestamp, messages=[Message(data=data, id=id)])
+    return placed(to, frame, now, **options)
 
 
 def test_serials_rise_even_when_the_clock_stands_or_goes_back():
@@ -106,7 +106,7 @@ def test_its_messages_have_what_their_frame_says_for_all():
     frame = ProtocolMessage(
         action=15, id="a:0", connection_id="a", timestamp=5, messages=[Message(data="x"), Message(id="own")]
     )
-    first, second = (entry := log().append(frame, 0.0)).messages
+    first, second = (entry := placed(log(), frame)).messages
     assert (first.id, first.connection_id, first.timestamp) == ("a:0:0", "a", 1_000)
     assert second.id == "own"
     assert entry.serials == [first.serial, second.serial]
@@ -120,7 +120,7 @@ def test_a_revision_gets_a_version_and_a_summary_none():
 
     def revision(action):
         frame = ProtocolMessage(action=15, timestamp=7, messages=[Message(serial=serial, action=action)])
-        return one.append(frame, 0.0)
+        return placed(one, frame)
 
     updated, summed = revision(1), revision(4)
     assert updated.frame.messages[0].version.serial > original.frame.messages[0].version.serial
@@ -233,9 +233,12 @@ def test_a_story_goes_on_with_what_is_appended_and_goes_with_its_message():
     assert len(one.all(101.0)) == 2
 
 
-def test_an_id_given_twice_leads_to_the_entry_that_is_kept():
-    one = log()
+def test_an_id_given_twice_is_taken_once_while_it_is_kept():
+    one, heard = log(), []
+    one.follow(heard.append)
     first = publish(one, id="a:0", now=0.0)
-    second = publish(one, id="a:0", now=50.0)
-    assert one.find("a:0", 60.0) is second is not first
-    assert one.find("a:0", 120.0) is second
+    assert publish(one, id="a:0", now=50.0) is first
+    assert one.find("a:0", 60.0) is first
+    later = publish(one, id="a:0", now=120.0)
+    assert one.find("a:0", 120.0) is later is not first
+    assert heard == [first, later]

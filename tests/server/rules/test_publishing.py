@@ -313,7 +313,7 @@ def test_annotations_have_the_size_limit_of_messages(doc):
     ):
         answer = only(publisher.say(carrying("annotation", serial, item), Format.MSGPACK))
         assert answer["error"]["code"] == 40009
-        publisher.session.connection.last_serial = 0
+        publisher.session.connection.answers.last_serial = 0
 
 
 def test_what_is_persisted_is_counted_as_that(make_world):
