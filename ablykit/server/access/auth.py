@@ -21,7 +21,7 @@ from ablykit.protocol.tokens import (
 )
 from ablykit.server.access.app import App, Key
 from ablykit.server.access.identity import Identity
-from ablykit.server.access.registry import CLOCK_TOLERANCE, Registry
+from ablykit.server.access.registry import CLOCK_TOLERANCE, Registry, no_app
 
 SECOND = 1_000
 """In ms: a JWT's times are in seconds."""
@@ -116,10 +116,9 @@ def _by_embedded(service: Registry, inner: str, ends: float | None) -> Identity:
 
 
 def _by_jwt(service: Registry, token: str, kid: str) -> Identity:
-    app = service.apps.get(kid.partition(".")[0])
+    app, key = service.named(kid)
     if app is None:
-        raise AblyError(40400, f"No app {kid.partition('.')[0][:40]!r} here, which the JWT's key is of")
-    key = app.keys.get(kid.partition(".")[2])
+        raise no_app(kid)
     if key is None:
         raise AblyError(40144, f"The JWT names a key that is not here: {kid[:60]!r}")
     claims = jwt_claims(token, key.api_key)
@@ -168,7 +167,11 @@ def give_token(
 
     Raises `AblyError`: 40003, 40012, 40101, 40104, 40105, 40160, 40400.
     """
-    key = _key_named(service, key_name)
+    app, key = service.named(key_name)
+    if app is None:
+        raise no_app(key_name)
+    if key is None:
+        raise AblyError(40101, f"No key {key_name[:60]!r} here")
     if asked.key_name not in (None, key_name):
         raise AblyError(40101, "The token request is for another key than the one in its address")
     if asked.mac is not None or signer is None or signer.is_token or signer.key is not key:
@@ -183,7 +186,6 @@ def give_token(
     capability = wanted.within(key.capability)
     if not capability.grants:
         raise AblyError(40160, "The key allows nothing of the capability that is asked for")
-    app = service.apps[key.api_key.app_id]
     issued = service.clock.now()
     token = f"{app.id}.{service.ids.new('token', 40)}"
     deadline = service.monotonic() + ttl
@@ -197,17 +199,6 @@ def give_token(
         capability=capability.canonical(),
         client_id=asked.client_id,
     )
-
-
-def _key_named(service: Registry, name: str) -> Key:
-    app_id, _, key_id = name.partition(".")
-    app = service.apps.get(app_id)
-    if app is None:
-        raise AblyError(40400, f"No app {app_id[:40]!r} here")
-    key = app.keys.get(key_id)
-    if key is None:
-        raise AblyError(40101, f"No key {name[:60]!r} here")
-    return key
 
 
 def _check_signature(service: Registry, key: ApiKey, asked: TokenRequest) -> None:

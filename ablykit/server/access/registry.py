@@ -121,12 +121,18 @@ class Registry:
             given = ApiKey.parse(text)
         except AblyError as error:
             raise AblyError(40101, error.message) from None  # 40005 until December 2024
-        app = self.apps.get(given.app_id)
-        if app is None or (key := app.keys.get(given.key_id)) is None:
+        app, key = self.named(given.name)
+        if app is None or key is None:
             raise _unknown(given, app)
         if not key.api_key.matches(given.secret):
             raise AblyError(40101, f"Invalid key {given}: its secret is wrong")
         return app, key
+
+    def named(self, key_name: str) -> tuple[App | None, Key | None]:
+        """Return the app and the key that a key's name, `APPID.KEYID`, is of; None for what is not here."""
+        app_id, _, key_id = key_name.partition(".")
+        app = self.apps.get(app_id)
+        return app, app.keys.get(key_id) if app else None
 
     # -- revocation (RSA17)
 
@@ -168,6 +174,9 @@ def _unknown(given: ApiKey, app: App | None) -> AblyError:
     """Return the refusal of a key that is not in its app, or whose app is not here."""
     if not (is_id(given.app_id) and is_id(given.key_id)):
         return AblyError(40101, f"No key {given.name[:60]!r} here")
-    if app is None:
-        return AblyError(40400, f"No app {given.app_id[:40]!r} here")
-    return AblyError(40400, f"No key {given.name[:60]!r} here", 401)
+    return AblyError(40400, f"No key {given.name[:60]!r} here", 401) if app else no_app(given.name)
+
+
+def no_app(key_name: str) -> AblyError:
+    """Return the refusal of a key whose app is not here."""
+    return AblyError(40400, f"No app {key_name.partition('.')[0][:40]!r} here")

@@ -54,7 +54,7 @@ async def request_token(service: Service, request: Request) -> Response:
         caller(service, request).identity if "authorization" in request.headers else None
     )
     name = request.path_params["key"]
-    app = service.apps.get(name.partition(".")[0])
+    app, _ = service.named(name)
     try:
         given = give_token(service, name, asked, holder)
     except AblyError:

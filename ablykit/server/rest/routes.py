@@ -16,6 +16,7 @@ from ablykit.machine.browsers import Door
 from ablykit.protocol import AblyError
 from ablykit.protocol.codec import plain
 from ablykit.server.access.app import App
+from ablykit.server.access.registry import no_app
 from ablykit.server.channels import metachannels
 from ablykit.server.common.sources import Clock
 from ablykit.server.rest import channels as rest_channels
@@ -77,8 +78,8 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
 
     async def refuse(request: Request, error: Exception) -> Response:
         key = request.path_params.get("key")
-        if key is not None and key.partition(".")[0] not in service.apps:  # before: not for this method
-            error = AblyError(40400, f"No app {key.partition('.')[0][:40]!r} here")
+        if key is not None and service.named(key)[0] is None:  # before: not for this method
+            error = no_app(key)
         refusal = _refusal(error)
         service.denials.note(refusal, getattr(request.state, "identity", None))
         return respond_error(request, refusal)
