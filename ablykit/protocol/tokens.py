@@ -112,7 +112,7 @@ def jwt(
 def jwt_header(token: str) -> dict[str, Any] | None:
     """Return the header of a JWT, signed or encrypted; None for text that is not a JWT."""
     parts = token.split(".")
-    return _object_in(parts[0]) if len(parts) in (3, 5) else None
+    return jwt_object(parts[0]) if len(parts) in (3, 5) else None
 
 
 def jwt_key_name(header: dict[str, Any]) -> str:
@@ -132,7 +132,7 @@ def jwt_embedded(token: str, header: dict[str, Any]) -> tuple[str, float | None]
     is not a time.
     """
     signed = token.split(".")
-    claims = (_object_in(signed[1]) if len(signed) == 3 else None) or {}
+    claims = (jwt_object(signed[1]) if len(signed) == 3 else None) or {}
     inner = header.get(EMBEDDED, claims.get(EMBEDDED))
     if not isinstance(inner, str):
         return None
@@ -152,15 +152,15 @@ def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
         pyjwt.PyJWS().decode(token, key.secret, algorithms=["HS256"])
     except (pyjwt.PyJWTError, IndexError, RecursionError) as error:
         raise AblyError(40144, f"The JWT is not valid: {error}") from None
-    claims = _object_in(payload)
+    claims = jwt_object(payload)
     if claims is None:
         raise AblyError(40144, "The JWT's claims are not a JSON object")
     times = ("iat", "exp", "nbf") if "nbf" in claims else ("iat", "exp")
     return claims | {name: _time(claims, name) for name in times}
 
 
-def _object_in(part: str) -> dict[str, Any] | None:
-    """The JSON object in one part of a JWT; None where there is none.
+def jwt_object(part: str) -> dict[str, Any] | None:
+    """Return the JSON object in one part of a JWT; None where there is none.
 
     It is read as frames are: `json` takes NaN and lone surrogates, which are not JSON.
     """

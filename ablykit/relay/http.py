@@ -85,6 +85,27 @@ class Peer:
         """Return the bytes that came after the last message."""
         return self.http.trailing_data[0]
 
+    async def _event(self) -> object:
+        while True:
+            try:
+                event = self.http.next_event()
+            except h11.RemoteProtocolError as error:
+                raise self._fault(error) from None
+            if event is not h11.NEED_DATA:
+                return event
+            await self._read()
+
+    async def _piece(self) -> h11.Data | h11.EndOfMessage:
+        event = await self._event()
+        assert isinstance(event, h11.Data | h11.EndOfMessage)
+        return event
+
+    async def _read(self) -> None:
+        raise NotImplementedError
+
+    def _fault(self, error: h11.RemoteProtocolError) -> HttpError:
+        raise NotImplementedError
+
 
 class Client(Peer):
     """Whoever sends requests."""
@@ -126,26 +147,16 @@ class Client(Peer):
         """Return the next piece of the request's body, or its end. Raises `HttpError` and `EOFError`."""
         try:
             async with asyncio.timeout(self._stall):
-                event = await self._event()
+                return await self._piece()
         except TimeoutError:
             raise HttpError(408, f"Nothing of the body came for {self._stall:g} seconds") from None
-        assert isinstance(event, h11.Data | h11.EndOfMessage)
-        return event
 
-    async def _event(self) -> object:
-        while (event := self._parsed()) is h11.NEED_DATA:
-            await self._read()
-        return event
-
-    def _parsed(self) -> object:
-        try:
-            return self.http.next_event()
-        except h11.RemoteProtocolError as error:
-            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-                why = f"The request's head is longer than {MAX_HEAD // 1024} KiB"
-            else:
-                why = f"This is not a valid HTTP/1.1 request: {_reason(error)}"
-            raise HttpError(error.error_status_hint, why) from None
+    def _fault(self, error: h11.RemoteProtocolError) -> HttpError:
+        if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            why = f"The request's head is longer than {MAX_HEAD // 1024} KiB"
+        else:
+            why = f"This is not a valid HTTP/1.1 request: {_reason(error)}"
+        return HttpError(error.error_status_hint, why)
 
     async def _read(self) -> None:
         data = await self.reader.read(_READ)
@@ -214,26 +225,17 @@ class Service(Peer):
 
     async def body(self) -> h11.Data | h11.EndOfMessage:
         """Return the next piece of the answer's body, or its end. Raises what `answer` raises."""
-        event = await self._event()
-        assert isinstance(event, h11.Data | h11.EndOfMessage)
-        return event
+        return await self._piece()
 
-    async def _event(self) -> object:
-        while (event := self._parsed()) is h11.NEED_DATA:
-            data = await self.reader.read(_READ)
-            self._ended = not data
-            self.http.receive_data(data)  # no data can be the end of a body
-        return event
+    async def _read(self) -> None:
+        data = await self.reader.read(_READ)
+        self._ended = not data
+        self.http.receive_data(data)  # no data can be the end of a body
 
-    def _parsed(self) -> object:
-        try:
-            return self.http.next_event()
-        except h11.RemoteProtocolError as error:
-            if self._ended:
-                raise HttpError(
-                    502, "The service closed the connection before its answer was complete"
-                ) from None
-            raise HttpError(502, f"The service does not answer in HTTP/1.1: {_reason(error)}") from None
+    def _fault(self, error: h11.RemoteProtocolError) -> HttpError:
+        if self._ended:
+            return HttpError(502, "The service closed the connection before its answer was complete")
+        return HttpError(502, f"The service does not answer in HTTP/1.1: {_reason(error)}")
 
 
 def onward(request: h11.Request, host: str, *, upgrade: bool = False) -> h11.Request:

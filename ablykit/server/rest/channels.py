@@ -29,7 +29,7 @@ from ablykit.server.rest.http import (
     version_of,
 )
 from ablykit.server.rules.annotating import annotate
-from ablykit.server.rules.publishing import accept
+from ablykit.server.rules.publishing import accept, not_kept
 from ablykit.server.rules.revising import RIGHTS, as_they_are, revise
 
 MOST_IN_A_BATCH = 100
@@ -110,7 +110,7 @@ def _kept(caller: Caller, request: Request) -> tuple[Log, Message]:
     serial = request.path_params["serial"]
     found = channel.log.message(serial, caller.service.monotonic()) if channel else None
     if channel is None or found is None:
-        raise AblyError(40400, f"No message {serial[:60]!r} is kept on this channel")
+        raise not_kept(serial)
     return channel.log, found
 
 

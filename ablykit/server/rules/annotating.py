@@ -17,7 +17,7 @@ from ablykit.server.answers import Answer
 from ablykit.server.channels.channel import Attachment, channel_of
 from ablykit.server.channels.log import Entry, Log
 from ablykit.server.channels.summary import MOST_KEYS, way_of
-from ablykit.server.rules.publishing import Publisher, admit
+from ablykit.server.rules.publishing import Publisher, admit, not_kept
 
 NEEDS_SOMEBODY = frozenset({"flag.v1", "distinct.v1", "unique.v1"})
 """Ways to sum up that count by clientId."""
@@ -99,7 +99,7 @@ def _checked(publisher: Publisher, annotation: Annotation, log: Log, now: float)
         raise AblyError(40003, "An annotation has a type, and names its message by messageSerial")
     story = log.begin_story(annotation.message_serial, now)
     if story is None:
-        raise AblyError(40400, f"No message {annotation.message_serial[:60]!r} is kept on this channel")
+        raise not_kept(annotation.message_serial)
     if not story.summary.has_room_for(annotation):
         raise AblyError(
             40000, f"A message's annotations have at most {MOST_KEYS} different types and names together"

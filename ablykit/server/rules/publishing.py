@@ -147,6 +147,11 @@ def admit(items: Sequence[Item], limit: int) -> None:
         raise AblyError(40009, f"Message too large: {size} bytes where at most {limit} are allowed")
 
 
+def not_kept(serial: str) -> AblyError:
+    """Return the refusal of an operation on a message that is not in its channel's log, or no longer."""
+    return AblyError(40400, f"No message {serial[:60]!r} is kept on this channel")
+
+
 def _checked(publisher: Publisher, message: Message) -> Message:
     if message.action not in (None, MessageAction.CREATE):
         raise AblyError(40000, "A revision is published alone, and only an update, a delete or an append")

@@ -23,7 +23,7 @@ from ablykit.server.channels.log import Entry, Log
 from ablykit.server.channels.story import revised
 from ablykit.server.common.denials import Denied
 from ablykit.server.rules import publishing
-from ablykit.server.rules.publishing import Publisher, admit
+from ablykit.server.rules.publishing import Publisher, admit, not_kept
 
 RIGHTS = {
     MessageAction.UPDATE: "message-update",
@@ -70,7 +70,7 @@ def revise(
     log = publisher.app.channel(name).log
     story = log.begin_story(message.serial, now)
     if story is None:
-        raise AblyError(40400, f"No message {message.serial[:60]!r} is kept on this channel")
+        raise not_kept(message.serial)
     _check_owner(publisher, name, right, story.original)
     limit = publisher.limits.max_message_size
     admit([message], limit)
