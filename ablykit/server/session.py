@@ -18,7 +18,6 @@ clock, writing to a socket, or sending a message to a subscriber by any other wa
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from typing import ClassVar, Protocol
 from urllib.parse import parse_qsl
 
@@ -45,44 +44,12 @@ from ablykit.server.channels import metachannels
 from ablykit.server.channels.channel import Attachment, Rate, channel_of
 from ablykit.server.channels.delivery import Delivery, Variant, delivery_of
 from ablykit.server.connection import Connection, connected
+from ablykit.server.life import TRANSITIONS, Event, State
 from ablykit.server.rules import annotating, attaching, presence, revising
 from ablykit.server.rules.publishing import Publisher, Rule
 from ablykit.server.service import Service
 
 LOGGER = quiet_logger("ablykit.server")
-
-
-class State(StrEnum):
-    """Where a session is in its life."""
-
-    OPEN = "open"
-    """Frames flow both ways."""
-    ENDING = "ending"
-    """The last frame is written, and the WebSocket is being closed: nothing more is heard or sent."""
-    GONE = "gone"
-    """The socket is gone."""
-
-
-class Event(StrEnum):
-    """What ends a session."""
-
-    CLOSED = "CLOSE came"
-    DISCONNECTED = "DISCONNECTED was sent"
-    REFUSED = "a fatal ERROR was sent"
-    DROPPED = "the socket went"
-
-
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.OPEN, Event.CLOSED): State.ENDING,
-    (State.OPEN, Event.DISCONNECTED): State.ENDING,
-    (State.OPEN, Event.REFUSED): State.ENDING,
-    (State.OPEN, Event.DROPPED): State.GONE,
-    (State.ENDING, Event.CLOSED): State.ENDING,
-    (State.ENDING, Event.DISCONNECTED): State.ENDING,
-    (State.ENDING, Event.REFUSED): State.ENDING,
-    (State.ENDING, Event.DROPPED): State.GONE,
-}
-"""Which state each event leads to. What is not here does not happen: a socket goes once."""
 
 
 class Transport(Protocol):

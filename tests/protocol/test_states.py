@@ -1,6 +1,10 @@
 """The states of a connection, as data."""
 
+import re
+
 from ablykit.protocol.states import BY_FRAME, STATES, TRANSITIONS
+from ablykit.server.life import State
+from tests.notebook import ROOT
 
 
 def test_every_way_leads_from_a_state_to_a_state():
@@ -22,3 +26,10 @@ def test_every_state_can_be_reached_and_only_ends_are_left_by_no_way():
 def test_what_a_frame_makes_of_the_state_is_a_way_that_names_the_frame():
     for action, state in BY_FRAME.items():
         assert any(way.end == state and action.name in way.why for way in TRANSITIONS)
+
+
+def test_the_drawing_in_the_docs_is_of_these_states():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.M))
+    assert drawn >= {(way.start, way.end, way.why) for way in TRANSITIONS}
+    assert {start for start, _, _ in drawn} - {*map(str, State)} == {way.start for way in TRANSITIONS}
