@@ -131,7 +131,8 @@ def leave_all(connection: Connection, now: float, channel: Channel | None = None
     The id of such a leave does not begin with the connectionId: so a client tells it from one that was
     sent (RTP2b1).
     """
-    for where in {where for where, _ in connection.present if channel in (None, where)}:
+    channels = {where for where, _ in connection.present if channel in (None, where)}
+    for where in sorted(channels, key=lambda each: each.name):  # in the same order on every run
         gone = [
             _last(where, connection, client).replace(action=int(PresenceAction.LEAVE))
             for on, client in sorted(connection.present, key=lambda each: each[1])

@@ -197,3 +197,17 @@ def test_own_members_are_told_also_where_no_others_are(world):
     assert (ack["action"], told["action"], told["presence"][0]["clientId"]) == (1, 14, "me")
     enter(other)
     assert own.heard() == []
+
+
+def test_a_connection_leaves_its_channels_in_the_order_of_their_names(world):
+    """So that a seeded run is the same each time."""
+    client, names = world.client("v=5&clientId=me"), [f"c{n}" for n in range(9)]
+    for serial, name in enumerate(reversed(names)):
+        client.attach(name)
+        enter(client, serial, name)
+    listener = world.client("v=5")
+    for name in names:
+        listener.attach(name)
+    listener.heard()
+    client.say({"action": 7})
+    assert [frame["channel"] for frame in listener.heard()] == names
