@@ -18,7 +18,7 @@ web page in its browser, can reach it. Stars for a key's secret are filled in by
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from urllib.parse import urlsplit
 
 import h11
@@ -80,6 +80,8 @@ class Relay:
             )
         self._to = to.rstrip("/")
         self._target = runtime.find(to)
+        # Made once: reading the system's certificates takes a while, in which nothing would pass.
+        self._tls = client_tls(self._to, self._target.ca_pem if self._target else None)
         self._door = Door(host, allow_hosts, allow_origins)
         self.host, self._ports = host, (port, tls_port)
         self.transcript = Transcript() if transcript is None else transcript
@@ -144,11 +146,10 @@ class Relay:
         assert task is not None
         self._passing.add(task)
         try:
-            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError), _closing(writer):
                 await self._answer(http.Client(reader, writer))
         finally:
             self._passing.discard(task)
-            writer.close()
 
     async def _answer(self, client: http.Client) -> None:
         """Answer a socket's requests one after another, until a WebSocket takes over or one is refused."""
@@ -169,17 +170,14 @@ class Relay:
     async def _onward(self, request: h11.Request, *, upgrade: bool = False) -> AsyncGenerator[http.Service]:
         """Yield the service, which has been asked for the same. Raises `OSError`."""
         to = urlsplit(self._to)
-        tls = client_tls(self._to, self._target.ca_pem if self._target else None)
         async with asyncio.timeout(OPEN_TIMEOUT):
             reader, writer = await asyncio.open_connection(
-                to.hostname, to.port or (443 if tls else 80), ssl=tls
+                to.hostname, to.port or (443 if self._tls else 80), ssl=self._tls
             )
-        try:
+        with _closing(writer):
             service = http.Service(reader, writer)
             await service.send(http.onward(request, to.netloc, upgrade=upgrade))
             yield service
-        finally:
-            writer.close()
 
     async def _http(self, request: h11.Request, client: http.Client) -> None:
         """Pass one HTTP request on, and its answer back."""
@@ -269,6 +267,18 @@ class _Watch:
 
 
 _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
+
+
+@contextlib.contextmanager
+def _closing(writer: asyncio.StreamWriter) -> Generator[None]:
+    """Close a connection in the end; when the relay stops, without TLS's farewell: the loop ends before it."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
+    finally:
+        writer.close()
 
 
 async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], None]) -> None:

@@ -297,6 +297,19 @@ def test_one_connection_serves_several_requests(ably, relay):
     connection.close()
 
 
+def test_the_systems_certificates_are_read_once(monkeypatch):
+    made, make = [], ssl.create_default_context
+    monkeypatch.setattr(
+        ssl, "create_default_context", lambda *args, **options: made.append(1) or make(*args, **options)
+    )
+    with Relay("wss://127.0.0.1:1") as relay:
+        for _ in range(2):
+            assert ask(relay, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").startswith(
+                b"HTTP/1.1 502 "
+            )
+    assert len(made) == 1
+
+
 def test_http_to_a_target_that_is_not_there_is_told():
     with Relay("ws://127.0.0.1:1") as relay, pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{relay.url.replace('ws', 'http')}/time", timeout=10)
@@ -352,6 +365,8 @@ print(conn.recv()["action"], relay.ca_file, relay.tls_url)
         [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=30
     )
     action, ca_file, url = done.stdout.split()
-    assert (action, done.stderr) == ("4", "")
+    # That a step took more than 0.1 s is said in dev mode too; on a busy machine any may.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (action, said) == ("4", [])
     assert not Path(ca_file).exists()
     assert runtime.find(url) is None
