@@ -271,7 +271,7 @@ _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
 
 @contextlib.contextmanager
 def _closing(writer: asyncio.StreamWriter) -> Generator[None]:
-    """Close a connection in the end; when the relay stops, without TLS's farewell: the loop ends before it."""
+    """Close a connection in the end; when the relay stops, without TLS's farewell: its loop ends first."""
     try:
         yield
     except asyncio.CancelledError:
