@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -65,7 +66,9 @@ class Reader(NotebookClient):
 
 def execute(notebook, pause=0.0, **environment):
     """Run a notebook in a kernel of its own, in the notebooks' folder; raises when a cell fails."""
-    client = Reader(notebook, timeout=90, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    config = Config(KernelManager={"transport": "ipc"})  # TCP ports may be taken before a kernel binds them
+    where = {"metadata": {"path": str(ROOT / "notebooks")}}
+    client = Reader(notebook, timeout=90, resources=where, config=config)
     client.pause, client.updates = pause, not pause
     client.execute(env=os.environ | environment)
     return notebook
