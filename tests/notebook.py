@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import tempfile
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -66,11 +67,12 @@ class Reader(NotebookClient):
 
 def execute(notebook, pause=0.0, **environment):
     """Run a notebook in a kernel of its own, in the notebooks' folder; raises when a cell fails."""
-    config = Config(KernelManager={"transport": "ipc"})  # TCP ports may be taken before a kernel binds them
     where = {"metadata": {"path": str(ROOT / "notebooks")}}
-    client = Reader(notebook, timeout=90, resources=where, config=config)
-    client.pause, client.updates = pause, not pause
-    client.execute(env=os.environ | environment)
+    with tempfile.TemporaryDirectory() as folder:  # TCP ports may be taken before a kernel binds them
+        config = Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
+        client = Reader(notebook, timeout=90, resources=where, config=config)
+        client.pause, client.updates = pause, not pause
+        client.execute(env=os.environ | environment)
     return notebook
 
 

@@ -162,6 +162,7 @@ def test_it_shows_the_same_to_somebody_who_reads_between_its_cells(path):
 def test_it_runs_against_another_ably_exercises_included(path, local):
     """What ABLY_API_KEY does: here to a second server, with ids, keys and times of its own."""
     other = local(keys=["second.key:another-secret"], heartbeat_interval=15_000)
+    seen = other.transcript
     notebook = execute(
         solved(read(path)),
         ABLY_API_KEY=other.key.reveal(),
@@ -170,7 +171,7 @@ def test_it_runs_against_another_ably_exercises_included(path, local):
     )
     assert all(verdict.startswith("✓ Right") for verdict in verdicts(notebook))
     assert "another-secret" not in str(notebook)
-    assert next(other._service.names) > 1, "it was really used"
+    assert len(seen), "it was really used"
 
 
 @each
