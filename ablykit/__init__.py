@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         SideBySide,
     )
     from ablykit.protocol import AblyError, ApiKey
-    from ablykit.protocol.explain import explain
+    from ablykit.protocol.explanation import explain
     from ablykit.record import Transcript
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly, LocalApp
@@ -78,7 +78,7 @@ _HOME = {
     "lessons": "lessons",
     "connect": "wire",
     "connect_async": "wire",
-    "explain": "protocol.explain",
+    "explain": "protocol.explanation",
     "start": "backend",
 }
 

@@ -13,7 +13,7 @@ from ablykit.protocol import Flag
 from tests.conftest import trusting
 from tests.foreign import ConnectionClosed, connect
 
-WAYS = list(itertools.product(("2021", "today"), ("json", "msgpack"), ("ws", "wss")))
+WAYS = list(itertools.product(("2021", "modern"), ("json", "msgpack"), ("ws", "wss")))
 
 
 class Foreign:
@@ -22,10 +22,10 @@ class Foreign:
     def __init__(self, ably, face, format, scheme):
         self.ably, self.format, self.scheme = ably, format, scheme
         self.always = (
-            {"2021": "", "today": "v=5"}[face],
+            {"2021": "", "modern": "v=5"}[face],
             {"json": "", "msgpack": "format=msgpack"}[format],
         )
-        self.today = face == "today"
+        self.modern = face == "modern"
 
     def open(self, *params, key=True):
         given = f"key={self.ably.key.reveal() if key is True else key}" if key else ""
@@ -107,12 +107,12 @@ def test_2_with_a_key(foreign):
     details = frame["connectionDetails"]
     assert details["connectionKey"]
     assert frame["connectionId"] in details["connectionKey"]
-    assert (frame.get("connectionKey") == details["connectionKey"]) is not foreign.today
-    assert (len(details) == 9) is not foreign.today
+    assert (frame.get("connectionKey") == details["connectionKey"]) is not foreign.modern
+    assert (len(details) == 9) is not foreign.modern
 
 
 def test_3_a_key_without_tls(local):
-    for face, format in itertools.product(("2021", "today"), ("json", "msgpack")):
+    for face, format in itertools.product(("2021", "modern"), ("json", "msgpack")):
         shell = Foreign(local(), face, format, "ws").open()
         assert shell.hear()["error"]["code"] == 40103
         assert shell.is_closed() == 1000
@@ -158,7 +158,7 @@ def test_9_attach_properly(foreign):
     shell = connected(foreign)
     shell.type('{"action": 10, "channel": "my_channel"}')
     frame = shell.hear()
-    flags = 983040 | Flag.ANNOTATION_PUBLISH if foreign.today else 983040
+    flags = 983040 | Flag.ANNOTATION_PUBLISH if foreign.modern else 983040
     assert (frame["action"], frame["flags"], frame["channel"]) == (11, flags, "my_channel")
     assert frame["channelSerial"]
 
@@ -168,7 +168,7 @@ def test_10_publish(foreign):
     shell.type(message(0, {"hello": "world"}))
     frames = {frame["action"]: frame for frame in (shell.hear(), shell.hear())}
     assert (frames[1]["msgSerial"], frames[1]["count"]) == (0, 1)
-    assert ("res" in frames[1]) is foreign.today
+    assert ("res" in frames[1]) is foreign.modern
     assert frames[15]["messages"][0]["hello"] == "world"
 
 

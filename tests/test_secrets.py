@@ -79,8 +79,8 @@ def test_not_in_an_exception(planted, fail):
     whole = "".join(traceback.format_exception(caught.value))
     said = [line for line in whole.splitlines() if PLANTED in line]
     assert not said
-    for handle in list(wire.plain._thread._held):
-        wire.plain._thread._held.discard(handle)
+    for handle in list(wire.blocking._thread._held):
+        wire.blocking._thread._held.discard(handle)
 
 
 def test_not_in_what_the_server_says_of_a_wrong_key(planted):

@@ -16,7 +16,7 @@ from rich.syntax import Syntax
 from ablykit.protocol import Action, NotAFrame, explain
 from ablykit.protocol.codec import read
 from ablykit.protocol.dissect import dissect
-from ablykit.protocol.explain import visible
+from ablykit.protocol.explanation import visible
 from ablykit.protocol.redaction import redact
 from ablykit.record import Finding, lint, pairs
 from ablykit.record import search as find

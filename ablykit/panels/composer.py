@@ -11,7 +11,7 @@ import traitlets
 from ablykit.panels.panel import Panel, script, style
 from ablykit.protocol import Action, NotAFrame
 from ablykit.protocol.codec import decode
-from ablykit.protocol.explain import INSIDE, NUMBERS
+from ablykit.protocol.explanation import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
 from ablykit.protocol.redaction import redact
 from ablykit.record import Linter, Pairing

@@ -11,7 +11,7 @@ import traitlets
 
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.actions import Action
-from ablykit.protocol.explain import visible
+from ablykit.protocol.explanation import visible
 from ablykit.protocol.meanings import MEMBERS
 from ablykit.protocol.states import BY_FRAME, STATES, TRANSITIONS
 from ablykit.record import Pairing

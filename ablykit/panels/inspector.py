@@ -17,7 +17,7 @@ from ablykit.panels.copies import copies, url_of
 from ablykit.panels.panel import BUDGET, NOTHING, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.dissect import dissect
-from ablykit.protocol.explain import explain, in_hex, visible
+from ablykit.protocol.explanation import explain, in_hex, visible
 from ablykit.protocol.redaction import redact
 from ablykit.record import Finding, Linter, Pairing, Search
 from ablykit.record import files as recording

@@ -9,7 +9,7 @@ import traitlets
 
 from ablykit.panels.panel import HasTranscript, Panel, script, style
 from ablykit.protocol.anatomy import clock
-from ablykit.protocol.explain import in_hex, visible
+from ablykit.protocol.explanation import in_hex, visible
 from ablykit.record.members import Member, Members
 from ablykit.record.transcript import Transcript
 

@@ -16,7 +16,7 @@ from ablykit.protocol.channels import ChannelName
 from ablykit.protocol.codec import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
 from ablykit.protocol.credentials import ApiKey, Capability
 from ablykit.protocol.errors import AblyError, error_info
-from ablykit.protocol.explain import Explanation, explain
+from ablykit.protocol.explanation import Explanation, explain
 from ablykit.protocol.frames import (
     Annotation,
     AuthDetails,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ablykit.protocol.explain import visible
+from ablykit.protocol.explanation import visible
 
 WIDTH = 16
 """How many bytes stand on a line."""

@@ -28,8 +28,12 @@ class ConnectionParams:
     remain_present_for: int = 15_000
 
     @property
-    def today(self) -> bool:
-        """Whether to speak today's protocol; without `v`, or with 1, it is the one of 2021."""
+    def modern(self) -> bool:
+        """Whether the client speaks protocol v2 or later. Everywhere in the kit, *modern* means this.
+
+        A connection without `v`, or with `v=1`, gets the protocol as it was in 2021: that is what the
+        article sends, and what one types by hand.
+        """
         return self.v is not None and self.v >= 2
 
 

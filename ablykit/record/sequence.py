@@ -8,7 +8,7 @@ from html import escape
 from typing import Literal
 
 from ablykit.protocol import Action
-from ablykit.protocol.explain import visible
+from ablykit.protocol.explanation import visible
 from ablykit.record.linter import Linter
 from ablykit.record.transcript import Entry
 

@@ -14,7 +14,7 @@ import msgspec
 
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import NotAFrame, read
-from ablykit.protocol.explain import in_hex, summary, visible
+from ablykit.protocol.explanation import in_hex, summary, visible
 from ablykit.protocol.redaction import redact, redact_binary
 
 log = logging.getLogger(__name__)

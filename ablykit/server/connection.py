@@ -71,7 +71,7 @@ def connected(
     identity: Identity,
     limits: Limits,
     *,
-    today: bool,
+    modern: bool,
     instance: str,
     max_idle_interval: int,
     error: ErrorInfo | None,
@@ -87,8 +87,8 @@ def connected(
         server_id=f"frontend.{instance}.local",
         connection_state_ttl=limits.connection_state_ttl,
         max_idle_interval=max_idle_interval,
-        site_code="local" if today else None,
-        objects_gc_grace_period=86_400_000 if today else None,
+        site_code="local" if modern else None,
+        objects_gc_grace_period=86_400_000 if modern else None,
     )
     return ProtocolMessage(
         action=Action.CONNECTED, connection_id=connection.id, connection_details=details, error=error

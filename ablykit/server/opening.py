@@ -37,7 +37,7 @@ def open_session(
         stamp = service.clock.now()
         frame = ProtocolMessage(action=Action.ERROR, error=error.info, timestamp=stamp)
         # of a query that is wrong itself, the format can still be read
-        transport.write(Delivery(frame), Variant(format_of(query), params.today), None)
+        transport.write(Delivery(frame), Variant(format_of(query), params.modern), None)
         transport.close(1000, str(error.code))
         return None
     wanted = params.resume or recovery_key(params.recover)
@@ -96,5 +96,5 @@ def _new_key(service: Service, id: str) -> str:
 
 
 def _lost(params: ConnectionParams) -> ErrorInfo:
-    code = 80018 if params.today else 80008
+    code = 80018 if params.modern else 80008
     return error_info(code, "Unable to resume: the connection key is unknown or has expired")

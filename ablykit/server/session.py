@@ -94,7 +94,7 @@ class Session:
         self.connection = connection
         self.app: App = identity.app
         self.limits: Limits = self.app.limits_for(params)
-        self.variant = Variant(params.format, params.today)
+        self.variant = Variant(params.format, params.modern)
         self.state = State.OPEN
         self.ended = False
         """Whether nothing more will be heard or sent: that it is not open. Asked for every frame."""
@@ -195,7 +195,7 @@ class Session:
             self.connection,
             self.identity,
             self.limits,
-            today=self.params.today,
+            modern=self.params.modern,
             instance=service.instance,
             max_idle_interval=service.heartbeat_interval,
             error=error,

@@ -9,9 +9,9 @@ async with await wire.connect_async(url) as conn:        # the same, awaited
     await conn.recv()
 """
 
+from ablykit.wire.blocking import Connection, connect
 from ablykit.wire.connection import AsyncConnection, Closed, connect_async
 from ablykit.wire.frame import Frame, WireError, WireTimeout
-from ablykit.wire.plain import Connection, connect
 
 __all__ = [
     "AsyncConnection",

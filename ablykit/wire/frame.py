@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 from ablykit.protocol import Action, NotAFrame, ProtocolMessage, plain, typed
 from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import read
-from ablykit.protocol.explain import Explanation, explain, summary
+from ablykit.protocol.explanation import Explanation, explain, summary
 from ablykit.protocol.redaction import redact
 
 

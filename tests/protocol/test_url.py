@@ -15,7 +15,7 @@ from ablykit.protocol import (
 def test_defaults_are_those_of_a_connection_typed_by_hand():
     assert parse_query("") == ConnectionParams()
     assert parse_query("").heartbeats
-    assert not parse_query("").today
+    assert not parse_query("").modern
 
 
 def test_all_parameters_are_read():
@@ -27,13 +27,13 @@ def test_all_parameters_are_read():
     assert params.key == "a.b:c"
     assert params.client_id == "me too"
     assert params.format is Format.MSGPACK
-    assert (params.heartbeats, params.echo, params.v, params.today) == (False, False, 5, True)
+    assert (params.heartbeats, params.echo, params.v, params.modern) == (False, False, 5, True)
     assert (params.agent, params.resume, params.recover) == ("x", "K", "R")
     assert params.remain_present_for == 20
     assert parse_query("access_token=t").access_token == "t"
     assert parse_query("lib=l&v=1").agent == "l"
-    assert not parse_query("v=1").today
-    assert not parse_query("v=1.2").today
+    assert not parse_query("v=1").modern
+    assert not parse_query("v=1.2").modern
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ablykit.protocol import Format, plain
 from ablykit.protocol.codec import decode
 from ablykit.protocol.tokens import jwt
 from ablykit.server.access.app import namespaces
-from ablykit.server.channels.delivery import in_look
+from ablykit.server.channels.delivery import in_version
 from ablykit.server.opening import open_session
 from ablykit.server.service import Service
 from tests.server.frames import only, token_of
@@ -27,7 +27,7 @@ class Remembering:
         raw = delivery.encoded(variant, lambda payload, format: payload, channel)
         self.formats.append(variant.format)
         self.frames.append(plain(decode(raw, variant.format)))
-        assert self.frames[-1] == plain(in_look(delivery.frame, variant)) | (
+        assert self.frames[-1] == plain(in_version(delivery.frame, variant)) | (
             {"channel": channel} if channel else {}
         )
 

@@ -233,8 +233,8 @@ class Talk:
             self._sleep()
         if not peer.session.ended:
             self._say(peer)
-        if self.app.memory.bytes > MEMORY:
-            raise Wrong(f"{self.app.memory.bytes} bytes are kept, where {MEMORY} are allowed")
+        if self.app.budget.bytes > MEMORY:
+            raise Wrong(f"{self.app.budget.bytes} bytes are kept, where {MEMORY} are allowed")
 
     # -- what happens
 

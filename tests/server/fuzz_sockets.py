@@ -158,6 +158,6 @@ def fuzz_sockets(seed, frames):
     with complaints() as heard, LocalAbly(sandbox=True, mutable=["doc"], persisted=["kept"]) as ably:
         talk = Talk(seed, ably)
         asyncio.run(talk.go(frames))
-        kept = ably.call(lambda: talk.app.app.memory.bytes)
+        kept = ably.call(lambda: talk.app.app.budget.bytes)
     if heard or kept > MEMORY:
         raise Wrong(heard[0] if heard else f"{kept} bytes are kept, where {MEMORY} are allowed")

@@ -83,7 +83,7 @@ def test_in_2021_connected_has_nine_details_and_the_key_on_top(world):
 
 
 @pytest.mark.parametrize("version", [2, 5, 6])
-def test_today_connected_has_its_details_only(world, version):
+def test_modern_connected_has_its_details_only(world, version):
     frame = only(world.client(f"v={version}").heard())
     assert "connectionKey" not in frame
     assert "connectionSerial" not in frame

@@ -94,4 +94,4 @@ def test_of_dropped_connections_and_idle_channels_a_number_is_remembered(world, 
     assert "c4" in world.app.channels, "the one used last is among them"
     assert "c0" not in world.app.channels
     kept = sum(len(each.log.all(world.now)) for each in world.app.idle)
-    assert len(world.app.memory._order) == kept, "what went is counted no longer"
+    assert len(world.app.budget._order) == kept, "what went is counted no longer"

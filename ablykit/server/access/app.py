@@ -23,7 +23,7 @@ from ablykit.protocol import (
 )
 from ablykit.server.channels import metachannels
 from ablykit.server.channels.channel import Channel
-from ablykit.server.channels.log import Log, Memory
+from ablykit.server.channels.log import ByteBudget, Log
 from ablykit.server.channels.occupancy import details
 from ablykit.server.common.agenda import Agenda
 from ablykit.server.common.sources import Sources
@@ -53,7 +53,7 @@ class Limits:
 MOST_IDLE = 10_000
 """How many channels of an app are remembered that nobody is attached to."""
 
-TODAY = Limits()
+MODERN = Limits()
 IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rate=250)
 """The limits the article's free account had; a connection without `v` is shown these."""
 
@@ -96,7 +96,7 @@ class App:
         sources: Sources,
         agenda: Agenda,
         *,
-        limits: Limits = TODAY,
+        limits: Limits = MODERN,
         limits_2021: Limits = IN_2021,
         namespaces: Mapping[str, Namespace] | None = None,
     ) -> None:
@@ -110,18 +110,18 @@ class App:
         self.metachannels: dict[str, Channel] = {}
         self.idle: OrderedDict[Channel, None] = OrderedDict()
         """The channels that nobody is attached to, the one used longest ago first."""
-        self.memory = Memory(limits.memory)
+        self.budget = ByteBudget(limits.memory)
         self.stats = Stats(sources.clock.wall)
         self.open: Counter[str] = Counter()
         """How many sockets are open, with TLS (`tls`) and without (`plain`)."""
-        self.new_log: Callable[[str, int, float, Memory], Log] = Log
+        self.new_log: Callable[[str, int, float, ByteBudget], Log] = Log
         """Makes the log of a channel. A log that is kept elsewhere, and answers later, is put in here."""
         self.refusals: deque[AblyError] = deque()
         """What the next publishes are refused with, for tests that want to see that."""
 
     def limits_for(self, params: ConnectionParams) -> Limits:
         """Return the limits of a connection with these parameters."""
-        return self.limits if params.today else self.limits_2021
+        return self.limits if params.modern else self.limits_2021
 
     def opened(self, security: str) -> None:
         """Count a socket that has been opened."""
@@ -158,9 +158,9 @@ class App:
     def _new_channel(self, name: ChannelName) -> Channel:
         sources, retention = self.sources, self.retention_of(name)
         if name.is_meta:  # it is in nobody's way: its own ids, and the true time
-            log = Log(sources.ids.new("metalog", 10), sources.clock.wall(), retention, self.memory)
+            log = Log(sources.ids.new("metalog", 10), sources.clock.wall(), retention, self.budget)
         else:
-            log = self.new_log(sources.ids.new("log", 10), sources.clock.now(), retention, self.memory)
+            log = self.new_log(sources.ids.new("log", 10), sources.clock.now(), retention, self.budget)
             self.stats.count("channels.opened")
             self.stats.peak("channels.peak", len(self.channels) + 1)
         return Channel(name.identity, log, self.stats, self)

@@ -11,7 +11,7 @@ class Variant(NamedTuple):
     """In which form a connection wants its frames."""
 
     format: Format
-    today: bool
+    modern: bool
     """Today's protocol; else the one of 2021."""
 
 
@@ -51,7 +51,7 @@ class Delivery:
         """The frame for one kind of connection, without its transport's frame around it."""
         found = self._payloads.get((variant, channel))
         if found is None:
-            frame = in_look(self.frame, variant)
+            frame = in_version(self.frame, variant)
             if channel is not None:
                 frame = frame.replace(channel=channel)
             found = self._payloads[variant, channel] = encode(frame, variant.format)
@@ -63,7 +63,7 @@ def delivery_of(frame: ProtocolMessage) -> Delivery:
     return Delivery(frame, frame.connection_id if frame.action == Action.MESSAGE else None)
 
 
-def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
+def in_version(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
     """The frame as a connection of this variant is shown it."""
     messages = frame.messages and [in_format(message, variant.format) for message in frame.messages]
     frame = frame.replace(messages=messages) if messages else frame
@@ -71,7 +71,7 @@ def in_look(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
         frame = frame.replace(presence=[in_format(member, variant.format) for member in frame.presence])
     if frame.annotations:
         frame = frame.replace(annotations=[in_format(each, variant.format) for each in frame.annotations])
-    if variant.today:
+    if variant.modern:
         return frame
     if frame.action == Action.CONNECTED and frame.connection_details:
         return frame.replace(connection_key=frame.connection_details.connection_key, connection_serial=-1)

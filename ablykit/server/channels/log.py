@@ -16,7 +16,7 @@ What must hold:
   stands still for longer than the count has digits, or steps back, the timestamp goes on by itself.
 - A publish is taken whole or not at all. What can't be written down is refused before it has a place, and
   once it has one, no follower that fails can take it back or keep it from the others.
-- All that is kept is counted (`Memory`), and finding something never reads the whole log.
+- All that is kept is counted (`ByteBudget`), and finding something never reads the whole log.
 """
 
 from bisect import bisect_left, bisect_right
@@ -94,7 +94,7 @@ class Entry:
         return [message.serial for message in self.frame.messages or ()]
 
 
-class Memory:
+class ByteBudget:
     """How much the logs of an app may hold together: beyond `max_bytes` the oldest entry goes first."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -119,14 +119,14 @@ class Memory:
 class Log:
     """An ordered log of publishes, kept for a while.
 
-    `began` is the time of its making, ms since 1970; `retention` is in ms; `memory` bounds what is kept,
+    `began` is the time of its making, ms since 1970; `retention` is in ms; `budget` bounds what is kept,
     whatever its age.
     """
 
-    def __init__(self, id: str, began: int, retention: float, memory: Memory) -> None:
+    def __init__(self, id: str, began: int, retention: float, budget: ByteBudget) -> None:
         self._id = id
         self.retention = retention
-        self._memory = memory
+        self._budget = budget
         self._serials: list[str] = []
         self._first = 0  # where in `_serials` the kept ones begin: a list shrinks cheaply at its end only
         self._entries: dict[str, Entry] = {}
@@ -276,7 +276,7 @@ class Log:
         if self._first >= TRIM_AT and self._first * 2 >= len(self._serials):
             del self._serials[: self._first]
             self._first = 0
-        self._memory.let_go(entry)
+        self._budget.let_go(entry)
         self._forgotten = entry.serial
         for message in entry.frame.messages or ():
             if self._by_id.get(message.id or "") is entry:
@@ -339,7 +339,7 @@ class Log:
         for annotation in entry.frame.annotations or ():
             if story := self._stories.get(annotation.message_serial or ""):
                 story.annotate(annotation)
-        self._memory.keep(self, entry)
+        self._budget.keep(self, entry)
 
     def _original(self, serial: str) -> tuple[Entry, int] | None:
         """The entry that published a message, and the message's place in it."""

@@ -92,7 +92,7 @@ def attach(
     params = {param: given[param] for param in PARAMS if param in given}
     if any(len(value) > LONGEST_PARAM for value in params.values()):
         raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
-    usual = DEFAULT_MODES if session.params.today else DEFAULT_MODES_2021
+    usual = DEFAULT_MODES if session.params.modern else DEFAULT_MODES_2021
     asked = _asked(frame, params) or usual
     modes = granted(session.identity, parsed, name, asked)
     _check_limit(session, name)

@@ -2,7 +2,7 @@
 
 from ablykit.protocol import ChannelName, ConnectionParams, parse_query
 from ablykit.server.access import app
-from ablykit.server.access.app import IN_2021, TODAY, Namespace, namespaces
+from ablykit.server.access.app import IN_2021, MODERN, Namespace, namespaces
 from tests.server.frames import enter
 
 NAME = ChannelName("c")
@@ -11,7 +11,7 @@ NAME = ChannelName("c")
 def test_a_limit_is_changed_in_both_looks_and_all_others_stay(world):
     app = world.service.add_app("mine", limits={"max_message_size": 7})
     assert (app.id, app.limits.max_message_size, app.limits_2021.max_message_size) == ("mine", 7, 7)
-    assert app.limits.max_inbound_rate == TODAY.max_inbound_rate
+    assert app.limits.max_inbound_rate == MODERN.max_inbound_rate
     assert app.limits_for(parse_query("v=5")) is app.limits
     assert app.limits_for(ConnectionParams()).max_inbound_rate == IN_2021.max_inbound_rate
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ablykit.protocol import Annotation, Message, NotAFrame, ProtocolMessage
-from ablykit.server.channels.log import ITEM_BYTES, Log, Memory
+from ablykit.server.channels.log import ITEM_BYTES, ByteBudget, Log
 
 
 def held(**message):
@@ -11,8 +11,8 @@ def held(**message):
     return publish(log(), **message).held
 
 
-def log(retention=100, memory=None):
-    return Log("L", began=1_000, retention=retention, memory=memory or Memory(1_000_000))
+def log(retention=100, budget=None):
+    return Log("L", began=1_000, retention=retention, budget=budget or ByteBudget(1_000_000))
 
 
 def placed(to, frame, now=0.0, **options):
@@ -42,7 +42,7 @@ def test_followers_hear_every_entry_in_order():
 
 
 def test_what_is_too_old_or_too_much_goes():
-    one = log(memory=Memory(3 * held()))
+    one = log(budget=ByteBudget(3 * held()))
     start = one.serial
     for now in (0.0, 10.0, 20.0, 30.0):
         publish(one, now=now)
@@ -70,30 +70,30 @@ def test_an_entry_not_kept_still_moves_the_head():
 
 
 def test_logs_that_share_their_memory_let_the_oldest_of_all_go_first():
-    memory = Memory(3 * held())
-    one, two = log(memory=memory), log(memory=memory)
+    budget = ByteBudget(3 * held())
+    one, two = log(budget=budget), log(budget=budget)
     publish(one, "a")
     publish(two, "b")
     publish(two, "c")
     publish(two, "d")
     publish(one, "e")
     assert [entry.frame.messages[0].data for each in (one, two) for entry in each.all(0.0)] == ["e", "c", "d"]
-    assert memory.bytes == 3 * held()
+    assert budget.bytes == 3 * held()
 
 
 def test_what_goes_by_its_age_is_no_longer_counted():
-    memory = Memory(1_000_000)
-    short, long = log(retention=1, memory=memory), log(retention=1_000_000, memory=memory)
+    budget = ByteBudget(1_000_000)
+    short, long = log(retention=1, budget=budget), log(retention=1_000_000, budget=budget)
     publish(long)
     for now in range(5_000):
         publish(short, now=float(now))
     short.forget(9_000.0)
-    assert memory.bytes == held()
-    assert len(memory._order) == 1, "and leaves nothing behind"
+    assert budget.bytes == held()
+    assert len(budget._order) == 1, "and leaves nothing behind"
 
 
 def test_one_message_that_is_larger_than_all_there_may_be_is_passed_on_and_not_kept():
-    one, heard = log(memory=Memory(10)), []
+    one, heard = log(budget=ByteBudget(10)), []
     one.follow(heard.append)
     start = one.serial
     publish(one, "x" * 100)
@@ -139,7 +139,7 @@ def test_one_that_is_asked_for_by_time_is_not_older():
 
 
 def test_serials_sort_however_many_there_are_in_one_moment():
-    one = log(memory=Memory(10**9))
+    one = log(budget=ByteBudget(10**9))
     serials = [publish(one).serial for _ in range(2_500)]
     assert serials == sorted(set(serials))
     for number in (0, 998, 999, 1_000, 1_999):
@@ -174,16 +174,16 @@ def test_a_follower_that_fails_harms_neither_the_publisher_nor_the_others():
 
 
 def test_all_that_is_kept_is_counted():
-    memory = Memory(10**9)
-    one = log(memory=memory)
+    budget = ByteBudget(10**9)
+    one = log(budget=budget)
     one.append(ProtocolMessage(action=15, timestamp=1_000, messages=[Message() for _ in range(1_000)]), 0.0)
-    assert memory.bytes > 1_000 * ITEM_BYTES, "empty messages take room too"
-    before = memory.bytes
+    assert budget.bytes > 1_000 * ITEM_BYTES, "empty messages take room too"
+    before = budget.bytes
     annotations = [Annotation(type="t:total.v1", data="x" * 50_000)]
     one.append(ProtocolMessage(action=21, timestamp=1_000, annotations=annotations), 0.0)
-    assert memory.bytes - before > 50_000
+    assert budget.bytes - before > 50_000
     one.drop_all()
-    assert memory.bytes == 0
+    assert budget.bytes == 0
 
 
 def test_a_part_is_read_without_reading_the_rest():

@@ -32,7 +32,7 @@ def test_the_articles_message_comes_back_as_it_was_sent_with_its_ack(world):
     assert frames[15]["connectionId"] == connection
 
 
-def test_today_messages_and_acks_have_serials(world):
+def test_modern_messages_and_acks_have_serials(world):
     client = world.client("v=5")
     client.attach("c")
     frames = by_action(client.publish("c", 0, {"data": "a"}, {"data": "b"}))
@@ -299,9 +299,9 @@ def test_only_so_many_are_taken_at_once(doc, kind):
 def test_a_frame_full_of_empty_messages_is_refused_and_nothing_of_it_kept(world):
     client = world.client()
     client.heard()
-    before = world.app.memory.bytes
+    before = world.app.budget.bytes
     assert nacked(client.publish("c", 0, *[{}] * 80_001)) == 40034
-    assert world.app.memory.bytes == before
+    assert world.app.budget.bytes == before
 
 
 def test_annotations_have_the_size_limit_of_messages(doc):

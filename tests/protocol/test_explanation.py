@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ablykit.protocol import Action, Flag, NotAFrame, explain, typed
-from ablykit.protocol.explain import flag_bits, summary, visible
+from ablykit.protocol.explanation import flag_bits, summary, visible
 
 ATTACHED = {"action": 11, "flags": 983040, "channel": "my_channel", "new": [1]}
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e"
