@@ -1,14 +1,22 @@
 """A program in a pseudo-terminal, typed at and read from as a person would."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|[=>]|\][^\x07]*\x07)")
+
+
+def _at_a_terminal():
+    """Make the pseudo-terminal the program's own. It hangs up as one does, under nohup too."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Terminal:
@@ -17,7 +25,7 @@ class Terminal:
         self.process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, close_fds=True, cwd=cwd,
             start_new_session=True, env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "PROMPT_TOOLKIT_NO_CPR": "1", **(env or {})},
-            preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+            preexec_fn=_at_a_terminal,
         )  # fmt: skip
         os.close(slave)
         self.seen = ""
