@@ -5,13 +5,15 @@
         ...
         assert local_ably.published("orders")[0]["data"] == "one"
 
-The server is shared by a test run's whole process and started when the first test wants it. A mark says what
-is different on a test's app, by the arguments of `LocalAbly.new_app`:
+The server is shared by a test run's whole process and started when the first test wants it. A test that moves
+the clock (`local_ably.advance`) leaves its server behind: the next test gets one whose time is the real one.
+A mark says what is different on a test's app, by the arguments of `LocalAbly.new_app`:
 
     @pytest.mark.ably(mutable=["doc"], limits={"max_message_size": 100})
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -34,13 +36,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def local_ably_server(pytestconfig: pytest.Config) -> "Iterator[LocalAbly]":
-    """The server that `local_ably` makes its apps on; keys are taken without TLS too."""
+def _local_ably_servers(pytestconfig: pytest.Config) -> "Iterator[Callable[[], LocalAbly]]":  # pyright: ignore[reportUnusedFunction]
     from ablykit.server import LocalAbly  # not before a test wants it
 
     interval = int(str(pytestconfig.getini("ablykit_heartbeat_interval")))
-    with LocalAbly(sandbox=True, heartbeat_interval=interval) as ably:
-        yield ably
+    with ExitStack() as stack:
+        servers: list[LocalAbly] = []
+
+        def current() -> LocalAbly:
+            if not servers or servers[-1].ahead:
+                stack.close()
+                servers.append(stack.enter_context(LocalAbly(sandbox=True, heartbeat_interval=interval)))
+            return servers[-1]
+
+        yield current
+
+
+@pytest.fixture
+def local_ably_server(_local_ably_servers: "Callable[[], LocalAbly]") -> "LocalAbly":
+    """The server that `local_ably` makes its apps on; keys are taken without TLS too."""
+    return _local_ably_servers()
 
 
 @pytest.fixture

@@ -80,6 +80,23 @@ def test_the_silence_before_a_heartbeat_can_be_set(run):
     ).assert_outcomes(passed=1)
 
 
+def test_a_test_that_moves_the_clock_leaves_its_server_behind(run):
+    run("""
+    seen = []
+
+    @pytest.mark.parametrize("n", range(4))
+    def test_it(local_ably, n):
+        assert local_ably.ahead == 0
+        seen.append(local_ably.url)
+        if n == 1:
+            local_ably.advance(3600)
+
+    def test_after():
+        assert seen[0] == seen[1]
+        assert seen[2] == seen[3]
+    """).assert_outcomes(passed=5)
+
+
 def test_its_mark_is_told_of(pytester):
     assert (
         "@pytest.mark.ably(limits, mutable, persisted)"

@@ -36,9 +36,9 @@ def run(*command, cwd, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_the_pytest_example_passes(tmp_path, workers):
-    (tmp_path / "test_orders.py").write_text(example("pytest"))
+@pytest.mark.parametrize(("heading", "workers"), [("pytest", "0"), ("pytest", "2"), ("Time", "0")])
+def test_the_pytest_examples_pass(tmp_path, heading, workers):
+    (tmp_path / "test_orders.py").write_text(example(heading))
     code, said = run(sys.executable, "-m", "pytest", "-q", "-n", workers, "-p", "no:nbval", cwd=tmp_path)
     assert code == 0, said
     assert "1 passed" in said

@@ -76,6 +76,22 @@ class LocalApp:
         error = AblyError(code, message)
         self._running.call(lambda: self.app.refusals.extend([error] * count))
 
+    def advance(self, seconds: float) -> None:
+        """Move the server's clock forward, and do all that is due until then.
+
+        Tokens expire, members whose connections dropped leave, and messages have been kept long enough,
+        without waiting. Timestamps and `GET /time` are ahead from then on, for all apps of the server. The
+        clocks of clients are not moved, and heartbeats still come after silence of real time.
+
+        Raises `ValueError` for a time that is not ahead.
+        """
+        self._running.advance(seconds)
+
+    @property
+    def ahead(self) -> float:
+        """How far the server's clock has been moved, in seconds."""
+        return self._running.service.clock.ahead / 1000
+
     def why(self, told: object) -> Denial:
         """Return why something was refused: key, resource, operation, and the rule that decided.
 

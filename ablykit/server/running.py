@@ -15,6 +15,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable
 from functools import partial
+from math import inf
 from typing import Any, TypeVar, cast
 
 from uvicorn.config import Config
@@ -127,6 +128,18 @@ class Running:
             return len(found)
 
         return self.call(cut)
+
+    def advance(self, seconds: float) -> None:
+        """Move the service's clock forward. Raises `ValueError` for a time that is not ahead."""
+        if not 0 <= seconds < inf:
+            raise ValueError(f"A clock moves forward, by seconds from 0 on, not by {seconds}")
+
+        def advance() -> None:
+            self.service.advance(seconds * 1000)
+            for sock in list(self.sockets):
+                sock.time_moved()
+
+        self.call(advance)
 
     def stop(self) -> None:
         """Tell clients (DISCONNECTED 80003), close all sockets, and end the thread."""

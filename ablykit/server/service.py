@@ -137,6 +137,23 @@ class Service(Registry):
         """Do all that is due."""
         self.agenda.run(now)
 
+    def advance(self, ms: float) -> None:
+        """Move the clock forward. What is due until then is done in order, each at its own time.
+
+        Housekeeping is done once, at the end: it repeats every few seconds, and a day has many of them.
+        """
+        self.agenda.cancel("housekeeping")
+        ahead = self.clock.ahead + ms
+        while (due := self.next_due()) is not None:
+            wait = max(due - self.monotonic(), 0.0)
+            if self.clock.ahead + wait > ahead:
+                break
+            self.clock.ahead += wait
+            self.sweep(max(due, self.monotonic()))
+        self.clock.ahead = ahead
+        self._housekeeping(self.monotonic())
+        self.agenda.wake()  # whoever waits has counted by the time before
+
     def _housekeeping(self, now: float) -> None:
         """Forget what has had its time, and publish the statistics of the minute that is over."""
         self.agenda.at("housekeeping", now + HOUSEKEEPING, self._housekeeping)

@@ -193,6 +193,10 @@ class WebSocket(asyncio.Protocol):
             self._session.disconnect(error, 1001)
         self._transport.close()
 
+    def time_moved(self) -> None:
+        """Do what has become due because the service's clock was moved."""
+        self._watch()
+
     def belongs_to(self, app: App, client_id: str | None) -> bool:
         """Whether this is a connection of an app; with `client_id`, of that one."""
         session = self._session

@@ -80,3 +80,11 @@ def test_sockets_are_cut_of_one_client_or_of_all(ably, app):
         assert bob.wait_closed().code == 1006
         other.send({"action": 0})
         assert other.recv("HEARTBEAT")
+
+
+def test_the_clock_is_the_servers_and_stays_ahead(ably, app):
+    publish(app, data="x")
+    assert (app.ahead, len(app.published("c"))) == (0, 1)
+    app.advance(121)
+    assert app.published("c") == []
+    assert app.ahead == ably.ahead == 121

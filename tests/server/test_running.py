@@ -11,7 +11,9 @@ import sys
 
 import pytest
 
+from ablykit import wire
 from ablykit.machine import runtime
+from ablykit.protocol import tokens
 from ablykit.server import LocalAbly
 from ablykit.server import running as running_module
 from ablykit.server.running import Running
@@ -53,6 +55,41 @@ def test_what_is_due_is_done_when_it_is_and_at_once_if_it_is_due_sooner(service)
     running.call(lambda: service.agenda.at("test", -1.0, lambda now: done.set()))
     running.thread.run(done.wait(), timeout=5)
     running.stop()
+
+
+def test_when_its_clock_is_moved_tokens_end_and_clients_are_told(ably):
+    url = f"{ably.tls_url}?key={ably.key}&heartbeats=false"
+    jwt = tokens.jwt(ably.key, ttl=3_600_000)
+    with (
+        wire.connect(f"{ably.url}?accessToken={jwt}") as conn,
+        wire.connect(url) as other,
+        socket.create_connection(("127.0.0.1", ably.tls_port)),
+    ):
+        for each in (conn, other):
+            each.recv("CONNECTED")
+        ably.advance(3_590)
+        assert conn.recv("AUTH")
+        ably.advance(20)
+        assert conn.recv("DISCONNECTED")["error"]["code"] == 40142
+        with wire.connect(f"{ably.url}?accessToken={jwt}") as late:
+            assert late.recv("ERROR")["error"]["code"] == 40142
+        other.send({"action": 0, "id": "still here"})
+        assert other.recv("HEARTBEAT", id="still here")
+        assert ably.ahead == 3_610
+
+
+def test_what_is_nearly_due_after_a_move_is_done_when_it_is(ably):
+    service, done = ably._running.service, asyncio.Event()
+    due = service.monotonic() + 60_000
+    ably.call(lambda: service.agenda.at("test", due, lambda now: done.set()))
+    ably.advance(59.9)
+    ably._running.thread.run(done.wait(), timeout=3)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
+def test_a_clock_is_moved_forward_only(ably, seconds):
+    with pytest.raises(ValueError, match=r"A clock moves forward, by seconds from 0 on, not by (-1|inf|nan)"):
+        ably.advance(seconds)
 
 
 def test_one_that_can_not_start_leaves_no_socket_open(local, service, recwarn):

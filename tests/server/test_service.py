@@ -95,3 +95,52 @@ def test_of_dropped_connections_and_idle_channels_a_number_is_remembered(world, 
     assert "c0" not in world.app.channels
     kept = sum(len(each.log.all(world.now)) for each in world.app.idle)
     assert len(world.app.budget._order) == kept, "what went is counted no longer"
+
+    assert len(world.app.memory._order) == kept, "what went is counted no longer"
+
+
+def test_a_clock_that_is_moved_does_what_is_due_in_order_and_each_at_its_own_time(world):
+    service, done = world.service, []
+    began, real = service.monotonic(), service.clock.shown()
+    for name, due in (("late", 61_000), ("early", 1_000), ("never", 3_600_001)):
+        service.agenda.at(name, began + due, lambda now, name=name: done.append((name, now - began)))
+
+    def again(now):
+        done.append(("again", now - began))
+        service.agenda.at("again", now + 1_800_000, again)
+
+    service.agenda.at("again", began + 1_500_000, again)
+    service.advance(3_600_000)
+    assert done == [("early", 1_000), ("late", 61_000), ("again", 1_500_000), ("again", 3_300_000)]
+    assert service.monotonic() == began + 3_600_000
+    assert service.clock.shown() == real + 3_600_000
+    assert service.next_due() == began + 3_600_001
+
+
+def test_a_clock_that_is_moved_wakes_whoever_waits_by_the_time_before(world):
+    world.service.agenda.at("soon", world.now + 2_000, lambda now: None)
+    woken = []
+    world.service.agenda.wake = lambda: woken.append(world.service.next_due() - world.service.monotonic())
+    world.service.advance(1_500)
+    assert woken[-1] == 500
+
+
+def test_messages_members_and_connections_go_when_the_clock_is_moved(world):
+    client, other = world.client("v=5&clientId=me"), world.client("v=5")
+    client.publish("c", 0, {"data": "x"})
+    client.attach("c")
+    enter(client, 1)
+    other.attach("c")
+    other.heard()
+    client.drop()
+    before = world.service.clock.shown()
+    world.service.advance(119_000)
+    (left,) = [frame for frame in other.heard() if frame["action"] == 14]
+    assert left["presence"][0]["action"] == 3
+    assert 15_000 <= left["timestamp"] - before < 16_000, "it has the time at which it happened"
+    assert client.session.connection.key in world.service.connections
+    log = world.app.channel(NAME).log
+    assert log.all(world.service.monotonic())
+    world.service.advance(1_001)
+    assert client.session.connection.key not in world.service.connections
+    assert [e for e in log.all(world.service.monotonic()) if e.messages] == []

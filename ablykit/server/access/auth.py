@@ -209,7 +209,8 @@ def _check_signature(service: Registry, key: ApiKey, asked: TokenRequest) -> Non
     if not hmac.compare_digest(mac_of(asked, key.secret).encode(), asked.mac.encode()):
         raise AblyError(40101, "The token request's mac is not the one its key makes")
     clock = service.clock
-    if min(abs(asked.timestamp - time) for time in (clock.wall(), clock.shown())) > CLOCK_TOLERANCE:
+    times = clock.wall(), clock.shown(), clock.real()  # moving this clock moves no client's
+    if min(abs(asked.timestamp - time) for time in times) > CLOCK_TOLERANCE:
         raise AblyError(
             40104, "The token request's timestamp is too far from the service's time: see GET /time"
         )

@@ -26,10 +26,10 @@ class Registry:
     def __init__(
         self, monotonic: Callable[[], float], *, seed: int | None = None, sandbox: bool = False
     ) -> None:
-        self.monotonic = monotonic
         self.clock = Clock(seed)
+        self.monotonic = lambda: monotonic() + self.clock.ahead
         self.ids = Ids(seed)
-        self.sources = Sources(monotonic, self.clock, self.ids)
+        self.sources = Sources(self.monotonic, self.clock, self.ids)
         self.agenda = Agenda()
         self.sandbox = sandbox
         self.apps: dict[str, App] = {}

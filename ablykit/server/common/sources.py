@@ -22,6 +22,8 @@ class Clock:
 
     def __init__(self, seed: int | None) -> None:
         self._next = None if seed is None else ARTICLE_DAY
+        self.ahead = 0.0
+        """How far it has been moved, in ms. The running time is moved with it, by `Service.advance`."""
 
     @property
     def is_seeded(self) -> bool:
@@ -29,20 +31,24 @@ class Clock:
         return self._next is not None
 
     @staticmethod
-    def wall() -> int:
-        """The time it really is, ms since 1970: what others' timestamps are compared to."""
+    def real() -> int:
+        """Return the time on every clock that nobody has moved, ms since 1970."""
         return time.time_ns() // 1_000_000
 
+    def wall(self) -> int:
+        """Return the time it is here, ms since 1970: what others' timestamps are compared to."""
+        return self.real() + int(self.ahead)
+
     def now(self) -> int:
-        """The time to stamp on a frame, ms since 1970."""
+        """Return the time to stamp on a frame, ms since 1970."""
         if self._next is None:
-            return time.time_ns() // 1_000_000
+            return self.wall()
         self._next += 1
-        return self._next - 1
+        return self.shown() - 1
 
     def shown(self) -> int:
         """The time that frames say it is, ms since 1970: who asked for it counts from there."""
-        return self.wall() if self._next is None else self._next
+        return self.wall() if self._next is None else self._next + int(self.ahead)
 
 
 class Ids:

@@ -275,6 +275,14 @@ def test_a_request_is_signed_by_the_services_own_clock_or_the_true_time(world):
         token_of(world, timestamp=world.service.clock.wall() - 16 * 60_000)
 
 
+def test_a_clock_that_was_moved_takes_requests_of_clients_whose_clocks_were_not(world):
+    world.service.advance(3_600_000)
+    for timestamp in (world.service.clock.real(), world.service.clock.wall()):
+        assert token_of(world, timestamp=timestamp)
+    with pytest.raises(AblyError, match="too far"):
+        token_of(world, timestamp=world.service.clock.real() + 1_800_000)
+
+
 def test_who_asks_over_http_is_known_by_key_or_token_in_a_header(world):
     key = base64.b64encode(world.key.reveal().encode()).decode()
     assert not by_header(world.service, f"Basic {key}", secure=True).is_token

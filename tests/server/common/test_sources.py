@@ -30,4 +30,16 @@ def test_unseeded_names_differ():
 def test_the_time_that_is_shown_is_the_next_to_be_stamped():
     seeded = Clock(1)
     assert seeded.shown() == seeded.shown() == seeded.now()
-    assert abs(Clock(None).shown() - Clock.wall()) < 1_000
+    assert abs(Clock(None).shown() - Clock(None).wall()) < 1_000
+
+
+def test_a_clock_that_was_moved_stamps_and_shows_the_time_it_was_moved_to():
+    seeded, clock = Clock(1), Clock(None)
+    assert seeded.now() == ARTICLE_DAY
+    for moved in (seeded, clock):
+        moved.ahead = 3_600_000.0
+    assert (seeded.now(), seeded.now()) == (ARTICLE_DAY + 3_600_001, ARTICLE_DAY + 3_600_002)
+    assert seeded.shown() == seeded.now()
+    for told in (clock.now(), clock.wall(), clock.shown()):
+        assert abs(told - clock.real() - 3_600_000) < 1_000
+    assert abs(Clock.real() - time.time() * 1000) < 1_000
