@@ -20,6 +20,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import h11
 from websockets.datastructures import Headers
@@ -87,6 +88,8 @@ class Relay:
         self.transcript = Transcript() if transcript is None else transcript
         self._names = itertools.count(1)
         self._passing: set[asyncio.Task[None]] = set()
+        self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
+        """The sockets of both sides: with TLS, one that is closed still waits for its peer to close it."""
         self._ca = LocalCA()
         self._thread = LoopThread("ablykit-relay", self._serving)
 
@@ -139,6 +142,8 @@ class Relay:
             for task in list(self._passing):
                 task.cancel()
             await asyncio.gather(*self._passing, return_exceptions=True)
+            for transport in list(self._transports):
+                transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one socket to its end; that may be `stop`, of which asyncio would print a traceback."""
@@ -146,7 +151,7 @@ class Relay:
         assert task is not None
         self._passing.add(task)
         try:
-            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError), _closing(writer):
+            with contextlib.suppress(OSError, EOFError, asyncio.CancelledError), self._closing(writer):
                 await self._answer(http.Client(reader, writer))
         finally:
             self._passing.discard(task)
@@ -166,6 +171,15 @@ class Relay:
             await client.refuse(error)
         await client.finish()
 
+    @contextlib.contextmanager
+    def _closing(self, writer: asyncio.StreamWriter) -> Generator[None]:
+        """Close a connection in the end. With TLS, it then waits for its peer, until the relay stops."""
+        self._transports.add(writer.transport)
+        try:
+            yield
+        finally:
+            _close(writer)
+
     @contextlib.asynccontextmanager
     async def _onward(self, request: h11.Request, *, upgrade: bool = False) -> AsyncGenerator[http.Service]:
         """Yield the service, which has been asked for the same. Raises `OSError`."""
@@ -174,7 +188,7 @@ class Relay:
             reader, writer = await asyncio.open_connection(
                 to.hostname, to.port or (443 if self._tls else 80), ssl=self._tls
             )
-        with _closing(writer):
+        with self._closing(writer):
             service = http.Service(reader, writer)
             await service.send(http.onward(request, to.netloc, upgrade=upgrade))
             yield service
@@ -269,15 +283,9 @@ class _Watch:
 _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
 
 
-@contextlib.contextmanager
-def _closing(writer: asyncio.StreamWriter) -> Generator[None]:
-    """Close a connection in the end; when the relay stops, without TLS's farewell: its loop ends first."""
-    try:
-        yield
-    except asyncio.CancelledError:
-        writer.transport.abort()
-        raise
-    finally:
+def _close(writer: asyncio.StreamWriter) -> None:
+    """Close a socket once. A second time, asyncio would forget its TLS, and could not abort it any more."""
+    if not writer.is_closing():
         writer.close()
 
 
@@ -290,7 +298,7 @@ async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], Non
             sink.writer.write(data)
             await sink.writer.drain()
             data = b""
-    sink.writer.close()
+    _close(sink.writer)
 
 
 def _closed(request: h11.Request, code: int, why: str) -> bytes:

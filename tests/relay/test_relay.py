@@ -362,7 +362,10 @@ conn = wire.connect(f"{{relay.tls_url}}?key={ably.key}")
 print(conn.recv()["action"], relay.ca_file, relay.tls_url)
 """
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=30
+        [sys.executable, "-W", "always::ResourceWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     action, ca_file, url = done.stdout.split()
     # That a step took more than 0.1 s is said in dev mode too; on a busy machine any may.

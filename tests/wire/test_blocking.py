@@ -96,6 +96,9 @@ def test_one_that_fails_does_not_end_another_that_is_being_opened():
 def test_one_that_is_still_open_at_the_interpreters_exit_ends_without_a_warning(ably):
     script = f"from ablykit import wire; conn = wire.connect({url(ably)!r}); print(conn.recv()['action'])"
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", script], capture_output=True, text=True, timeout=30
+        [sys.executable, "-W", "always::ResourceWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert (done.stdout, done.stderr) == ("4\n", "")
