@@ -96,8 +96,6 @@ def test_of_dropped_connections_and_idle_channels_a_number_is_remembered(world, 
     kept = sum(len(each.log.all(world.now)) for each in world.app.idle)
     assert len(world.app.budget._order) == kept, "what went is counted no longer"
 
-    assert len(world.app.memory._order) == kept, "what went is counted no longer"
-
 
 def test_a_clock_that_is_moved_does_what_is_due_in_order_and_each_at_its_own_time(world):
     service, done = world.service, []
