@@ -243,5 +243,5 @@ class App:
 
     def tell_stats(self, minute: int) -> None:
         """Publish what happened in a minute (since 1970), where something did."""
-        for each in self.stats.told("minute", minute * MINUTE, minute * MINUTE):
+        for each in self.stats.intervals("minute", minute * MINUTE, minute * MINUTE):
             self.tell(metachannels.STATS, "update", each)

@@ -81,7 +81,7 @@ class Attachment:
     """Which messages it wants to hear; None for all."""
     deltas: Deltas | None = None
     """What it was sent last, where messages may come as deltas."""
-    told: dict[str, int] | None = None
+    last_counts: dict[str, int] | None = None
     """The occupancy it was sent last."""
     since: str = ""
     """The serial in the log after which it hears everything."""
@@ -281,9 +281,9 @@ class Channel:
         for attachment in attachments:
             asked = attachment.params["occupancy"]
             counts = occupancy.wanted(asked, metrics)
-            if counts == attachment.told:
+            if counts == attachment.last_counts:
                 continue
-            attachment.told = counts
+            attachment.last_counts = counts
             delivery = made.get((attachment.name, asked))
             if delivery is None:
                 frame = self._surroundings.draft(attachment.name, occupancy.message(counts))

@@ -14,12 +14,12 @@ MOST_KEYS = 1_000
 so it must stay small (assumed; Ably clips long lists instead)."""
 
 
-class Way(NamedTuple):
+class Method(NamedTuple):
     """One way to count: what it begins with, how it takes one more, and how the result reads."""
 
     start: Callable[[], Any]
     add: Callable[[Any, Annotation], None]
-    told: Callable[[Any], dict[str, Any]]
+    report: Callable[[Any], dict[str, Any]]
 
 
 class Summary:
@@ -34,22 +34,22 @@ class Summary:
         return len(self._keys) < MOST_KEYS or (annotation.type or "", annotation.name) in self._keys
 
     def add(self, annotation: Annotation) -> None:
-        """Count one more annotation, or take one off. A type that says no known way is not counted."""
+        """Count one more annotation, or take one off. A type that says no known method is not counted."""
         kind = annotation.type or ""
-        way = WAYS.get(way_of(kind))
-        if way is None:
+        method = METHODS.get(method_of(kind))
+        if method is None:
             return
         self._keys.add((kind, annotation.name))
         if kind not in self._counted:
-            self._counted[kind] = way.start()
-        way.add(self._counted[kind], annotation)
+            self._counted[kind] = method.start()
+        method.add(self._counted[kind], annotation)
 
-    def told(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
         """Return the summary as a SUMMARY carries it: for each type, what it comes to."""
-        return {kind: WAYS[way_of(kind)].told(counted) for kind, counted in self._counted.items()}
+        return {kind: METHODS[method_of(kind)].report(counted) for kind, counted in self._counted.items()}
 
 
-def way_of(kind: str) -> str:
+def method_of(kind: str) -> str:
     """Return how a type is counted: what stands after its last colon."""
     return kind.rpartition(":")[2]
 
@@ -96,22 +96,22 @@ def _clients(ids: Iterable[str]) -> dict[str, Any]:
     return {"total": len(known), "clientIds": known}
 
 
-def _told_total(total: list[int]) -> dict[str, Any]:
+def _total_report(total: list[int]) -> dict[str, Any]:
     return {"total": max(total[0], 0)}
 
 
-def _told_distinct(names: dict[str, dict[str, None]]) -> dict[str, Any]:
+def _distinct_report(names: dict[str, dict[str, None]]) -> dict[str, Any]:
     return {name: _clients(known) for name, known in names.items()}
 
 
-def _told_unique(chosen: dict[str, str]) -> dict[str, Any]:
+def _unique_report(chosen: dict[str, str]) -> dict[str, Any]:
     names: dict[str, list[str]] = {}
     for client, name in chosen.items():
         names.setdefault(name, []).append(client)
     return {name: _clients(clients) for name, clients in names.items()}
 
 
-def _told_multiple(counts: dict[str, dict[str | None, int]]) -> dict[str, Any]:
+def _multiple_report(counts: dict[str, dict[str | None, int]]) -> dict[str, Any]:
     return {
         name: {
             "total": sum(known.values()),
@@ -122,11 +122,11 @@ def _told_multiple(counts: dict[str, dict[str | None, int]]) -> dict[str, Any]:
     }
 
 
-WAYS: dict[str, Way] = {
-    "total.v1": Way(lambda: [0], _count, _told_total),
-    "flag.v1": Way(dict, _flag, _clients),
-    "distinct.v1": Way(dict, _distinct, _told_distinct),
-    "unique.v1": Way(dict, _unique, _told_unique),
-    "multiple.v1": Way(dict, _multiple, _told_multiple),
+METHODS: dict[str, Method] = {
+    "total.v1": Method(lambda: [0], _count, _total_report),
+    "flag.v1": Method(dict, _flag, _clients),
+    "distinct.v1": Method(dict, _distinct, _distinct_report),
+    "unique.v1": Method(dict, _unique, _unique_report),
+    "multiple.v1": Method(dict, _multiple, _multiple_report),
 }
 """For each way to sum up, how it is done (TM7)."""

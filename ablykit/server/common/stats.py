@@ -77,7 +77,7 @@ class Stats:
             for name in _counted_as(path.removeprefix("entries.")):
                 counts[name] = min(counts[name] + value, HIGHEST)
 
-    def told(self, unit: str, start: int, end: int) -> list[dict[str, Any]]:
+    def intervals(self, unit: str, start: int, end: int) -> list[dict[str, Any]]:
         """The counts of each interval that begins or lies between two times (ms since 1970), oldest first.
 
         Raises `AblyError` 40003 for another unit.

@@ -30,7 +30,7 @@ from ablykit.server.rest.http import (
 )
 from ablykit.server.rules.annotating import annotate
 from ablykit.server.rules.publishing import accept, not_kept
-from ablykit.server.rules.revising import RIGHTS, as_they_are, revise
+from ablykit.server.rules.revising import RIGHTS, current_versions, revise
 
 MOST_IN_A_BATCH = 100
 """How many channels the requests of one batch may name together."""
@@ -86,7 +86,7 @@ async def history(caller: Caller, request: Request) -> Response:
         if not entry.is_original:
             return []
         now = caller.service.monotonic()
-        return as_they_are(log, [entry], now)[0].messages
+        return current_versions(log, [entry], now)[0].messages
 
     return _history(caller, request, messages, until)
 

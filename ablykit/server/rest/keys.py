@@ -118,7 +118,7 @@ async def stats(caller: Caller, request: Request) -> Response:
     start, end, forwards = stretch(request, moment)
     unit = request.query_params.get("unit") or request.query_params.get("by") or "minute"
     app = caller.identity.app
-    found = [{**each, "appId": app.id} for each in app.stats.told(unit, start, end)]
+    found = [{**each, "appId": app.id} for each in app.stats.intervals(unit, start, end)]
     ordered = found if forwards else found[::-1]
     is_flat = version_of(request) >= FLAT
     return respond_page(

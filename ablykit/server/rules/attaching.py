@@ -1,4 +1,11 @@
-"""What an ATTACH is given: modes, params, and the messages to begin with (RTL4)."""
+"""Attaching: decide the modes, the params and the backlog that an ATTACH gets (RTL4).
+
+`attach` decides and `Session` acts: it stores the attachment, sends the ATTACHED, then sends the backlog. The
+backlog is read from the log *before* the channel knows of the attachment, in the same call and on the same
+thread, so that no message can fall between the two or come twice.
+
+    attachment, attached, backlog = attach(session, frame, now)
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,7 +35,7 @@ from ablykit.server.channels.channel import MODE_TO_HEAR, Attachment, Subscriber
 from ablykit.server.channels.deltas import Deltas
 from ablykit.server.channels.log import Entry, Log
 from ablykit.server.common.denials import Denied
-from ablykit.server.rules.revising import as_they_are
+from ablykit.server.rules.revising import current_versions
 
 MODE_FOR = {
     "publish": Flag.PUBLISH,
@@ -39,26 +46,26 @@ MODE_FOR = {
     "object-publish": Flag.OBJECT_PUBLISH,
     "object-subscribe": Flag.OBJECT_SUBSCRIBE,
 }
-"""Which modes each operation of a capability allows."""
+"""The modes that each operation of a capability allows."""
 
 PARAMS = ("rewind", "occupancy", "delta", "modes")
-"""The channel params understood here; ATTACHED repeats these only."""
+"""The channel params that the service understands. ATTACHED repeats these and leaves out any other."""
 
 LONGEST_PARAM = 250
-"""How many characters of a channel param are kept: more than all modes together have."""
+"""The most characters a channel param may have: a `modes` param with every mode has fewer."""
 
 MAX_REWIND = 100
-"""The most messages that rewind brings back."""
+"""The most messages that a rewind brings back."""
 
 _UNITS = {"s": 1_000, "m": 60_000}
 
 
 class Attacher(Subscriber, Protocol):
-    """What attaching needs to know of the session that asks. It changes nothing there."""
+    """What attaching reads from the session that sent the ATTACH. It changes nothing there."""
 
     @property
     def identity(self) -> Identity:
-        """Who asks."""
+        """The identity that the session's key or token gives."""
         ...
 
     @property
@@ -68,30 +75,31 @@ class Attacher(Subscriber, Protocol):
 
     @property
     def params(self) -> ConnectionParams:
-        """How it connected."""
+        """The parameters of the session's URL."""
         ...
 
     @property
     def attachments(self) -> Mapping[str, Attachment]:
-        """What it is attached to, by the name it attached with."""
+        """The session's attachments, by the channel name that each ATTACH used."""
         ...
 
 
 def attach(
     session: Attacher, frame: ProtocolMessage, now: float
 ) -> tuple[Attachment, ProtocolMessage, list[Entry]]:
-    """Return the attachment that an ATTACH is granted, the ATTACHED to send, and the backlog to follow it.
+    """Return the attachment to store, the ATTACHED to send, and the backlog to send after it, oldest first.
 
-    Raises `AblyError`: 40000 without a channel, 40010, 40160, 90010, or 40003 for a bad rewind.
+    Raises `AblyError`: 40000 without a channel, 40003 for a bad param, 40010 for a bad name or filter, 40160
+    without any right to the channel, 90010 for one channel too many.
     """
     name = channel_of(frame)
     parsed = ChannelName.parse(name)
     if parsed.qualifier not in ("", "meta"):
-        raise AblyError(40010, f"Qualifier [{parsed.qualifier[:20]}] is not served here")
+        raise AblyError(40010, f"The qualifier [{parsed.qualifier[:20]}] is not supported by this service")
     given = {**parsed.params, **{param: _text(value) for param, value in (frame.params or {}).items()}}
     params = {param: given[param] for param in PARAMS if param in given}
     if any(len(value) > LONGEST_PARAM for value in params.values()):
-        raise AblyError(40003, f"A channel param has at most {LONGEST_PARAM} characters")
+        raise AblyError(40003, f"A channel param may have at most {LONGEST_PARAM} characters")
     usual = DEFAULT_MODES if session.params.modern else DEFAULT_MODES_2021
     asked = _asked(frame, params) or usual
     modes = granted(session.identity, parsed, name, asked)
@@ -121,15 +129,21 @@ def attach(
 
 
 def _text(value: Param) -> str:
-    """Return a param's value as text: a number or a boolean as JSON writes it, `2.0` as `2`."""
+    """Return a param's value as text: a number or boolean as JSON writes it, but `2.0` as `2`.
+
+    MessagePack clients may send the number 2 as a float, and JavaScript does not distinguish the two.
+    """
     if isinstance(value, str):
         return value
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def wanted_by(expression: str) -> Callable[[Message], bool] | None:
-    """The question that a `[filter=…]` asks of each message: a JMESPath expression on its name, clientId,
-    headers and extras. Raises `AblyError` 40010 for one that is none."""
+    """Return a function that decides whether a `[filter=…]` lets a message through; None without a filter.
+
+    The filter is a JMESPath expression over the message's name, clientId, headers and extras. Raises
+    `AblyError` 40010 if the expression is invalid.
+    """
     if not expression:
         return None
     try:
@@ -152,9 +166,9 @@ def wanted_by(expression: str) -> Callable[[Message], bool] | None:
 
 
 def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
-    """Return the modes asked for, by the param `modes` or else by flags; none if neither asks (RTL4k, RTL4l).
+    """Return the requested modes: from the param `modes` or else from the flags (RTL4k, RTL4l).
 
-    Raises `AblyError` 40003 for a name that no mode has.
+    Returns no modes if the ATTACH requests none. Raises `AblyError` 40003 for an unknown mode name.
     """
     if "modes" not in params:
         return Flag((frame.flags or 0) & MODES)
@@ -162,13 +176,13 @@ def _asked(frame: ProtocolMessage, params: dict[str, str]) -> Flag:
     for name in params["modes"].split(","):
         mode = MODE_NAMES.get(name.strip().lower())
         if mode is None:
-            raise AblyError(40003, f"modes are {', '.join(MODE_NAMES)}; {name[:40]!r} is none")
+            raise AblyError(40003, f"Unknown mode {name[:40]!r}: the modes are {', '.join(MODE_NAMES)}")
         asked |= mode
     return asked
 
 
 def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) -> Flag:
-    """The modes asked for, as far as key and token allow them. Raises `Denied` 40160 where none is left."""
+    """Return the requested modes that the key or token allows. Raises `Denied` 40160 if there are none."""
     modes = asked & allowed(identity, channel)
     if not modes:
         what = "token" if identity.is_token else "key"
@@ -184,7 +198,7 @@ def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) ->
 
 
 def allowed(identity: Identity, channel: ChannelName) -> Flag:
-    """The modes that key and token allow on a channel."""
+    """Return the modes that the key or token allows on a channel."""
     modes = Flag(0)
     for operation in identity.operations(channel):
         modes |= MODE_FOR.get(operation, Flag(0))
@@ -200,14 +214,19 @@ def _check_limit(session: Attacher, name: str) -> None:
 def _backlog(
     log: Log, frame: ProtocolMessage, params: dict[str, str], now: float
 ) -> tuple[list[Entry], Flag, ErrorInfo | None]:
-    """What the client missed or asks to see again; and an error where that can't be told.
+    """Return the entries to send again, the flags for ATTACHED, and an error if some entries are lost.
 
-    Who was attached before (ATTACH_RESUME, RTL4j) has seen what a rewind would bring.
+    A `channelSerial` asks for everything after it, and wins over `rewind`. A client that was attached before
+    says so with ATTACH_RESUME (RTL4j); it has seen the rewound messages already, so it gets none.
     """
     if serial := frame.channel_serial:
         missed = log.since(serial, now)
         if missed is None:
-            lost = error_info(90003, "Unable to continue: that channelSerial is no longer kept")
+            lost = error_info(
+                90003,
+                "Messages may have been missed: the log no longer reaches back to this channelSerial. "
+                "Read the channel's history to find them",
+            )
             return [], Flag(0), lost
         return missed, Flag.RESUMED | _has_backlog(missed), None
     if "rewind" in params:
@@ -222,13 +241,13 @@ def _has_backlog(entries: list[Entry]) -> Flag:
 
 
 def rewind(log: Log, value: str, now: float) -> list[Entry]:
-    """What `rewind` asks for: `N` messages, or those of the last `Ns` or `Nm` (TB2c).
+    """Return the entries that a `rewind` asks for: the last `N` messages, or the last `Ns` or `Nm` (TB2c).
 
-    Raises `AblyError` 40003 when the value is neither.
+    Raises `AblyError` 40003 for any other value.
     """
     number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "")
     if not (number.isascii() and number.isdigit() and len(number) < 9):
-        wanted = "rewind is a number of messages, or a time such as 15s or 2m"
+        wanted = "rewind must be a number of messages, or a time such as 15s or 2m"
         raise AblyError(40003, f"{wanted}, not {value[:20]!r}")
     count, ms = (MAX_REWIND, int(number) * _UNITS[unit]) if unit else (min(int(number), MAX_REWIND), None)
-    return as_they_are(log, log.last(now, count=count, ms=ms), now)
+    return current_versions(log, log.last(now, count=count, ms=ms), now)

@@ -1,7 +1,8 @@
-"""Updating, deleting and appending to messages that were published (RSL11, RSL12, RSL15).
+"""Revising: update, delete or append to a message that was published before (RSL11, RSL12, RSL15).
 
-A message keeps its serial for good; each revision is one more publish in the log, with its own version.
-`story.py` says what the revisions of a message add up to.
+A message keeps its serial for ever. Each revision is a new entry in the log that names the message by its
+serial and has a version of its own, so revisions are ordered, delivered and replayed as publishes are.
+`story.py` folds the revisions of a message into its current version.
 """
 
 from dataclasses import replace
@@ -30,13 +31,13 @@ RIGHTS = {
     MessageAction.DELETE: "message-delete",
     MessageAction.APPEND: "message-update",
 }
-"""For each way to revise, the operation it needs, with `-own` or `-any` after it."""
+"""The operation that each revision needs; a capability names it with `-own` or `-any` after it."""
 
 
 def publish(
     publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
 ) -> None:
-    """Give a MESSAGE to the log, whether it has new messages or revises one (see `publishing.Rule`)."""
+    """Check a MESSAGE, with new messages or a revision, and append it to the log (see `publishing.Rule`)."""
     change = revision_in(frame)
     if change is None:
         return publishing.publish(publisher, attachment, frame, now, answer)
@@ -48,7 +49,7 @@ def publish(
 
 
 def revision_in(frame: ProtocolMessage) -> Message | None:
-    """The one revision that a MESSAGE carries, if it carries that and nothing else."""
+    """Return the revision that a MESSAGE carries; None if it carries anything else or more."""
     messages = frame.messages or []
     return messages[0] if len(messages) == 1 and messages[0].action in RIGHTS else None
 
@@ -56,17 +57,21 @@ def revision_in(frame: ProtocolMessage) -> Message | None:
 def revise(
     publisher: Publisher, name: ChannelName, message: Message, frame_id: str, now: float, answer: Answer
 ) -> None:
-    """Give a revision to the log (see `publishing.Rule`); the answer has its version's serial.
+    """Append a revision to the log (see `publishing.Rule`); the ACK carries the serial of the new version.
 
-    Raises `AblyError`: 93002 where messages can't be revised, 40003 without a serial, 40400 for a message
-    that is not kept, 40160 and 40166 where it is not allowed, 40009, 40012, 40013.
+    Raises `AblyError`: 93002 on a channel whose messages can't be revised, 40003 without a serial, 40400 for
+    a message that is not kept, 40160 or 40166 without the right to revise it, 40009, 40012, 40013.
     """
     right = RIGHTS[MessageAction(message.action or 0)]
     _check_right(publisher, name, right)
     if not publisher.app.namespace_of(name).mutable_messages:
-        raise AblyError(93002, "Messages of this channel can't be updated, deleted or appended to")
+        raise AblyError(
+            93002,
+            "Messages on this channel can't be updated, deleted or appended to: "
+            "use a channel of a namespace with mutableMessages",
+        )
     if not message.serial:
-        raise AblyError(40003, "A revision names the message by its serial")
+        raise AblyError(40003, "An update, delete or append needs the `serial` of the message it revises")
     log = publisher.app.channel(name).log
     story = log.begin_story(message.serial, now)
     if story is None:
@@ -74,7 +79,8 @@ def revise(
     _check_owner(publisher, name, right, story.original)
     limit = publisher.limits.max_message_size
     admit([message], limit)
-    whole = revised(story.now, message)  # an append that does not fit is refused before it is in the log
+    # Many small appends can make a message too large to deliver whole, so the result is checked as well.
+    whole = revised(story.now, message)
     admit([whole], limit)
     message = message.replace(name=whole.name, extras=whole.extras)
     if message.action == MessageAction.UPDATE:
@@ -92,7 +98,11 @@ def revise(
 
 
 def _check_right(publisher: Publisher, name: ChannelName, right: str) -> None:
-    """Raise `AblyError` 40160 for who may revise nothing here: also not learn what there is to revise."""
+    """Raise `AblyError` 40160 unless the publisher may revise some message on this channel.
+
+    This comes before the message is looked up: a publisher without the right does not even learn which
+    messages there are.
+    """
     publisher.identity.check_any((f"{right}-any", f"{right}-own"), name)
 
 
@@ -100,25 +110,28 @@ def _check_owner(publisher: Publisher, name: ChannelName, right: str, original: 
     if f"{right}-any" in publisher.identity.operations(name):
         return
     if publisher.client_id is None:
-        raise AblyError(40166, "One's own messages are known by their clientId: connect with one")
+        raise AblyError(
+            40166,
+            f"{right}-own covers the messages of your own clientId: connect with a clientId",
+        )
     if publisher.client_id != original.client_id:
         raise Denied(
             40160,
-            f"{right}-own is for one's own messages only",
+            f"{right}-own covers your own messages only, and another client published this one",
             resource=name.identity,
             operation=f"{right}-any",
-            rule=f"The message is {original.client_id!r}'s, and who asks is {publisher.client_id!r}",
+            rule=f"{original.client_id!r} published the message, {publisher.client_id!r} asked to revise it",
         )
 
 
-def as_they_are(log: Log, entries: list[Entry], now: float) -> list[Entry]:
-    """Return publishes of a log with their messages as these are now."""
-    return [_as_it_is(log, entry, now) for entry in entries]
+def current_versions(log: Log, entries: list[Entry], now: float) -> list[Entry]:
+    """Return entries of a log with each message in its current version."""
+    return [_current_version(log, entry, now) for entry in entries]
 
 
-def _as_it_is(log: Log, entry: Entry, now: float) -> Entry:
+def _current_version(log: Log, entry: Entry, now: float) -> Entry:
     messages = entry.messages
-    told = [story.now if (story := log.story(m.serial or "", now)) else m for m in messages]
-    if all(after is before for after, before in zip(told, messages, strict=True)):
+    current = [story.now if (story := log.story(m.serial or "", now)) else m for m in messages]
+    if all(after is before for after, before in zip(current, messages, strict=True)):
         return entry
-    return replace(entry, frame=entry.frame.replace(messages=told))
+    return replace(entry, frame=entry.frame.replace(messages=current))

@@ -41,7 +41,7 @@ def test_it_counts_open_sockets_and_their_peak(world):
     assert world.app.open == {"tls": 2}
     one.drop()
     assert world.app.open == {"tls": 1}
-    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    (minute,) = world.app.stats.intervals("minute", 0, 10**15)
     assert minute["entries"]["connections.all.peak"] == 2
 
 

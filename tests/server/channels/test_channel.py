@@ -122,7 +122,7 @@ def test_what_goes_out_is_counted(world, client):
         listener.attach("c")
     client.publish("c", 0, {"data": "12345"})
     enter(client, 1)
-    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    (minute,) = world.app.stats.intervals("minute", 0, 10**15)
     assert minute["entries"]["messages.outbound.realtime.messages.count"] == 2
     assert minute["entries"]["messages.outbound.realtime.messages.data"] == 14, (
         "5 bytes of data, 2 of clientId"

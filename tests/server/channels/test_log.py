@@ -227,7 +227,7 @@ def test_a_story_goes_on_with_what_is_appended_and_goes_with_its_message():
     annotation = Annotation(type="t:total.v1", message_serial=serial)
     one.append(ProtocolMessage(action=21, timestamp=1_000, annotations=[annotation]), 50.0)
     assert one.message(serial, 50.0).data == "ab"
-    assert story.summary.told() == {"t:total.v1": {"total": 1}}
+    assert story.summary.totals() == {"t:total.v1": {"total": 1}}
     assert one.begin_story(serial, 50.0) is story
     assert one.begin_story(serial, 101.0) is None, "the message has gone, if not its revision"
     assert len(one.all(101.0)) == 2

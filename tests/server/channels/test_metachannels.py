@@ -130,4 +130,4 @@ def test_metachannels_are_no_channels_of_the_statistics_and_do_not_tell_of_thems
     heard = watch("channel.lifecycle")
     watch("connection.lifecycle")
     assert heard() == []
-    assert "channels.opened" not in world.app.stats.told("minute", 0, 10**15)[0]["entries"]
+    assert "channels.opened" not in world.app.stats.intervals("minute", 0, 10**15)[0]["entries"]

@@ -14,7 +14,7 @@ def given(way, *annotations):
     counted = Summary()
     for annotation in listed:
         counted.add(annotation)
-    return counted.told().get(f"t:{way}")
+    return counted.totals().get(f"t:{way}")
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_an_update_that_is_not_allowed_is_traced(make_world):
         _, client = limited(world, {"*": rights}, "v=5&clientId=bob")
         denial = why(world, only(client.publish("doc:a", 0, change)))
         assert denial.operation == operation
-    assert denial.rule == "The message is 'ada''s, and who asks is 'bob'"
+    assert denial.rule == "'ada' published the message, 'bob' asked to revise it"
 
 
 def test_the_newest_of_denials_that_read_alike_is_told(world):

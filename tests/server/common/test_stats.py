@@ -17,21 +17,21 @@ def test_counts_are_told_by_minute_hour_day_and_month():
     stats = Stats(lambda: next(times))
     for _ in range(4):
         stats.count("x")
-    minutes = stats.told("minute", 0, 10**15)
+    minutes = stats.intervals("minute", 0, 10**15)
     assert [(each["intervalId"], each["entries"]["x"]) for each in minutes] == [
         ("2023-11-14:22:13", 2), ("2023-11-14:22:14", 1), ("2023-11-14:23:13", 1),
     ]  # fmt: skip
     assert [each.get("inProgress") for each in minutes] == [None, None, "2023-11-14:23:13"]
-    assert [each["entries"]["x"] for each in stats.told("hour", 0, 10**15)] == [3, 1]
-    assert [(each["intervalId"], each["entries"]["x"]) for each in stats.told("day", 0, 10**15)] == [
+    assert [each["entries"]["x"] for each in stats.intervals("hour", 0, 10**15)] == [3, 1]
+    assert [(each["intervalId"], each["entries"]["x"]) for each in stats.intervals("day", 0, 10**15)] == [
         ("2023-11-14", 4)
     ]
-    assert [(each["intervalId"], each["entries"]["x"]) for each in stats.told("month", 0, 10**15)] == [
+    assert [(each["intervalId"], each["entries"]["x"]) for each in stats.intervals("month", 0, 10**15)] == [
         ("2023-11", 4)
     ]
-    assert len(stats.told("minute", NOON, NOON + 60_000)) == 2
+    assert len(stats.intervals("minute", NOON, NOON + 60_000)) == 2
     with pytest.raises(AblyError, match="unit is minute"):
-        stats.told("year", 0, 1)
+        stats.intervals("year", 0, 1)
 
 
 def test_before_version_3_counts_were_told_in_parts_by_other_names():
@@ -41,7 +41,7 @@ def test_before_version_3_counts_were_told_in_parts_by_other_names():
     stats.count("apiRequests.tokenRequests.failed", 4)
     stats.count("connections.tls.opened")
     stats.peak("channels.peak", 5)
-    (told,) = map(in_parts, stats.told("hour", 0, 10**15))
+    (told,) = map(in_parts, stats.intervals("hour", 0, 10**15))
     assert (told["intervalId"], told["unit"]) == ("2023-11-14:22", "hour")
     assert told["inbound"]["realtime"]["messages"] == told["inbound"]["all"]["all"] == {"count": 2, "data": 7}
     assert told["all"]["messages"]["count"] == 2

@@ -85,7 +85,7 @@ def test_what_fails_within_is_told_as_a_failure_and_no_more(world, http, monkeyp
 def test_requests_are_counted_and_told(world, http):
     http("GET", "/channels/c")
     http.refused("GET", "/channels/:x", status=400)
-    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    (minute,) = world.app.stats.intervals("minute", 0, 10**15)
     assert (
         minute["entries"]["apiRequests.other.succeeded"],
         minute["entries"]["apiRequests.other.failed"],

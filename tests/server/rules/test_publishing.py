@@ -319,7 +319,7 @@ def test_annotations_have_the_size_limit_of_messages(doc):
 def test_what_is_persisted_is_counted_as_that(make_world):
     world = make_world(persisted=["kept"])
     world.client().publish("kept:a", 0, {"data": "123"})
-    (minute,) = world.app.stats.told("minute", 0, 10**15)
+    (minute,) = world.app.stats.intervals("minute", 0, 10**15)
     assert minute["entries"]["messages.persisted.messages.count"] == 1
 
 

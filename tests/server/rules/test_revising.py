@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ablykit.server.rest.routes import rest_app
-from ablykit.server.rules.revising import as_they_are
+from ablykit.server.rules.revising import current_versions
 from tests.server.conftest import World
 from tests.server.frames import only
 from tests.server.over_http import Http, b64
@@ -235,11 +235,11 @@ def test_publishes_are_told_as_their_messages_are_now(world, author):
     serial = publish(author, 0, data="one")
     log = world.app.channels["doc:a"].log
     entries = log.all(world.now)
-    assert as_they_are(log, entries, world.now)[0] is entries[0]
+    assert current_versions(log, entries, world.now)[0] is entries[0]
     author.publish("doc:a", 1, {"action": 5, "serial": serial, "data": " two"})
     author.publish("doc:a", 2, {"data": "other"})
     kept = log.all(world.now)
-    told = as_they_are(log, [kept[0], kept[2]], world.now)
+    told = current_versions(log, [kept[0], kept[2]], world.now)
     assert [entry.frame.messages[0].data for entry in told] == ["one two", "other"]
     assert told[1] is kept[2]
 
