@@ -3,8 +3,9 @@
 from ablykit.protocol import ChannelName
 from ablykit.protocol.tokens import jwt
 from ablykit.server.access.identity import Revocation
+from ablykit.server.answers import PATIENCE
 from ablykit.server.service import HOUSEKEEPING
-from tests.server.frames import enter
+from tests.server.frames import by_token, enter, only, token_of
 
 NAME = ChannelName("c")
 
@@ -33,6 +34,32 @@ def test_tokens_and_connections_are_forgotten_in_their_time(world):
     assert len(world.service.connections) == 1
     world.later(120_000)
     assert world.service.connections == {}
+
+
+def test_connections_whose_tokens_are_revoked_are_asked_for_others_and_end_in_their_time(world):
+    world.key = world.service.add_key(world.app, revocable_tokens=True).api_key
+    bob, ada = (by_token(world, token_of(world, client_id=name)) for name in ("bob", "ada"))
+    key = world.app.keys[world.key.key_id]
+    issued_before = world.service.clock.wall() + 1
+    for each in (bob, ada):
+        each.heard()
+    world.service.revoke(world.app, [Revocation("clientId", "bob", issued_before, world.now + 1_000, key)])
+    assert only(bob.heard())["action"] == 17
+    world.later(1_000)
+    assert only(bob.heard())["error"]["code"] == 40141
+    assert ada.heard() == []
+
+
+def test_a_publish_that_no_log_answers_is_refused_in_time(world):
+    client = world.client("v=5")
+    client.heard()
+    for serial in range(2):
+        client.session.connection.answers.open(serial, world.now + serial)
+    world.service.expect_answers(client.session.connection)
+    for serial in range(2):
+        world.later(PATIENCE if serial == 0 else 1)
+        nack = only(client.heard())
+        assert (nack["msgSerial"], nack["error"]["code"]) == (serial, 50003)
 
 
 def test_an_app_that_is_removed_takes_its_connections_and_tokens_along(world):
