@@ -66,7 +66,7 @@ function render({ model, el }) {
     names.replaceChildren(...[...drawn.querySelectorAll("text.name")].map(nameAbove));
     const leftOut = model.get("left_out");
     more.hidden = leftOut === 0;
-    more.textContent = `Draw ${Math.min(STEP, leftOut)} more of ${leftOut} earlier`;
+    more.textContent = leftOut > STEP ? `Draw ${STEP} of ${leftOut} earlier` : `Draw all ${leftOut} earlier`;
     if (atEnd) box.scrollTop = box.scrollHeight;
     if (model.get("selected") !== NOTHING) light();
   };
