@@ -263,7 +263,7 @@ class Session:
             attachment.deliver(delivery_of(entry.frame))
         if (attached.flags or 0) & Flag.HAS_PRESENCE and attachment.modes & Flag.PRESENCE_SUBSCRIBE:
             self._sync(attachment)
-        attachment.channel.tell_occupancy(attachment)
+        attachment.channel.send_occupancy(attachment)
 
     def _on_detach(self, frame: ProtocolMessage, now: float) -> None:
         name = channel_of(frame)

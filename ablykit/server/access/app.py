@@ -202,7 +202,7 @@ class App:
 
     def soon(self, channel: Channel, due: float) -> None:
         """Send a channel's occupancy at a running time."""
-        self._agenda.at(("occupancy", channel), due, lambda now: channel.tell_occupancy())
+        self._agenda.at(("occupancy", channel), due, lambda now: channel.send_occupancy())
 
     def draft(self, channel: str, message: Message) -> ProtocolMessage:
         """Return a frame of the service itself that carries a message."""

@@ -1,1 +1,1 @@
-"""Channels: who is attached, what is kept, and how it is delivered."""
+"""Channels: their logs, their attachments, and how entries of a log are delivered to subscribers."""

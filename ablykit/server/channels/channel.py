@@ -1,11 +1,15 @@
-"""One channel: its log, and who is attached to it.
+"""One channel: its log, its attachments, and the delivery from one to the other.
 
-What is in the log goes to every attachment that may hear it and wants it; that is decided once for each
-attachment, not once for each message. The channel knows its subscribers only as `Subscriber`: something that
-has a connectionId, says what it wants, and takes deliveries.
+A channel follows its log and sends each entry to every attachment whose modes let it through. Which
+attachments those are is worked out when an attachment comes or goes, not for every message. The channel knows
+a session only as a `Subscriber`: it has a connectionId, decides whether it wants a delivery, and takes it.
 
-A subscriber that can't be given what is in the log is ended, since it would otherwise miss a message without
-noticing. It never harms the publisher or the other subscribers.
+    channel.attach(attachment)              # from now on the log's entries reach this subscriber
+    channel.log.append(draft, now)          # … and this one does, through `_deliver`
+
+If a delivery to a subscriber fails, the channel disconnects that subscriber. Otherwise it would miss a
+message without noticing; once disconnected it resumes, and gets what it missed. A failing subscriber must
+never affect the publisher or the other subscribers.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -38,69 +42,69 @@ MODE_TO_HEAR = {
     Action.PRESENCE: Flag.PRESENCE_SUBSCRIBE,
     Action.ANNOTATION: Flag.ANNOTATION_SUBSCRIBE,
 }
-"""Which mode an attachment needs to be sent what is in the log."""
+"""The mode that an attachment needs to receive each kind of entry in the log."""
 
 KINDS: dict[int, str] = {Action.MESSAGE: "messages", Action.PRESENCE: "presence"}
-"""What is counted, by what the statistics call it."""
+"""The kinds of entries that statistics count, and their names there."""
 
 
 class Subscriber(Protocol):
-    """What a channel needs of whoever is attached to it."""
+    """What a channel needs from a session that attaches to it."""
 
     @property
     def connection_id(self) -> str:
-        """The connection it belongs to."""
+        """The id of its connection."""
         ...
 
     def wants(self, delivery: Delivery) -> bool:
-        """Whether it wants a delivery, by where that came from."""
+        """Return whether it wants a delivery: an echo may be unwanted."""
         ...
 
     def send(self, delivery: Delivery, channel: str | None = None) -> None:
-        """Take a delivery, with the channel renamed if a name is given."""
+        """Send a delivery to its client, under the channel name `channel` if given."""
         ...
 
     def disconnect(self, error: AblyError) -> None:
-        """End its socket, so that it knows it has missed something."""
+        """End its socket, so that its client knows it has missed something."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Attachment:
-    """A connection's hold on a channel: under which name, with which modes and params."""
+    """One attachment of a connection to a channel, with the name, modes and params of its ATTACH."""
 
     subscriber: Subscriber
     channel: "Channel"
     name: str
     asked: Flag
-    """The modes it asked for."""
+    """The modes that the ATTACH requested."""
     modes: Flag
-    """Those of them that are allowed."""
+    """The requested modes that the key or token allows."""
     params: dict[str, str]
     wants: Callable[[Message], bool] | None = None
-    """Which messages it wants to hear; None for all."""
+    """The filter of the channel name, if it has one; None lets every message through."""
     deltas: Deltas | None = None
-    """What it was sent last, where messages may come as deltas."""
+    """The state of its deltas; None if it did not ask for deltas."""
     last_counts: dict[str, int] | None = None
-    """The occupancy it was sent last."""
+    """The occupancy counts that it was sent last."""
     since: str = ""
-    """The serial in the log after which it hears everything."""
+    """The serial in the log after which it receives everything."""
     rewound: str | None = None
-    """The serial from which on a rewind brought it the messages, as they were then."""
+    """The serial of the first message that its rewind brought; None without a rewind."""
 
     def check(self, mode: Flag) -> None:
-        """Raise `Denied` 40165 where it was attached without a mode that what is asked needs."""
+        """Raise `Denied` 40165 unless it was attached with a mode that the operation needs."""
         if not self.modes & mode:
             raise Denied(
                 40165,
-                f"{self.name!r} was attached without the mode {mode.name}: attach again with it",
+                f"{self.name!r} was attached without the mode {mode.name}: attach again with that mode",
                 resource=self.name,
                 operation=(mode.name or "").lower().replace("_", "-"),
-                rule=f"The ATTACH asked for {_named(self.asked)}; allowed of it is {_named(self.modes)}",
+                rule=f"The ATTACH asked for {_named(self.asked)} and was granted {_named(self.modes)}",
             )
 
     def deliver(self, delivery: Delivery) -> bool:
-        """Send it on, unless it is an echo the connection did not want; return whether it went."""
+        """Send a delivery unless it is filtered out or an unwanted echo. Return whether it was sent."""
         found = delivery if self.wants is None else self.filtered(delivery)
         if found is None or not self.subscriber.wants(found):
             return False
@@ -108,17 +112,17 @@ class Attachment:
         return True
 
     def send(self, delivery: Delivery) -> None:
-        """Send a delivery by the name it attached with; as deltas, if it wants these."""
+        """Send a delivery under the name that the ATTACH used, as deltas if it asked for them."""
         found = delivery if self.deltas is None else self.deltas.of(delivery)
         self.subscriber.send(found, None if self.name == found.frame.channel else self.name)
 
     def filtered(self, delivery: Delivery) -> Delivery | None:
-        """Return what of a delivery is wanted; None for nothing of it."""
+        """Return the delivery with the messages that pass the filter; None if no message does."""
         messages = delivery.frame.messages
         if self.wants is None or not messages:
             return delivery
         wanted = [
-            # with its id, which else is made of its place in the frame (TM2a)
+            # A message without an id gets one from its place in the frame (TM2a), and filtering moves it.
             message.replace(id=message.id or f"{delivery.frame.id}:{index}")
             for index, message in enumerate(messages)
             if self.wants(message)
@@ -129,42 +133,42 @@ class Attachment:
 
 
 class Whole(NamedTuple):
-    """The whole message after an append, for attachments that were never sent what it was appended to."""
+    """The complete message after an append, for attachments that never got what it was appended to."""
 
     serial: str
     before: str
-    """The serial of the version that was appended to."""
+    """The serial of the version before the append."""
     update: Delivery
 
-    def is_heard_by(self, attachment: Attachment) -> bool:
-        """Whether an attachment has the version that was appended to."""
+    def is_known_to(self, attachment: Attachment) -> bool:
+        """Return whether an attachment has the version before the append, and can append to it."""
         rewound = attachment.rewound
         place = self.before.rpartition(":")[0]
         return place > attachment.since or (rewound is not None and self.serial >= rewound)
 
 
 class Surroundings(Protocol):
-    """What a channel needs of the service it is in."""
+    """What a channel needs from its app."""
 
     def now(self) -> float:
-        """The running time, in ms."""
+        """Return the running time, in ms."""
         ...
 
     def soon(self, channel: "Channel", due: float) -> None:
-        """Call the channel's `tell_occupancy` at a running time."""
+        """Call the channel's `send_occupancy` at the running time `due` (ms)."""
         ...
 
     def draft(self, channel: str, message: Message) -> ProtocolMessage:
-        """A frame of the service itself that carries a message."""
+        """Return a frame of the service itself that carries a message."""
         ...
 
     def activity(self, channel: "Channel") -> None:
-        """The first has attached, or the last has gone."""
+        """Take note that the first connection has attached to a channel, or that the last has left."""
         ...
 
 
 class Channel:
-    """A channel: who is attached, and the log that everything goes through."""
+    """A channel: its attachments, its members, and the log that everything goes through."""
 
     def __init__(self, name: str, log: Log, stats: Stats, surroundings: Surroundings) -> None:
         self.name = name
@@ -173,18 +177,18 @@ class Channel:
         self._surroundings = surroundings
         self._by_connection: dict[str, dict[str, Attachment]] = {}
         self._subscribers: dict[int, tuple[Attachment, ...]] | None = None
-        """Who hears what, by action; None until it is chosen anew."""
+        """The attachments that receive each action; None when it has to be worked out again."""
         self._curious: dict[int, Attachment] = {}
         self._occupancy = occupancy.Occupancy()
-        self._told_at = -occupancy.INTERVAL
+        self._counts_sent_at = -occupancy.INTERVAL
         self.members: dict[tuple[str, str], PresenceMessage] = {}
-        """Who is present, by connectionId and clientId."""
+        """The members that are present, by connectionId and clientId."""
         self.rate = Rate()
         self._idle_since: float | None = None
         log.follow(self._deliver)
 
     def attach(self, attachment: Attachment) -> None:
-        """Add an attachment, in place of an earlier one of the same connection and name."""
+        """Add an attachment. It replaces an earlier one of the same connection and name."""
         connection = attachment.subscriber.connection_id
         first = not self._by_connection
         mine = self._by_connection.setdefault(connection, {})
@@ -210,7 +214,7 @@ class Channel:
         if not mine:
             del self._by_connection[connection]
         self._changed(before, _modes(mine))
-        self.tell_occupancy()
+        self.send_occupancy()
         if not self._by_connection:
             self._surroundings.activity(self)
 
@@ -219,7 +223,7 @@ class Channel:
         self._occupancy.changed(before, after)
 
     def attachments_of(self, connection_id: str) -> list[Attachment]:
-        """Every attachment of a connection, one for each name."""
+        """Return the attachments of a connection, one for each name it attached with."""
         return list(self._by_connection.get(connection_id, {}).values())
 
     @property
@@ -229,24 +233,24 @@ class Channel:
 
     @property
     def is_attached(self) -> bool:
-        """Whether anyone is attached."""
+        """Whether any connection is attached."""
         return bool(self._by_connection)
 
     @property
     def is_in_use(self) -> bool:
-        """Whether anyone is attached or present."""
+        """Whether any connection is attached or any member present."""
         return bool(self._by_connection or self.members)
 
     @property
     def metrics(self) -> dict[str, int]:
-        """How many take part, by name (CHM2)."""
+        """The channel's occupancy counts, by name (CHM2)."""
         return self._occupancy.metrics(len(self.members))
 
     def idle_for(self, now: float) -> float:
-        """How long nobody has been attached and nothing kept, in ms, as far as this was asked before.
+        """Return how long, in ms, the channel has had no attachment, no member and an empty log.
 
-        A client that re-attaches while this is shorter than the log's retention is told that it missed
-        nothing.
+        The time counts from the first call that finds it so. A client that re-attaches before this reaches
+        the log's retention can still learn that it missed nothing, so a channel must not be removed earlier.
         """
         if self.is_in_use or not self.log.is_empty:
             self._idle_since = None
@@ -256,27 +260,27 @@ class Channel:
 
     # -- occupancy
 
-    def tell_occupancy(self, newcomer: Attachment | None = None) -> None:
-        """Send their counts to those who asked, where these have changed.
+    def send_occupancy(self, newcomer: Attachment | None = None) -> None:
+        """Send the occupancy to attachments that asked for it, if their counts have changed.
 
-        At most once in `occupancy.INTERVAL`; what changes before is sent when that is over. A `newcomer` is
-        sent its first counts at once.
+        Counts go out at most once in `occupancy.INTERVAL`; later changes wait until that is over. Only a
+        `newcomer` gets its first counts at once.
         """
         if newcomer and "occupancy" in newcomer.params:
-            self._send_occupancy([newcomer])
+            self._send_counts([newcomer])
         if not self._curious:
             return
         now = self._surroundings.now()
-        due = self._told_at + occupancy.INTERVAL
+        due = self._counts_sent_at + occupancy.INTERVAL
         if now < due:
             self._surroundings.soon(self, due)
             return
-        if self._send_occupancy(list(self._curious.values())):
-            self._told_at = now
+        if self._send_counts(list(self._curious.values())):
+            self._counts_sent_at = now
 
-    def _send_occupancy(self, attachments: list[Attachment]) -> bool:
-        """Send their counts to those for whom they have changed; return whether there were any."""
-        made: dict[tuple[str, str], Delivery] = {}  # one frame for all that ask for the same by one name
+    def _send_counts(self, attachments: list[Attachment]) -> bool:
+        """Send each attachment its counts if they have changed. Return whether any were sent."""
+        made: dict[tuple[str, str], Delivery] = {}  # attachments with the same name and param share a frame
         metrics = self.metrics
         for attachment in attachments:
             asked = attachment.params["occupancy"]
@@ -298,17 +302,18 @@ class Channel:
         for member in frame.presence or ():
             self._note(member)
         delivery = delivery_of(frame)
-        told = _to_all(self._hearing(frame.action), delivery, self._whole(frame))
+        reached = _to_all(self._receivers(frame.action), delivery, self._whole(frame))
         if frame.action == Action.PRESENCE:
-            told += _to_all(self._deaf_owners(frame.connection_id), delivery)
-        if told and (kind := KINDS.get(frame.action)):
+            reached += _to_all(self._deaf_owners(frame.connection_id), delivery)
+        if reached and (kind := KINDS.get(frame.action)):
             count = len(frame.messages or frame.presence or ())
-            self._stats.message("outbound", "realtime", kind, told * count, told * entry.size)
+            self._stats.message("outbound", "realtime", kind, reached * count, reached * entry.size)
         if frame.action == Action.PRESENCE:
-            self.tell_occupancy()
+            self.send_occupancy()
 
     def _note(self, member: PresenceMessage) -> None:
-        """Change the set of members: only what the log has counts."""
+        """Update the members. This happens here and nowhere else, so members are what the log says they
+        are."""
         key = (member.connection_id or "", member.client_id or "")
         if member.action == PresenceAction.LEAVE:
             self.members.pop(key, None)
@@ -316,19 +321,20 @@ class Channel:
             self.members[key] = member.replace(action=int(PresenceAction.PRESENT))
 
     def _whole(self, frame: ProtocolMessage) -> "Whole | None":
-        """Return what an append makes whole; None for any other frame."""
+        """Return the complete message after an append; None for a frame that is not an append."""
         message = (frame.messages or [None])[0]
         if message is None or message.action != MessageAction.APPEND:
             return None
         story = self.log.story(message.serial or "", self._surroundings.now())
-        if story is None:  # the append itself took the place of what it was appended to
+        if story is None:  # the log was full: keeping the append pushed its message out
             return None
         update = message.replace(
             action=int(MessageAction.UPDATE), data=story.now.data, encoding=story.now.encoding
         )
         return Whole(message.serial or "", story.before, delivery_of(frame.replace(messages=[update])))
 
-    def _hearing(self, action: int) -> tuple[Attachment, ...]:
+    def _receivers(self, action: int) -> tuple[Attachment, ...]:
+        """Return the attachments whose modes let an action through."""
         if self._subscribers is None:
             everyone = self.attachments
             self._subscribers = {
@@ -337,27 +343,32 @@ class Channel:
         return self._subscribers.get(action, ())
 
     def _deaf_owners(self, connection_id: str | None) -> Iterator[Attachment]:
-        """A connection's attachments that hear of no other members: they are sent their own (RTP17a)."""
+        """Yield a connection's attachments without PRESENCE_SUBSCRIBE.
+
+        They don't receive other members' changes, but a client always receives those of its own members
+        (RTP17a).
+        """
         owners = self.attachments_of(connection_id or "")
         return (each for each in owners if not each.modes & Flag.PRESENCE_SUBSCRIBE)
 
 
 def _to_all(attachments: Iterable[Attachment], delivery: Delivery, whole: Whole | None = None) -> int:
-    """Deliver, and return to how many it went. A subscriber that it can't be delivered to is ended."""
-    told = 0
+    """Deliver to attachments and return how many took it. A subscriber whose delivery fails is
+    disconnected."""
+    reached = 0
     for attachment in attachments:
         try:
-            if whole is not None and not whole.is_heard_by(attachment):
-                told += attachment.deliver(whole.update)
+            if whole is not None and not whole.is_known_to(attachment):
+                reached += attachment.deliver(whole.update)
             else:
-                told += attachment.deliver(delivery)
+                reached += attachment.deliver(delivery)
         except Exception:
-            LOGGER.exception("A frame could not be delivered on %s", attachment.name[:80])
+            LOGGER.exception("A frame could not be delivered on channel %s", attachment.name[:80])
             error = AblyError(
-                50000, "A message could not be delivered: reconnect, to be sent what was missed"
+                50000, "A message could not be delivered: reconnect and resume to get the missed messages"
             )
             attachment.subscriber.disconnect(error)
-    return told
+    return reached
 
 
 def _named(modes: Flag) -> str:
@@ -365,7 +376,7 @@ def _named(modes: Flag) -> str:
 
 
 def _modes(attachments: dict[str, Attachment]) -> Flag | None:
-    """What a connection's attachments allow together; None where there are none."""
+    """Return the modes of all of a connection's attachments together; None if it has no attachment."""
     together = None
     for each in attachments.values():
         together = each.modes if together is None else together | each.modes
@@ -373,7 +384,7 @@ def _modes(attachments: dict[str, Attachment]) -> Flag | None:
 
 
 def channel_of(frame: ProtocolMessage) -> str:
-    """Return the channel a frame names. Raises `AblyError` 40000 when it names none."""
+    """Return the channel that a frame names. Raises `AblyError` 40000 if it names none."""
     if frame.channel is None:
         raise AblyError(40000, "Missing channel identifier")
     return frame.channel

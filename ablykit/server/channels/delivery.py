@@ -1,4 +1,17 @@
-"""A frame on its way to many: encoded once per format and look, however many receive it."""
+"""A frame on its way to its subscribers, encoded once for each variant of the protocol.
+
+A busy channel sends the same frame to many connections. They differ in format (JSON or MessagePack) and in
+protocol version, so there are only four *variants*; a subscriber that attached with params in the name also
+has its own spelling of the channel. A `Delivery` makes the bytes for each when the first subscriber needs
+them, and hands the same object to all others:
+
+    delivery = delivery_of(entry.frame)
+    for each in subscribers:
+        each.write(delivery.encoded(each.variant, framed))
+
+A delivery is never changed after the first encoding. A rule that wants to send something different makes a
+new one.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,24 +21,25 @@ from ablykit.protocol.encoding import in_format
 
 
 class Variant(NamedTuple):
-    """In which form a connection wants its frames."""
+    """The form in which a connection wants its frames."""
 
     format: Format
     modern: bool
-    """Today's protocol; else the one of 2021."""
+    """Whether it speaks protocol v2 or later, rather than the protocol of 2021."""
 
 
 Base = tuple[str | None, bytes | None]
-"""What a delta is taken from: the id and the payload of the message sent before."""
+"""The message that a delta is computed from, the one sent before: its id and its payload."""
 
 Wrap = Callable[[bytes, Format], bytes]
-"""Puts a payload into its transport's frame, such as a WebSocket frame."""
+"""A function that puts a payload into a frame of the transport, such as a WebSocket frame."""
 
 
 class Delivery:
-    """One frame and its encodings, each made when first needed.
+    """One frame and its encodings, each made when it is first needed.
 
-    `channel` renames the channel for a subscriber that attached to it with params in its name.
+    In its methods, `channel` is the name for a subscriber that attached with params in the channel's name;
+    such a subscriber expects frames to carry the name that it used.
     """
 
     __slots__ = ("_encoded", "_payloads", "after", "frame", "publisher")
@@ -33,14 +47,14 @@ class Delivery:
     def __init__(self, frame: ProtocolMessage, publisher: str | None = None) -> None:
         self.frame = frame
         self.publisher = publisher
-        """The connectionId it came from, where it came from a connection."""
+        """The connectionId of the client that published it; None if it is not to be treated as an echo."""
         self.after: dict[Base, tuple[Delivery, Base]] = {}
-        """As deltas, by their base; and the base of what comes next."""
+        """For each base, this delivery as deltas, and the base of the next delivery (see `deltas`)."""
         self._payloads: dict[tuple[Variant, str | None], bytes] = {}
         self._encoded: dict[tuple[Variant, Wrap, str | None], bytes] = {}
 
     def encoded(self, variant: Variant, wrap: Wrap, channel: str | None = None) -> bytes:
-        """The bytes to write for one kind of connection."""
+        """Return the bytes to write to a connection of this variant."""
         key = (variant, wrap, channel)
         found = self._encoded.get(key)
         if found is None:
@@ -48,7 +62,7 @@ class Delivery:
         return found
 
     def payload(self, variant: Variant, channel: str | None = None) -> bytes:
-        """The frame for one kind of connection, without its transport's frame around it."""
+        """Return the encoded frame for a connection of this variant, without the transport's framing."""
         found = self._payloads.get((variant, channel))
         if found is None:
             frame = in_version(self.frame, variant)
@@ -59,12 +73,12 @@ class Delivery:
 
 
 def delivery_of(frame: ProtocolMessage) -> Delivery:
-    """What is in the log, on its way: only a message can be an echo (RTN2b)."""
+    """Return the delivery of a frame from the log. Only a MESSAGE can be an echo (RTN2b)."""
     return Delivery(frame, frame.connection_id if frame.action == Action.MESSAGE else None)
 
 
 def in_version(frame: ProtocolMessage, variant: Variant) -> ProtocolMessage:
-    """The frame as a connection of this variant is shown it."""
+    """Return the frame as this variant has it: data in its format, and for 2021 without newer members."""
     messages = frame.messages and [in_format(message, variant.format) for message in frame.messages]
     frame = frame.replace(messages=messages) if messages else frame
     if frame.presence:

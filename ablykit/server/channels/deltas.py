@@ -1,5 +1,16 @@
-"""Deltas: to who attached with `delta=vcdiff`, a message may come as what changed since the one before
-(RTL18 to RTL20)."""
+"""Deltas: send a message as its difference from the message before (RTL18 to RTL20).
+
+A client that attaches with `delta=vcdiff` keeps the payload of the last message it got, and can rebuild the
+next one from the difference. So the service has to know, for each attachment, what that client got last: its
+*base*. Two attachments can have different bases, since they attached at different times, filter differently,
+or asked for no echoes. Most have the same one, though, and those share one delta, computed and encoded once:
+
+    deltas = Deltas()                    # one per attachment
+    subscriber.send(deltas.of(delivery))
+
+A delta must never be sent against a base that the client does not have: the client would then drop messages
+until it has attached again. When in doubt, the message is sent whole.
+"""
 
 from ablykit.protocol import AblyError, Format, Message
 from ablykit.protocol.encoding import in_format
@@ -7,25 +18,25 @@ from ablykit.protocol.vcdiff import encode
 from ablykit.server.channels.delivery import Base, Delivery
 
 FORMAT = "vcdiff"
-"""The one format of deltas."""
+"""The only delta format there is."""
 
 
 def check(value: str) -> None:
-    """Raise `AblyError` 40003 unless this is a format of deltas."""
+    """Raise `AblyError` 40003 unless the value of a `delta` param is a known format."""
     if value != FORMAT:
-        raise AblyError(40003, f"delta is {FORMAT}, not {value[:40]!r}")
+        raise AblyError(40003, f"delta must be {FORMAT}, not {value[:40]!r}")
 
 
 MOST_BASES = 16
-"""How many bases one message is compared with. For attachments with yet other ones it comes whole, which
-costs nothing: with many filters there may be as many bases as attachments."""
+"""How many bases one message is compared with at most.
+
+With many different filters there may be as many bases as attachments, and a comparison costs more than it
+saves. Attachments beyond this number get the message whole.
+"""
 
 
 class Deltas:
-    """What one attachment was sent last: the base of its next delta.
-
-    It differs between attachments: by when they attached, what they filter, and echoes not wanted.
-    """
+    """The base of one attachment's next delta: the message that it was sent last."""
 
     __slots__ = ("_base",)
 
@@ -33,10 +44,11 @@ class Deltas:
         self._base: Base = (None, None)
 
     def of(self, delivery: Delivery) -> Delivery:
-        """Return the same delivery with each message as a delta, where that is smaller.
+        """Return the delivery with each message as a delta if that is smaller, and move the base on.
 
-        Attachments with the same base share the result: it is computed, and encoded, once. The id alone does
-        not make a base: a filter counts the messages of a frame anew, and an append is sent whole to some.
+        Attachments with the same base share the result. A base is an id *and* a payload: the id alone would
+        not do, since an append is sent whole to some attachments and as an append to others, under the same
+        id.
         """
         frame = delivery.frame
         if not frame.messages:
@@ -55,6 +67,7 @@ class Deltas:
         return shared
 
     def _next(self, message: Message, id: str) -> Message:
+        """Return one message as a delta, or unchanged, and make it the base of the next."""
         before, base = self._base
         whole = in_format(message, Format.MSGPACK)
         payload = _payload(whole)
@@ -70,7 +83,8 @@ class Deltas:
 
 
 def _payload(message: Message) -> bytes | None:
-    """What a delta is taken of: the data as sent, but for base64 (RTL19); None where it has no bytes."""
+    """Return the bytes that a delta is computed from: the data as sent, base64 undone (RTL19); None for other
+    data."""
     data = message.data
     if isinstance(data, str):
         return data.encode("utf-8", "surrogatepass")

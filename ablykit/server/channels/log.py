@@ -1,22 +1,26 @@
 """A channel's log: the one place where the order of messages is decided.
 
-Everything a subscriber gets comes from here: it reads from a serial on, then follows. Attaching, resuming,
-rewinding and history are all "read the log from here"; delivery happens because the log says so.
+Everything a subscriber gets comes from here: it reads the log from some serial, then follows it. Attach,
+resume, rewind and history all mean "read the log from here". A frame is delivered because the log has it, and
+for no other reason; that is why an echo, a resume and the history always agree.
 
-A log may take its time: whoever appends is called back when the publish has its place.
+The rules in `server/rules/` append; the channel follows and delivers. A log may take its time to decide, so
+an append returns nothing, and its result comes by a callback:
 
-    log.append(draft, now, then=answer_with_its_serials, failed=answer_with_the_error)
+    log.append(draft, now, then=send_ack, failed=send_nack)
 
-This log lives in memory and calls back before `append` returns. One on another machine would offer the same
-methods and call back later. Nobody who appends may count on either.
+This log lives in memory and calls `then` before `append` returns. A log on another machine would offer the
+same methods and call back later. Code that appends must work with either.
 
-What must hold:
+What must always hold:
 
-- Serials rise, and sort as text, whatever the clock does. A serial is `TIMESTAMP-COUNT@LOG`; when the clock
-  stands still for longer than the count has digits, or steps back, the timestamp goes on by itself.
-- A publish is taken whole or not at all. What can't be written down is refused before it has a place, and
-  once it has one, no follower that fails can take it back or keep it from the others.
-- All that is kept is counted (`ByteBudget`), and finding something never reads the whole log.
+- Serials rise, and sort as text, whatever the clock does. A serial is `TIMESTAMP-COUNT@LOG`. If the clock
+stands
+  still until the count has no digits left, or steps back, the log moves the timestamp on by itself.
+- A publish is taken whole or not at all. The log refuses content that can't be encoded before it has a place.
+Once
+  it has one, a follower that fails can neither take it back nor keep it from the other followers.
+- Every byte kept is counted (`ByteBudget`), and finding an entry never reads the whole log.
 """
 
 from bisect import bisect_left, bisect_right
@@ -40,41 +44,42 @@ from ablykit.server.channels.story import Story
 LOGGER = quiet_logger("ablykit.server")
 
 MOST_IN_A_MS = 1_000
-"""How many serials one timestamp has: as many as three digits can count."""
+"""How many serials one timestamp can have: the count in a serial has three digits."""
 
 ENTRY_BYTES = 1_000
-"""What an entry takes in memory beside its content, about."""
+"""Roughly how many bytes an entry takes in memory, beside its content."""
 
 ITEM_BYTES = 500
-"""What each message, member or annotation of an entry takes beside its content, about."""
+"""Roughly how many bytes each message, member or annotation of an entry takes, beside its content."""
 
 TRIM_AT = 1_000
-"""How many serials of dropped entries are let go of together."""
+"""How many serials of dropped entries pile up before the list is shortened: doing so copies the rest."""
 
 
 def _nothing(outcome: object) -> None:
-    """Called by those who need no answer."""
+    """Do nothing: the default callback, for appends that need no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One publish as the log has it. `at` is in ms of the service's running time."""
+    """One publish with its place in the log."""
 
     serial: str
     frame: ProtocolMessage
     at: float
+    """When it was appended, in ms of the service's running time."""
     size: int
-    """Its messages' bytes, as limits and statistics count them (TM6)."""
+    """The size of its messages and members in bytes, as limits and statistics count it (TM6)."""
     held: int
-    """What it takes in memory, in bytes, about."""
+    """Roughly how many bytes of memory it takes."""
 
     @property
     def messages(self) -> list[Message]:
-        """Its messages, each with what the frame says for all of them (TM2a, TM2c, TM2f)."""
+        """The entry's messages, each with the members it inherits from the frame (TM2a, TM2c, TM2f)."""
         return [self.message(index) for index in range(len(self.frame.messages or ()))]
 
     def message(self, index: int) -> Message:
-        """Return one of its messages, with what the frame says for all of them."""
+        """Return one message, with the id, connectionId and timestamp that it inherits from the frame."""
         frame = self.frame
         message = (frame.messages or [])[index]
         return message.replace(
@@ -85,26 +90,30 @@ class Entry:
 
     @property
     def is_original(self) -> bool:
-        """Whether it has messages that are new: no presence, no revision of an earlier message."""
+        """Whether it carries new messages, rather than presence, annotations or a revision."""
         return bool(self.frame.messages) and not self.frame.messages[0].action
 
     @property
     def serials(self) -> list[str | None]:
-        """The serial of each message in it."""
+        """The serial of each of its messages."""
         return [message.serial for message in self.frame.messages or ()]
 
 
 class ByteBudget:
-    """How much the logs of an app may hold together: beyond `max_bytes` the oldest entry goes first."""
+    """A limit to the bytes that all logs of an app keep together.
+
+    When an entry exceeds `max_bytes`, the oldest entries of all these logs are dropped, whichever log they
+    are in.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._order: OrderedDict[int, Log] = OrderedDict()  # by the entry's id(), oldest first
         self.bytes = 0
-        """How much is held now."""
+        """How many bytes are kept now."""
 
     def keep(self, log: "Log", entry: Entry) -> None:
-        """Count an entry that a log has kept; others may have to go for it."""
+        """Count an entry that a log has kept, and drop the oldest entries if that is too much."""
         self.bytes += entry.held
         self._order[id(entry)] = log
         while self.bytes > self._max_bytes and self._order:
@@ -117,10 +126,10 @@ class ByteBudget:
 
 
 class Log:
-    """An ordered log of publishes, kept for a while.
+    """An ordered log of publishes, each kept for `retention` ms.
 
-    `began` is the time of its making, ms since 1970; `retention` is in ms; `budget` bounds what is kept,
-    whatever its age.
+    `began` is when the log was made, in ms since 1970: its first serial. `budget` limits what the log keeps,
+    so an entry may be dropped before its time.
     """
 
     def __init__(self, id: str, began: int, retention: float, budget: ByteBudget) -> None:
@@ -128,7 +137,7 @@ class Log:
         self.retention = retention
         self._budget = budget
         self._serials: list[str] = []
-        self._first = 0  # where in `_serials` the kept ones begin: a list shrinks cheaply at its end only
+        self._first = 0  # where the kept serials begin in `_serials`: deleting at the front of a list is slow
         self._entries: dict[str, Entry] = {}
         self._by_id: dict[str, Entry] = {}
         self._stories: dict[str, Story] = {}  # by message serial, of messages that were changed or annotated
@@ -138,7 +147,7 @@ class Log:
 
     @property
     def serial(self) -> str:
-        """The serial of the newest entry: the place where a new subscriber begins."""
+        """The serial of the newest entry: the point from which a new subscriber follows the log."""
         timestamp, count = self._head
         return f"{timestamp:014d}-{count:03d}@{self._id}"
 
@@ -155,13 +164,16 @@ class Log:
         *,
         keep: bool = True,
     ) -> None:
-        """Give a publish its place: serials are set, it is kept, followers hear of it, and `then` is called.
+        """Append a publish: set its serials, keep it, call the followers, then call `then` with the entry.
 
-        One whose id is kept already is not taken again: `then` gets the earlier entry (RSL1k). Where it
-        turns out later that a publish has no place, `failed` is called instead of `then`, which in memory
-        never happens. `frame.timestamp` must be set; where it lies before the last entry's, it is moved up
-        to that. With `keep=False` the publish is passed on but not kept. Raises `NotAFrame` for content that
-        can't be written; nothing has changed then.
+        A publish whose id is in the log already is not appended again: `then` gets the earlier entry (RSL1k).
+        A log that refuses a publish after `append` has returned calls `failed` instead; this log never does.
+        With `keep=False` the publish is delivered but not kept.
+
+        `frame.timestamp` (ms since 1970) must be set. One that is earlier than the last entry's is raised to
+        that.
+
+        Raises `NotAFrame` for content that can't be encoded; the log is then unchanged.
         """
         first = (frame.messages or [None])[0]
         if first is not None and first.id and (earlier := self.find(first.id, now)):
@@ -176,19 +188,21 @@ class Log:
         for follower in self._followers:
             try:
                 follower(entry)
-            except Exception:  # it has its place: whoever published it must hear so, and so must the others
+            except (
+                Exception
+            ):  # the publish has its place, so the other followers and the publisher must hear of it
                 LOGGER.exception("A follower of the log failed")
         then(entry)
 
     # -- reading
 
     def find(self, message_id: str, now: float) -> Entry | None:
-        """The entry whose first message has this id, if it is still kept."""
+        """Return the entry whose first message has this id; None if there is none, or no longer."""
         self.forget(now)
         return self._by_id.get(message_id)
 
     def since(self, serial: str, now: float) -> list[Entry] | None:
-        """All entries after `serial`; None where some of them may no longer be kept."""
+        """Return all entries after `serial`; None if some of them may have been dropped."""
         self.forget(now)
         if not serial.endswith(f"@{self._id}") or not self._forgotten <= serial <= self.serial:
             return None
@@ -196,7 +210,11 @@ class Log:
         return [self._entries[each] for each in self._serials[start:]]
 
     def last(self, now: float, *, count: int | None = None, ms: float | None = None) -> list[Entry]:
-        """The newest publishes that together hold `count` messages, or those of the last `ms`."""
+        """Return the newest entries with new messages, oldest first.
+
+        Either as many entries as hold `count` messages, or the entries of the last `ms` milliseconds. An
+        entry is never split, so there may be a few messages more than `count`.
+        """
         found: list[Entry] = []
         messages = 0
         for entry in self.read(now, forwards=False):
@@ -209,7 +227,7 @@ class Log:
         return found[::-1]
 
     def all(self, now: float) -> list[Entry]:
-        """Every entry that is kept, oldest first."""
+        """Return every entry that is kept, oldest first."""
         return list(self.read(now))
 
     def read(
@@ -222,10 +240,11 @@ class Log:
         until: str | None = None,
         forwards: bool = True,
     ) -> Iterator[Entry]:
-        """Yield kept entries in order, or from the newest back, one at a time.
+        """Yield the kept entries in order, or from the newest backwards.
 
-        `start` and `end` are times in ms since 1970; `until` is the serial of the last entry wanted; `after`
-        that of the entry the reading goes on from, itself included.
+        `start` and `end` limit their times, in ms since 1970. `until` is the serial of the last entry wanted.
+        `after` continues an earlier reading: it is the serial of the entry to continue from, which is
+        included, since a page may have ended in the middle of its messages.
         """
         self.forget(now)
         low = bisect_left(self._serials, f"{start:014d}", self._first)
@@ -242,19 +261,19 @@ class Log:
         return (self._entries[each] for each in wanted if each in self._entries)
 
     def message(self, serial: str, now: float) -> Message | None:
-        """The message of this serial as it is now, if it is still kept."""
+        """Return the current version of a message; None if it is not kept."""
         if story := self.story(serial, now):
             return story.now
         found = self._original(serial)
         return found[0].message(found[1]) if found else None
 
     def story(self, serial: str, now: float) -> Story | None:
-        """What became of a message, where it was changed or annotated, and is still kept."""
+        """Return the story of a message; None if it was never revised or annotated, or is not kept."""
         self.forget(now)
         return self._stories.get(serial)
 
     def begin_story(self, serial: str, now: float) -> Story | None:
-        """The story of a message, begun if it has none; None where the message is not kept."""
+        """Return the story of a message, and begin it if there is none; None if the message is not kept."""
         self.forget(now)
         found = None if serial in self._stories else self._original(serial)
         if found:
@@ -265,12 +284,12 @@ class Log:
     # -- forgetting
 
     def forget(self, now: float) -> None:
-        """Let go of what is older than the retention."""
+        """Drop the entries that are older than the retention."""
         while (first := self.first) is not None and self._entries[first].at < now - self.retention:
             self.drop_first()
 
     def drop_first(self) -> None:
-        """Let go of the oldest entry. A message goes with its story, whenever that was last changed."""
+        """Drop the oldest entry. Its messages go with their stories, however recently these were changed."""
         entry = self._entries.pop(self._serials[self._first])
         self._first += 1
         if self._first >= TRIM_AT and self._first * 2 >= len(self._serials):
@@ -285,13 +304,13 @@ class Log:
                 self._stories.pop(message.serial or "", None)
 
     def drop_all(self) -> None:
-        """Let go of every entry."""
+        """Drop every entry."""
         while not self.is_empty:
             self.drop_first()
 
     @property
     def first(self) -> str | None:
-        """The serial of the oldest entry that is kept; None where nothing is."""
+        """The serial of the oldest entry that is kept; None if the log is empty."""
         return self._serials[self._first] if self._first < len(self._serials) else None
 
     @property
@@ -302,6 +321,7 @@ class Log:
     # -- inside
 
     def _next_place(self, timestamp: int) -> tuple[int, int]:
+        """Return the timestamp and count of the next serial, which must be higher than the last one."""
         last, count = self._head
         if timestamp > last:
             return timestamp, 0
@@ -342,7 +362,7 @@ class Log:
         self._budget.keep(self, entry)
 
     def _original(self, serial: str) -> tuple[Entry, int] | None:
-        """The entry that published a message, and the message's place in it."""
+        """Return the entry that published a message, and the message's index in it."""
         place, _, index = serial.rpartition(":")
         entry = self._entries.get(place)
         if entry is None or not entry.is_original or not (index.isascii() and index.isdigit()):
@@ -352,9 +372,9 @@ class Log:
 
 
 def _placed(message: Message, place: str, timestamp: int | None) -> Message:
-    """A message with its place: a new one is named by it, a revision gets it as its version."""
+    """Return a message with its place in the log: the serial of a new message, the version of a revision."""
     if message.action == MessageAction.SUMMARY:
-        return message  # it is about a message, no revision of it
+        return message  # a summary does not revise its message, so the message keeps its version
     if message.action:
         version = (message.version or MessageVersion()).replace(serial=place, timestamp=timestamp)
         return message.replace(version=version)

@@ -1,14 +1,15 @@
-"""Metachannels: what goes on in an app, told as messages on channels that only the service publishes on.
+"""Metachannels: channels on which the service itself publishes what happens in an app.
 
-`[meta]connection.lifecycle` and `[meta]channel.lifecycle` tell what opens and closes, `[meta]stats:minute`
-the last minute's statistics, `[meta]clientEvents:…` each connection and each HTTP request. `[meta]log` is
-there to listen to, and silent: nothing here fails that its client is not told of.
+`[meta]connection.lifecycle` and `[meta]channel.lifecycle` announce what opens and closes,
+`[meta]stats:minute` carries the statistics of the last minute, and `[meta]clientEvents:…` each connection and
+each HTTP request. A client may attach to `[meta]log`, but nothing is published there: on Ably it carries
+errors that no client gets, and here there are none.
 """
 
 from collections.abc import Mapping
 
 OPERATIONS = frozenset({"subscribe", "history", "channel-metadata"})
-"""What can be done on a metachannel, whatever a key allows."""
+"""The operations that a metachannel permits; a key can allow fewer, but never more."""
 
 CONNECTIONS = "connection.lifecycle"
 CHANNELS = "channel.lifecycle"
@@ -17,9 +18,9 @@ CONNECTION_EVENTS = "clientEvents:connections"
 REQUEST_EVENTS = "clientEvents:apiRequests"
 
 SECRET = frozenset({"key", "accesstoken", "access_token", "authorization", "cookie", "resume", "recover"})
-"""Parameters and headers that let who has them in, and are told to nobody."""
+"""The names of parameters and headers that carry credentials, and are therefore never published."""
 
 
 def shown(given: Mapping[str, str]) -> dict[str, str]:
-    """Parameters or headers without those that are secret."""
+    """Return parameters or headers without the secret ones."""
     return {name: value for name, value in given.items() if name.lower() not in SECRET}

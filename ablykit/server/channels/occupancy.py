@@ -1,7 +1,7 @@
-"""How many connections take part in a channel, and in which way (CHM2).
+"""Occupancy: how many connections use a channel, and for what (CHM2).
 
-The counts are kept as connections come and go, so that reading them costs the same however many there are.
-A connection that is attached under several names counts once.
+The counts are updated as connections come and go, so reading them costs the same however many connections
+there are. A connection that has attached under several names counts once.
 """
 
 from typing import Any
@@ -11,10 +11,11 @@ import msgspec
 from ablykit.protocol import AblyError, Flag, Message
 
 EVENT = "[meta]occupancy"
-"""The name of the messages that carry it."""
+"""The name of the messages that carry the counts."""
 
 INTERVAL = 100.0
-"""How often a channel's occupancy is sent at most, in ms: what happens between is sent together (assumed)."""
+"""The shortest time between two occupancy messages on a channel, in ms; changes in between are sent together
+(assumed)."""
 
 _MODES = {
     "publishers": Flag.PUBLISH,
@@ -26,14 +27,14 @@ NAMES = ("connections", "presenceMembers", *_MODES)
 
 
 class Occupancy:
-    """The counts of one channel. Modes are what all of a connection's attachments allow together."""
+    """The counts of one channel. The modes of a connection are those of all its attachments together."""
 
     def __init__(self) -> None:
         self.connections = 0
         self._by_mode = dict.fromkeys(_MODES, 0)
 
     def changed(self, before: Flag | None, after: Flag | None) -> None:
-        """Count a connection whose modes have changed; None stands for one that is not attached."""
+        """Update the counts for a connection whose modes have changed; None means that it is not attached."""
         self.connections += (after is not None) - (before is not None)
         for name, mode in _MODES.items():
             self._by_mode[name] += bool((after or Flag(0)) & mode) - bool((before or Flag(0)) & mode)
@@ -47,17 +48,18 @@ def check(value: str) -> None:
     """Raise `AblyError` 40003 unless an `occupancy` param is `metrics` or `metrics.NAME`."""
     if value != "metrics" and value.removeprefix("metrics.") not in NAMES:
         raise AblyError(
-            40003, f"occupancy is metrics, or metrics and one of {', '.join(NAMES)}, not {value[:40]!r}"
+            40003,
+            f"occupancy must be metrics, or metrics.NAME with one of {', '.join(NAMES)}, not {value[:40]!r}",
         )
 
 
 def wanted(asked: str, metrics: dict[str, int]) -> dict[str, int]:
-    """Return those counts that an `occupancy` param asks for."""
+    """Return the counts that an `occupancy` param asks for."""
     return metrics if asked == "metrics" else {(name := asked.removeprefix("metrics.")): metrics[name]}
 
 
 def message(counts: dict[str, int]) -> Message:
-    """Return the message that carries some counts."""
+    """Return the message that carries these counts."""
     data = msgspec.json.encode({"metrics": counts}).decode()
     return Message(name=EVENT, data=data, encoding="json")
 

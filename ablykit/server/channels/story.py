@@ -1,8 +1,9 @@
-"""What became of one message: its revisions and annotations, and what they add up to.
+"""The story of one message: its revisions and annotations, and its current version.
 
-A message keeps its serial for good. Each update, delete or append is one more publish in the log, and so
-is each summary of its annotations; a `Story` folds them as they come, so that asking what a message is
-*now* never means reading the log again.
+A message keeps its serial for ever. Each update, delete or append is a new entry in the log, and so is each
+summary of its annotations. A `Story` folds them in as they are appended, so finding a message's current
+version never means reading the log again. The log keeps a story only for messages that were revised or
+annotated; most never are.
 """
 
 from collections.abc import Iterator
@@ -14,35 +15,35 @@ from ablykit.server.channels.summary import Summary
 
 @dataclass(slots=True)
 class Story:
-    """A message with all that was done to it. It goes when the message itself is no longer kept."""
+    """A message and everything that was done to it. The log drops it together with the message."""
 
     original: Message
     now: Message
-    """The message as it is now, whole."""
+    """The current version, complete."""
     before: str = ""
-    """The serial of the version before this one."""
+    """The serial of the version before the current one."""
     changes: list[Message] = field(default_factory=list[Message])
-    """Its revisions and the summaries of its annotations, oldest first, as they were published."""
+    """The revisions and the summaries of its annotations, as they were published, oldest first."""
     annotations: list[Annotation] = field(default_factory=list[Annotation])
     summary: Summary = field(default_factory=Summary)
 
     def change(self, change: Message) -> None:
-        """Fold one more revision, or one more summary."""
+        """Fold in one more revision or summary."""
         if change.action != MessageAction.SUMMARY:
             self.before = (self.now.version and self.now.version.serial) or ""
         self.now = revised(self.now, change)
         self.changes.append(change)
 
     def annotate(self, annotation: Annotation) -> None:
-        """Fold one more annotation."""
+        """Fold in one more annotation."""
         self.annotations.append(annotation)
         self.summary.add(annotation)
 
     def versions(self) -> Iterator[Message]:
-        """What the message was, version by version, each whole (RSL14).
+        """Yield every version of the message, complete, oldest first (RSL14).
 
-        A summary is no version: it belongs to the version it was made for. Versions are made one at a
-        time, since all of them together may be many times what is kept.
+        A summary does not make a version of its own: it belongs to the version it was made for. Versions are
+        built one at a time, since a message of many appends takes far less memory than all its versions do.
         """
         whole = self.original
         for change in self.changes:
@@ -53,9 +54,10 @@ class Story:
 
 
 def revised(before: Message, change: Message) -> Message:
-    """Return a message after a revision: what the change does not name stays; an append goes to the end.
+    """Return a message after a revision: members that the change leaves out stay as they were.
 
-    Raises `AblyError` 40013 for an append of another kind than the data it is appended to.
+    An append is added to the end of the data. Raises `AblyError` 40013 if the two are not both text or both
+    binary.
     """
     if change.action == MessageAction.SUMMARY:
         return before.replace(annotations=change.annotations)
@@ -81,4 +83,6 @@ def _appended(before: object, more: object) -> object:
         return before + more
     if isinstance(before, bytes) and isinstance(more, bytes):
         return before + more
-    raise AblyError(40013, "Only text can be appended to text, and binary to binary")
+    raise AblyError(
+        40013, "An append must match the message's data: append text to text, and binary data to binary data"
+    )

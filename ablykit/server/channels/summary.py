@@ -1,7 +1,7 @@
-"""How the annotations of a message are summed up, type by type (TM7).
+"""The summary of a message's annotations, type by type (TM7).
 
-A type such as `reaction:distinct.v1` says after its colon how it is counted. `Summary` counts each annotation
-once, as it comes; nothing is counted again.
+The part of a type after its colon names the method that counts it: `reaction:distinct.v1` is counted by
+`distinct.v1`. `Summary` counts each annotation once, when it is published, and never goes through them again.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,16 +10,22 @@ from typing import Any, NamedTuple
 from ablykit.protocol import Annotation
 
 MOST_KEYS = 1_000
-"""How many different types and names a message's summary may have: it is sent whole with every annotation,
-so it must stay small (assumed; Ably clips long lists instead)."""
+"""How many different types and names a message's summary may have.
+
+The whole summary is sent after every annotation, so it must stay small (assumed; Ably clips long lists
+instead).
+"""
 
 
 class Method(NamedTuple):
-    """One way to count: what it begins with, how it takes one more, and how the result reads."""
+    """One method of counting annotations."""
 
     start: Callable[[], Any]
+    """Return the count of no annotations."""
     add: Callable[[Any, Annotation], None]
+    """Change a count by one annotation, created or deleted."""
     report: Callable[[Any], dict[str, Any]]
+    """Return a count as a SUMMARY carries it."""
 
 
 class Summary:
@@ -30,11 +36,11 @@ class Summary:
         self._keys: set[tuple[str, str | None]] = set()
 
     def has_room_for(self, annotation: Annotation) -> bool:
-        """Whether an annotation fits: it brings no new type or name, or there are few enough so far."""
+        """Return whether an annotation fits: its type and name are known, or there is room for new ones."""
         return len(self._keys) < MOST_KEYS or (annotation.type or "", annotation.name) in self._keys
 
     def add(self, annotation: Annotation) -> None:
-        """Count one more annotation, or take one off. A type that says no known method is not counted."""
+        """Count an annotation that was created or deleted. A type without a known method is not counted."""
         kind = annotation.type or ""
         method = METHODS.get(method_of(kind))
         if method is None:
@@ -45,12 +51,12 @@ class Summary:
         method.add(self._counted[kind], annotation)
 
     def totals(self) -> dict[str, Any]:
-        """Return the summary as a SUMMARY carries it: for each type, what it comes to."""
+        """Return the summary as a SUMMARY carries it: the count of each type."""
         return {kind: METHODS[method_of(kind)].report(counted) for kind, counted in self._counted.items()}
 
 
 def method_of(kind: str) -> str:
-    """Return how a type is counted: what stands after its last colon."""
+    """Return the counting method that a type names after its last colon."""
     return kind.rpartition(":")[2]
 
 
@@ -71,10 +77,10 @@ def _distinct(names: dict[str, dict[str, None]], annotation: Annotation) -> None
 
 
 def _unique(chosen: dict[str, str], annotation: Annotation) -> None:
-    """A client has one name at a time. Taking another name off than the one it has changes nothing."""
+    """Count a client under its newest name only. Deleting a name that it does not have changes nothing."""
     client, name = annotation.client_id or "", annotation.name or ""
     if not annotation.action:
-        chosen.pop(client, None)  # to the end: the newest choice is listed last
+        chosen.pop(client, None)  # so that setting it moves the client to the end: the newest comes last
         chosen[client] = name
     elif chosen.get(client) == name:
         del chosen[client]
@@ -129,4 +135,4 @@ METHODS: dict[str, Method] = {
     "unique.v1": Method(dict, _unique, _unique_report),
     "multiple.v1": Method(dict, _multiple, _multiple_report),
 }
-"""For each way to sum up, how it is done (TM7)."""
+"""The counting methods, by name (TM7)."""

@@ -20,7 +20,7 @@ def test_what_a_revision_does_not_name_stays():
 
 
 def test_what_is_appended_is_of_the_kind_that_is_there():
-    with pytest.raises(AblyError, match="Only text can be appended to text"):
+    with pytest.raises(AblyError, match="append text to text, and binary data to binary"):
         revised(Message(data="a"), Message(action=5, data=b"b"))
 
 

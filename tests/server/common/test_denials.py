@@ -80,7 +80,7 @@ def test_a_refused_attach_and_a_missing_mode_are_traced(world):
     ):
         denial = why(world, only(full.say({**frame, "channel": "c", "msgSerial": serial})))
         assert (denial.code, denial.operation) == (40165, operation)
-        assert denial.rule == "The ATTACH asked for SUBSCRIBE; allowed of it is SUBSCRIBE"
+        assert denial.rule == "The ATTACH asked for SUBSCRIBE and was granted SUBSCRIBE"
 
 
 @pytest.mark.parametrize(
