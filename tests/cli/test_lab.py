@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sysconfig
+import tempfile
 import time
 
 import httpx
@@ -117,3 +118,19 @@ def test_notebooks_that_came_with_the_package_are_copied_once(tmp_path, monkeypa
 
 def _not_allowed(*arguments):
     raise PermissionError(13, "Permission denied")
+
+
+def test_without_jupyterlab_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(lab_command.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(typer.Exit):
+        lab_command.lab(None)
+    assert "pip install 'ablykit[lab]'" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_written_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no folder"))
+    (tmp_path / "no folder").write_text("")
+    with pytest.raises(typer.Exit):
+        lab_command._lab_environment()
+    assert "There is no place for JupyterLab's files" in capsys.readouterr().err
