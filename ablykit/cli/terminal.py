@@ -18,7 +18,7 @@ from ablykit.protocol.codec import read
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explanation import visible
 from ablykit.protocol.redaction import redact
-from ablykit.record import Finding, lint, pairs
+from ablykit.record import Reading
 from ablykit.record import search as find
 from ablykit.record.transcript import ARROWS, Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
@@ -69,15 +69,12 @@ def show_recording(
     """
     shown = find(transcript, search or "")
     console = Console(soft_wrap=True, highlight=False)
-    times = {pair.answer.number: pair.ms for pair in pairs(transcript) if pair.answer}
-    findings: dict[int, list[Finding]] = {}
-    for finding in lint(transcript):
-        findings.setdefault(finding.entry.number, []).append(finding)
+    reading = Reading.of(transcript).read()
     for entry in shown:
-        took = times.get(entry.number)
-        after = f"  ({took:.1f} ms)" if took is not None else ""
+        row = reading.row(entry)
+        after = f"  ({row.ms:.1f} ms)" if row.ms is not None else ""
         console.print(line(entry) + after, markup=False)
-        for finding in findings.get(entry.number, ()):
+        for finding in row.broken:
             console.print(f"     ! {str(finding).strip()}", style="red", markup=False)
         if explained and entry.frame:
             console.print(explain(entry.frame), "")

@@ -13,6 +13,7 @@ from ablykit.lessons.deadline import TookTooLong, call_within
 from ablykit.lessons.exercise import Exercise
 from ablykit.protocol import Action, Flag
 from ablykit.protocol.meanings import MEMBERS
+from ablykit.record import pairs
 from ablykit.record.transcript import Entry, Transcript
 from ablykit.wire import Connection, connect
 
@@ -186,17 +187,13 @@ def _bounds(transcript: Transcript) -> list[tuple[float, float]]:
 
 def _trips(transcript: Transcript) -> list[tuple[Entry, Entry]]:
     """Return each HEARTBEAT that was sent with an id, and the one that came back: the latest for each id."""
-    asked: dict[str, Entry] = {}
     trips: dict[str, tuple[Entry, Entry]] = {}
-    for entry in transcript:
-        frame = entry.frame or {}
-        if frame.get("action") != Action.HEARTBEAT or not isinstance(id := frame.get("id"), str):
-            continue
-        if entry.direction == "out":
-            asked[id] = entry
+    for pair in pairs(transcript):
+        frame = pair.ask.frame or {}
+        if frame.get("action") == Action.HEARTBEAT and isinstance(id := frame.get("id"), str):
             trips.pop(id, None)
-        elif id in asked:
-            trips[id] = (asked.pop(id), entry)
+            if pair.answer:
+                trips[id] = (pair.ask, pair.answer)
     return list(trips.values())
 
 

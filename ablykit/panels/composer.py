@@ -14,57 +14,56 @@ from ablykit.protocol.codec import decode
 from ablykit.protocol.explanation import INSIDE, NUMBERS
 from ablykit.protocol.meanings import ACTIONS, MEMBERS
 from ablykit.protocol.redaction import redact
-from ablykit.record import Linter, Pairing
+from ablykit.record.facts import Facts
 from ablykit.record.sequence import FAULTS
 from ablykit.record.transcript import ARROWS, Entry
-from ablykit.record.watch import Watch
 from ablykit.wire import Connection, WireError
 
 KEPT = 10
 """How many frames are kept to be sent again."""
 
-Fill = Callable[[Watch], dict[str, Any]]
+Fill = Callable[[Facts], dict[str, Any]]
 
 
-def _serial(watch: Watch) -> int:
-    return watch.last_serial + 1
+def _serial(facts: Facts) -> int:
+    return facts.last_serial + 1
 
 
 TEMPLATES: dict[Action, Fill] = {
-    Action.HEARTBEAT: lambda w: {"action": 0, "id": "are you there?"},
-    Action.ATTACH: lambda w: {"action": 10, "channel": "my_channel"},
-    Action.DETACH: lambda w: {"action": 12, "channel": "my_channel"},
-    Action.MESSAGE: lambda w: {
+    Action.HEARTBEAT: lambda facts: {"action": 0, "id": "are you there?"},
+    Action.ATTACH: lambda facts: {"action": 10, "channel": "my_channel"},
+    Action.DETACH: lambda facts: {"action": 12, "channel": "my_channel"},
+    Action.MESSAGE: lambda facts: {
         "action": 15,
         "channel": "my_channel",
-        "msgSerial": _serial(w),
+        "msgSerial": _serial(facts),
         "messages": [{"name": "greeting", "data": "hello"}],
     },
-    Action.PRESENCE: lambda w: {
+    Action.PRESENCE: lambda facts: {
         "action": 14,
         "channel": "my_channel",
-        "msgSerial": _serial(w),
+        "msgSerial": _serial(facts),
         "presence": [{"action": 2, "clientId": "me", "data": "here"}],
     },
-    Action.AUTH: lambda w: {"action": 17, "auth": {"accessToken": "TOKEN"}},
-    Action.CLOSE: lambda w: {"action": 7},
+    Action.AUTH: lambda facts: {"action": 17, "auth": {"accessToken": "TOKEN"}},
+    Action.CLOSE: lambda facts: {"action": 7},
 }
 """For each action that clients send, a frame to begin with."""
 
 
-def _message(watch: Watch, **changes: Any) -> dict[str, Any]:
-    return {**TEMPLATES[Action.MESSAGE](watch), **changes}
+def _message(facts: Facts, **changes: Any) -> dict[str, Any]:
+    return {**TEMPLATES[Action.MESSAGE](facts), **changes}
 
 
 MISTAKES: dict[str, Fill] = {
-    "no channel": lambda w: {"action": 10},
-    "bad name": lambda w: {"action": 10, "channel": ":my_channel"},
-    "no rights": lambda w: {"action": 10, "channel": "[meta]log"},
-    "wrong serial": lambda w: _message(w, msgSerial=max(w.last_serial, 0)),
-    "too large": lambda w: _message(
-        w, messages=[{"data": "x" * (w.details.get("maxMessageSize", 65_536) + 1)}]
+    "no channel": lambda facts: {"action": 10},
+    "bad name": lambda facts: {"action": 10, "channel": ":my_channel"},
+    "no rights": lambda facts: {"action": 10, "channel": "[meta]log"},
+    "wrong serial": lambda facts: _message(facts, msgSerial=max(facts.last_serial, 0)),
+    "too large": lambda facts: _message(
+        facts, messages=[{"data": "x" * (facts.details.get("maxMessageSize", 65_536) + 1)}]
     ),
-    "wrong type": lambda w: _message(w, messages="hello"),
+    "wrong type": lambda facts: _message(facts, messages="hello"),
 }
 """Deliberate mistakes, each a frame that the service will not like."""
 
@@ -109,8 +108,7 @@ class Composer(Panel):
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._linter, self._pairing, self._read = Linter(), Pairing(), 0
-        self._asked: int | None = None  # the number of the entry that was sent last
+        self._asked: Entry | None = None  # the entry that was sent last
         super().__init__(connection)
         self.choices = {
             "templates": [[action.name, ACTIONS[action].sentence] for action in TEMPLATES],
@@ -127,7 +125,6 @@ class Composer(Panel):
     def restart(self) -> None:
         """Forget what was learned: the transcript was cleared."""
         super().restart()
-        self._linter, self._pairing, self._read = Linter(), Pairing(), 0
         self._asked, self.answer = None, {}
 
     def write(self, text: str) -> None:
@@ -135,29 +132,26 @@ class Composer(Panel):
         self.draft = text
 
     def refresh(self) -> None:
-        """Learn from what crossed the wire: which msgSerial is next, what is attached, what was answered."""
-        for entry in self.transcript.since(self._read):
-            self._linter.take(entry)
-            self._read = entry.number + 1
-            for pair in self._pairing.take(entry):
-                if pair.ask.number == self._asked:
-                    self.answer = _told(entry, pair.ms or 0.0)
+        """Show the answer to what was sent last, once it has come."""
+        pair = self.reading.read().row(self._asked).answer if self._asked else None
+        if pair and pair.answer and pair.ask is self._asked:
+            self.answer = _told(pair.answer, pair.ms or 0.0)
 
     def template(self, name: str) -> str:
         """The frame to begin with for an action's name, or for a mistake's, as JSON."""
-        self.refresh()
         fill = MISTAKES.get(name) or TEMPLATES[Action[name]]
-        return json.dumps(fill(self._linter.watch(self._connection.name)), indent=2)
+        with self.reading as known:
+            return json.dumps(fill(known.facts(self._connection.name)), indent=2)
 
     def check(self, text: str) -> list[str]:
         """What the protocol's types and rules have against a frame; empty when nothing."""
-        self.refresh()
         try:
             decode(text)
         except NotAFrame as error:
             return [error.message]
-        entry = Entry(self._read, time.time() * 1000, self._connection.name, "out", "frame", redact(text))
-        return [finding.words for finding in self._linter.peek(entry)]
+        name, at = self._connection.name, time.time() * 1000
+        entry = Entry(self.transcript.count, at, name, "out", "frame", redact(text))
+        return [finding.words for finding in self.reading.read().peek(entry)]
 
     def send_text(self, text: str) -> str:
         """Send what is written, in one line; tells what went wrong, or nothing."""
@@ -165,15 +159,13 @@ class Composer(Panel):
             line = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
         except ValueError:
             line = text
-        self.refresh()  # what came before can't be the answer
-        self.answer, self._asked = {}, self.transcript.count
+        self.answer, self._asked, before = {}, None, self.transcript.count
         try:
             self._connection.send(line)
         except WireError as error:
-            self._asked = None
             return str(error)
-        sent = self.transcript.since(self._asked)
-        self._asked = next((e.number for e in sent if e.direction == "out" and e.kind == "frame"), None)
+        sent = self.transcript.since(before)
+        self._asked = next((e for e in sent if e.direction == "out" and e.kind == "frame"), None)
         kept = [said for said in self.sent if said != line]
         self.history = [redact(line), *kept][:KEPT]
         return ""

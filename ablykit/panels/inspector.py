@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from html import escape
-from itertools import takewhile
 from math import inf
 from typing import Any, ClassVar
 
@@ -14,18 +13,16 @@ import traitlets
 
 from ablykit.panels.composer import Composer
 from ablykit.panels.copies import copies, url_of
-from ablykit.panels.panel import BUDGET, NOTHING, HasTranscript, Panel, script, style
+from ablykit.panels.panel import BUDGET, HasTranscript, Panel, script, style
 from ablykit.protocol.codec import NotAFrame
 from ablykit.protocol.dissect import dissect
 from ablykit.protocol.explanation import explain, in_hex, visible
 from ablykit.protocol.redaction import redact
-from ablykit.record import Finding, Linter, Pairing, Search
+from ablykit.record import Search
 from ablykit.record import files as recording
+from ablykit.record.reading import Row
 from ablykit.record.search import LANGUAGE, TERMS, error_code
 from ablykit.record.transcript import ARROWS, Entry, Transcript
-
-BATCH = 250
-"""How many rows are made and sent to the page in one piece."""
 
 RAW_SHOWN = 20_000
 """How many characters of a frame a page is shown at most."""
@@ -79,7 +76,6 @@ class FrameInspector(Panel):
     def _begin(self) -> None:
         self._sent = 0
         self._behind = False
-        self._notes = Notes()
 
     def restart(self) -> None:
         """Forget all rows, here and on the page."""
@@ -102,7 +98,7 @@ class FrameInspector(Panel):
 
     def html(self) -> str:
         """The newest rows as a table."""
-        self._notes.read(self.transcript)
+        self.reading.read()
         entries = [entry for entry in self.transcript if not entry.is_ping]
         shown = entries[-STATIC_ROWS:]
         hidden = {
@@ -113,7 +109,7 @@ class FrameInspector(Panel):
         caption = f"<caption>{'; '.join(notes)}</caption>" if notes else ""
         several = len({entry.connection for entry in shown}) > 1
         columns = [column for column in _COLUMNS if several or column != "connection"]
-        rows = "".join(_static_row(e, columns, self.transcript.began, self._notes) for e in shown)
+        rows = "".join(_static_row(self.reading.row(e), columns, self.transcript.began) for e in shown)
         head = "".join(f'<th scope="col" {_CELL}>{name}</th>' for name in columns)
         return (
             f'<div class="ablykit-static" style="overflow-x:auto"><b>{escape(self._title)}</b>'
@@ -198,28 +194,25 @@ class FrameInspector(Panel):
 
     def _send_from(self, number: int, budget: float) -> None:
         """Send the rows from an entry on, for `budget` seconds."""
-        entries = self.transcript.since(number)
-        until = time.thread_time() + budget
+        newest, until = self.transcript.count, time.thread_time() + budget
         self._behind = False
-        for start in range(0, len(entries), BATCH) or (0,):
-            part = entries[start : start + BATCH]
-            self._notes.take(part, self.transcript.lost)
-            self.to_page({"from": number, **self._batch(part)})
-            number = part[-1].number + 1 if part else number
+        for rows in self.reading.since(number):
+            self.to_page({"from": number, **self._batch(rows)})
+            number = rows[-1].entry.number + 1 if rows else number
             self._sent = max(self._sent, number)
             if time.thread_time() > until:
-                self._behind = start + BATCH < len(entries)
+                self._behind = number < newest
                 return
 
-    def _batch(self, entries: list[Entry]) -> dict[str, Any]:
+    def _batch(self, rows: list[Row]) -> dict[str, Any]:
         began = self.transcript.began
         return {
-            "rows": [_row(entry, began, self._notes) for entry in entries],
+            "rows": [_row(row, began) for row in rows],
             "found": [
-                {"expression": s.expression, "numbers": [e.number for e in entries if s.finds(e)]}
+                {"expression": s.expression, "numbers": [r.entry.number for r in rows if s.finds(r.entry)]}
                 for s in self._searches
             ],
-            "waiting": self._notes.waiting,
+            "waiting": [entry.number for entry in self.reading.waiting],
             "lost": self.transcript.lost,
             "title": self._title,
             "live": self._live is None,
@@ -233,82 +226,35 @@ class FrameInspector(Panel):
         entry = self._entry(number)
         if entry is None:
             return {"number": number, "title": "This frame is no longer kept", "sentence": "", "rows": []}
-        notes = self._notes
-        notes.read(self.transcript)
+        with self.reading as known:
+            row, details = known.row(entry), known.facts(entry.connection).details
         bytes_shown = str(dissect(entry.raw, entry.direction)) if entry.kind == "frame" else ""
         return {
             "number": number,
             "raw": _shown(entry),
             "bytes": visible_lines(bytes_shown),
-            "broken": notes.broken.get(entry.number, []),
-            "pair": notes.pair(entry.number),
+            "broken": _broken(row),
+            "pair": _pair(row),
             "copies": copies(entry, url_of(self.transcript, entry.connection)),
-            **_explained(entry, notes.limit(entry.connection)),
+            **_explained(entry, details.get("maxMessageSize")),
         }
 
 
-class Notes:
-    """What is understood of a transcript, entry by entry: times of answers, and rules broken."""
-
-    def __init__(self) -> None:
-        self._pairing, self._linter = Pairing(), Linter()
-        self._read = 0
-        self.answered: dict[int, tuple[int, float]] = {}
-        """For the number of what was asked, the answer's, and the ms between."""
-        self.asked: dict[int, list[int]] = {}
-        """For the number of an answer, those of all it answers, oldest first."""
-        self.broken: dict[int, list[str]] = {}
-        """For the number of an entry, which rules it breaks, in words."""
-
-    def read(self, transcript: Transcript) -> None:
-        """Take in what came since the last time."""
-        self.take(transcript.since(self._read), transcript.lost)
-
-    def take(self, entries: list[Entry], lost: int) -> None:
-        """Take in entries, those that are known already aside; forget those before `lost`."""
-        for entry in entries:
-            if entry.number < self._read:
-                continue
-            self._read = entry.number + 1
-            for pair in self._pairing.take(entry):
-                self.answered[pair.ask.number] = (entry.number, pair.ms or 0.0)
-                self.asked.setdefault(entry.number, []).append(pair.ask.number)
-            if found := self._linter.take(entry):
-                self.broken[entry.number] = [visible(_in_words(finding)) for finding in found]
-        for notes in (self.answered, self.asked, self.broken):
-            for number in list(takewhile(lambda n: n < lost, notes)):
-                del notes[number]
-
-    @property
-    def waiting(self) -> list[int]:
-        """The numbers of what has been asked and not answered."""
-        return [entry.number for entry in self._pairing.open]
-
-    def took(self, number: int) -> float | None:
-        """How many ms an answer took, from the first thing it answers; None for what is no answer."""
-        first, *_ = self.asked.get(number, (NOTHING,))
-        return self.answered.get(first, (number, None))[1]
-
-    def pair(self, number: int) -> dict[str, Any] | None:
-        """The other half of a question or an answer, and what to say of it."""
-        if (took := self.took(number)) is not None:
-            first, *more = self.asked[number]
-            others = f" and {len(more)} more" if more else ""
-            return {"number": first, "text": f"answers #{first}{others}, after {took:.1f} ms"}
-        if number not in self.answered:
-            return None
-        answer, ms = self.answered[number]
-        return {"number": answer, "text": f"answered by #{answer}, after {ms:.1f} ms"}
-
-    def limit(self, connection: str) -> int | None:
-        """The maxMessageSize that a connection was told, in bytes."""
-        limit = self._linter.watch(connection).details.get("maxMessageSize")
-        return limit if isinstance(limit, int) and limit > 0 else None
+def _broken(row: Row) -> list[str]:
+    """Return the rules that an entry breaks, in words."""
+    return [visible(f"{f.rule.name} ({f.rule.clause}, {f.rule.side}): {f.words}") for f in row.broken]
 
 
-def _in_words(finding: Finding) -> str:
-    rule = finding.rule
-    return f"{rule.name} ({rule.clause}, {rule.side}): {finding.words}"
+def _pair(row: Row) -> dict[str, Any] | None:
+    """Return the other half of a question or an answer, and what to say of it."""
+    if row.answers:
+        first, *more = (pair.ask.number for pair in row.answers)
+        others = f" and {len(more)} more" if more else ""
+        return {"number": first, "text": f"answers #{first}{others}, after {row.ms:.1f} ms"}
+    if row.answer is None or row.answer.answer is None:
+        return None
+    number = row.answer.answer.number
+    return {"number": number, "text": f"answered by #{number}, after {row.answer.ms:.1f} ms"}
 
 
 _COLUMNS = ("#", "time", "connection", "", "action", "channel", "what it says", "answer", "bytes")
@@ -321,7 +267,8 @@ def _seconds(entry: Entry, began: float) -> str:
     return f"+{max(entry.at - began, 0) / 1000:.3f} s"
 
 
-def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
+def _row(row: Row, began: float) -> dict[str, Any]:
+    entry = row.entry
     return {
         "number": entry.number,
         "time": _seconds(entry, began),
@@ -333,14 +280,14 @@ def _row(entry: Entry, began: float, notes: Notes) -> dict[str, Any]:
         "size": entry.size if entry.kind == "frame" else None,
         "connection": entry.connection,
         "code": error_code(entry),
-        "ms": notes.took(entry.number),
-        "answers": notes.asked.get(entry.number, []),
-        "broken": notes.broken.get(entry.number, []),
+        "ms": row.ms,
+        "answers": [pair.ask.number for pair in row.answers],
+        "broken": _broken(row),
     }
 
 
-def _static_row(entry: Entry, columns: list[str], began: float, notes: Notes) -> str:
-    broken = notes.broken.get(entry.number, [])
+def _static_row(row: Row, columns: list[str], began: float) -> str:
+    entry, broken = row.entry, _broken(row)
     cells = {
         "#": str(entry.number),
         "time": _seconds(entry, began),
@@ -349,7 +296,7 @@ def _static_row(entry: Entry, columns: list[str], began: float, notes: Notes) ->
         "action": entry.action,
         "channel": entry.channel,
         "what it says": f"{'⚠ ' if broken else ''}{entry.summary}",
-        "answer": f"of #{notes.asked[entry.number][0]}" if entry.number in notes.asked else "",
+        "answer": f"of #{row.answers[0].ask.number}" if row.answers else "",
         "bytes": str(entry.size) if entry.kind == "frame" else "",
     }
     title = f' title="{escape(" ".join(broken))}"' if broken else ""
@@ -372,11 +319,12 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
-def _explained(entry: Entry, limit: int | None) -> dict[str, Any]:
+def _explained(entry: Entry, limit: Any) -> dict[str, Any]:
     if entry.kind != "frame":
         return {"title": entry.action, "sentence": _EVENTS[entry.kind], "rows": []}
     try:
-        found = explain(entry.raw, max_message_size=limit)
+        known = limit if isinstance(limit, int) and limit > 0 else None
+        found = explain(entry.raw, max_message_size=known)
     except (NotAFrame, KeyError):
         said = "This is not a frame: a frame is an object with an action."
         return {"title": "Not a frame", "sentence": said, "rows": []}

@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from ablykit.panels.face import HasFace
+from ablykit.record import Reading
 from ablykit.record.transcript import Entry, Transcript
 
 BATCH_INTERVAL = 0.05
@@ -71,9 +72,10 @@ class Panel(HasFace, anywidget.AnyWidget):
     """A view of a transcript that is live in a notebook.
 
     `source` is a connection, anything else with a transcript, or a `Transcript`. What happened before
-    the panel was made, or before the page showed it, is in it too. What is selected in one panel
-    is selected in all panels of the same transcript: `selected` is the entry's number. `print` a panel
-    for its text; `stop()` ends its following.
+    the panel was made, or before the page showed it, is in it too. A panel only draws: what the entries
+    mean is in `reading`, which all panels of a transcript share. What is selected in one panel is selected
+    in all panels of the same transcript: `selected` is the entry's number. `print` a panel for its text;
+    `stop()` ends its following.
     """
 
     selected = traitlets.Int(NOTHING).tag(sync=True)
@@ -135,6 +137,7 @@ class Panel(HasFace, anywidget.AnyWidget):
 
     def _follow(self, source: HasTranscript | Transcript) -> None:
         self.transcript = source if isinstance(source, Transcript) else source.transcript
+        self.reading = Reading.of(self.transcript)
         self._cleared = False
         self._stop: Callable[[], None] = self.transcript.listen(self._on_entry, self._on_clear)
         _linked.setdefault(self.transcript, WeakSet()).add(self)
@@ -171,3 +174,24 @@ class Panel(HasFace, anywidget.AnyWidget):
         self._rest = max(BATCH_INTERVAL, share * took) if self.transcript.count != count else BATCH_INTERVAL
         if self.is_behind:
             self._on_entry()
+
+
+class OfConnection(Panel):
+    """A panel of one connection: the one named, the source itself, or the first one of the transcript."""
+
+    def __init__(self, source: HasTranscript | Transcript, connection: str | None) -> None:
+        self._name: str | None = connection or getattr(source, "name", None)
+        self._first = ""
+        super().__init__(source)
+
+    def restart(self) -> None:
+        """Forget which connection was the first one."""
+        super().restart()
+        self._first = ""
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection that is shown; empty while there is none."""
+        if not (self._name or self._first):
+            self._first = next((entry.connection for entry in self.transcript), "")
+        return self._name or self._first

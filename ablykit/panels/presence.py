@@ -7,17 +7,17 @@ from typing import Any
 
 import traitlets
 
-from ablykit.panels.panel import HasTranscript, Panel, script, style
+from ablykit.panels.panel import HasTranscript, OfConnection, script, style
 from ablykit.protocol.anatomy import clock
 from ablykit.protocol.explanation import in_hex, visible
-from ablykit.record.members import Member, Members
+from ablykit.record.members import Member
 from ablykit.record.transcript import Transcript
 
 LONGEST = 200
 """How many characters of a member's data are shown."""
 
 
-class Presence(Panel):
+class Presence(OfConnection):
     """The members of a connection's channels, as it is told of them; and who left last.
 
         Presence(conn)
@@ -37,39 +37,26 @@ class Presence(Panel):
     def __init__(
         self, source: HasTranscript | Transcript, connection: str | None = None, *, channel: str | None = None
     ) -> None:
-        self._name = connection or getattr(source, "name", None)
         self._channel = channel
-        super().__init__(source)
+        super().__init__(source, connection)
         self.title = f"Present on {visible(channel)}" if channel else "Present"
         self.on_page(self._on_page)
-        self._begin()
         self.refresh()
-
-    def _begin(self) -> None:
-        first = next(iter(self.transcript), None)
-        self._known = Members(self._name or (first.connection if first else ""))
-        self._read = 0
-
-    def restart(self) -> None:
-        """Forget who was there: the transcript was cleared."""
-        super().restart()
-        self._begin()
 
     def refresh(self) -> None:
         """Learn who came, changed and left."""
-        if not self._known.connection:
-            self._begin()
-        for entry in self.transcript.since(self._read):
-            self._known.take(entry)
-            self._read = entry.number + 1
-        members = [_shown(member) for member in self._here(self._known.all)]
-        if members != self.members:
+        with self.reading as known:
+            members = known.members(self.connection)
+            self._members, left = self._here(members.all), self._here(members.left)
+        shown = [_shown(member) for member in self._members]
+        if shown != self.members:
             with self.hold_sync():
-                self.now, self.members = time.time() * 1000, members
-        self.left = [_shown(member) for member in self._here(self._known.left)]
+                self.now, self.members = time.time() * 1000, shown
+        self.left = [_shown(member) for member in left]
 
     def html(self) -> str:
         """The members as a table."""
+        self.refresh()
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
             for cells in self._cells()
@@ -78,19 +65,19 @@ class Presence(Panel):
         return f"<div><b>{escape(self._heading)}</b><table><tr>{head}</tr>{rows}</table></div>"
 
     def __str__(self) -> str:
+        self.refresh()
         rows = ["  " + "  ".join(cells).rstrip() for cells in self._cells()]
         return "\n".join([self._heading, *rows])
 
     @property
     def _heading(self) -> str:
-        count = len(self._here(self._known.all))
+        count = len(self._members)
         return f"{self._channel or 'all channels'}: {count} {'member' if count == 1 else 'members'}"
 
     def _cells(self) -> list[tuple[str, ...]]:
-        self.refresh()
         return [
             (visible(m.client_id), visible(m.channel), _data(m), visible(m.connection_id), clock(m.since))
-            for m in self._here(self._known.all)
+            for m in self._members
         ]
 
     def _on_page(self, _: Any, content: dict[str, Any], buffers: Any) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import traitlets
 
 from ablykit.panels.panel import HasTranscript, Panel, script, style
-from ablykit.record import Linter, sequence
+from ablykit.record import sequence
 from ablykit.record.transcript import Entry, Transcript
 
 SHOWN = 200
@@ -40,7 +40,6 @@ class Sequence(Panel):
     """How many there are to draw or to leave out."""
 
     def __init__(self, source: HasTranscript | Transcript, *, spacing: sequence.Spacing = "even") -> None:
-        self._linter, self._broken, self._judged = Linter(), set[int](), 0
         super().__init__(source, spacing=spacing)
         self.observe(self._on_choice, ["spacing", "pings", "shown"])
         self.on_page(self._on_page)
@@ -56,7 +55,7 @@ class Sequence(Panel):
         """The diagram as an SVG element."""
         entries, left_out = self._entries()
         spacing = cast("sequence.Spacing", self.spacing)
-        return sequence.svg(entries, spacing, broken=self._judge(), left_out=left_out)
+        return sequence.svg(entries, spacing, broken=self.reading.read().broken, left_out=left_out)
 
     def mermaid(self) -> str:
         """The diagram in Mermaid's language."""
@@ -86,14 +85,3 @@ class Sequence(Panel):
         """The entries that are drawn, and how many before them are not."""
         every = [entry for entry in self.transcript if self.pings or not entry.is_ping]
         return every[-self.shown :], max(len(every) - self.shown, 0)
-
-    def _judge(self) -> set[int]:
-        """The numbers of the entries that break a rule. Each entry is judged once, as coming after all before
-        it, whether these are drawn or not."""
-        if self.transcript.count < self._judged:  # a replay went back
-            self._linter, self._broken, self._judged = Linter(), set[int](), 0
-        for entry in self.transcript.since(self._judged):
-            if self._linter.take(entry):
-                self._broken.add(entry.number)
-            self._judged = entry.number + 1
-        return self._broken

@@ -12,8 +12,9 @@ draws them. Nothing here knows a panel, a socket or a server.
 from ablykit.record import rules_client, rules_service  # they fill RULES
 from ablykit.record.comparison import Difference, compare
 from ablykit.record.files import NotARecording, Recorder, har, load, save
-from ablykit.record.linter import RULES, Finding, Linter, Rule, lint
-from ablykit.record.pairing import Pair, Pairing, pairs
+from ablykit.record.linter import RULES, Finding, Linter, Rule
+from ablykit.record.pairing import Pair, Pairing
+from ablykit.record.reading import Reading, lint, pairs
 from ablykit.record.search import Search, search
 from ablykit.record.transcript import Entry, Transcript
 
@@ -26,6 +27,7 @@ __all__ = [
     "NotARecording",
     "Pair",
     "Pairing",
+    "Reading",
     "Recorder",
     "Rule",
     "Search",

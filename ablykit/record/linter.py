@@ -1,35 +1,37 @@
 """Reads a transcript and names each rule of the protocol that either side broke.
 
-A rule is a function that looks at what is known of the connection and at one frame, and says what
-is wrong or None. Its docstring is the rule in words.
+A rule is a function that checks one entry against the facts of its connection, and says what is wrong or
+None. Its name is the rule's name, and its docstring is the rule in words.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
+from ablykit.record.facts import Facts, Frame
 from ablykit.record.transcript import Entry
-from ablykit.record.watch import Watch
 
 Side = Literal["client", "service"]
-Look = Callable[[Watch, Entry, dict[str, Any]], str | None]
+Check = Callable[[Facts, Entry, Frame], str | None]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its name, its spec clause, whose it is, what it says in words, and how it looks."""
+    """A rule: its name, its spec clause, whose it is, what it says in words, and how it is checked."""
 
     name: str
     clause: str
     side: Side
     says: str
-    look: Look
+    check: Check
     actions: frozenset[int]
     on: Literal["frame", "open", "end"]
+    from_start: bool
+    """Whether only a connection that was followed from its start can be checked."""
 
     def concerns(self, kind: str, direction: str, action: int | None) -> bool:
-        """Whether the rule has anything to say on entries like this."""
+        """Return whether the rule has anything to say on entries like this."""
         if self.on != kind and not (self.on == "end" and kind == "close"):
             return False
         if self.on == "end":
@@ -48,7 +50,7 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """The rule, and how it was broken here."""
+        """Return the rule, and how it was broken here."""
         return f"{self.rule.says} Here: {self.text}."
 
     def __str__(self) -> str:
@@ -60,58 +62,77 @@ RULES: dict[str, Rule] = {}
 """Every rule by its name."""
 
 
-@lru_cache(maxsize=512)
-def _concerned(kind: str, direction: str, action: int | None) -> tuple[Rule, ...]:
-    """The rules that have anything to say on entries like this; a long transcript asks often."""
-    return tuple(known for known in RULES.values() if known.concerns(kind, direction, action))
+@lru_cache(maxsize=1024)
+def _concerned(kind: str, direction: str, action: int | None, begun: bool) -> tuple[Rule, ...]:
+    """Return the rules that have anything to say on entries like this; a long transcript asks often."""
+    rules = (known for known in RULES.values() if begun or not known.from_start)
+    return tuple(known for known in rules if known.concerns(kind, direction, action))
 
 
 def rule(
-    name: str,
     clause: str,
     side: Side,
     actions: Collection[int] = (),
     *,
     on: Literal["frame", "open", "end"] = "frame",
-) -> Callable[[Look], Look]:
-    """Register a function as a rule; without `actions` it looks at every frame of its side."""
+    from_start: bool = False,
+) -> Callable[[Check], Check]:
+    """Register a function as a rule; without `actions` it checks every frame of its side.
 
-    def register(look: Look) -> Look:
+    A rule that objects to what is *not* known, such as an ATTACH that was never seen, is right only where the
+    whole connection was seen, and says so by `from_start`.
+    """
+
+    def register(check: Check) -> Check:
+        name = check.__name__.replace("_", "-")
         assert name not in RULES, name
-        RULES[name] = Rule(name, clause, side, look.__doc__ or "", look, frozenset(actions), on)
-        return look
+        RULES[name] = Rule(name, clause, side, check.__doc__ or "", check, frozenset(actions), on, from_start)
+        return check
 
     return register
 
 
 class Linter:
-    """Lints entries as they come, of one connection or several."""
+    """Lints entries as they come, of one connection or several.
 
-    def __init__(self) -> None:
-        self._watches: dict[str, Watch] = {}
+    `whole` says that no entry is missing before the first one: then every connection is seen from its start.
+    """
+
+    def __init__(self, *, whole: bool = True) -> None:
+        self._facts: dict[str, Facts] = {}
+        self._whole = whole
 
     def take(self, entry: Entry) -> list[Finding]:
-        """The rules that this entry breaks; what follows is judged as coming after it."""
+        """Return the rules that this entry breaks; what follows is judged as coming after it."""
         found = self.peek(entry)
-        self.watch(entry.connection).take(entry)
+        self.facts(entry.connection).take(entry)
         return found
 
     def peek(self, entry: Entry) -> list[Finding]:
-        """The rules that this entry would break now, if it came or were sent."""
-        watch, frame = self.watch(entry.connection), entry.frame or {}
+        """Return the rules that this entry would break now, if it came or were sent."""
+        facts, frame = self.facts(entry.connection), entry.frame or {}
         action = frame.get("action")
-        rules = _concerned(entry.kind, entry.direction, action if isinstance(action, int) else None)
-        return [Finding(known, entry, text) for known in rules if (text := known.look(watch, entry, frame))]
+        rules = _concerned(
+            entry.kind, entry.direction, action if isinstance(action, int) else None, facts.begun
+        )
+        return [Finding(known, entry, text) for known in rules if (text := known.check(facts, entry, frame))]
 
-    def watch(self, connection: str) -> Watch:
-        """What is known of a connection so far."""
-        watch = self._watches.get(connection)
-        if watch is None:
-            watch = self._watches[connection] = Watch()
-        return watch
+    def facts(self, connection: str) -> Facts:
+        """Return what is known of a connection so far."""
+        facts = self._facts.get(connection)
+        if facts is None:
+            facts = self._facts[connection] = Facts(begun=self._whole)
+        return facts
 
+    def missed(self) -> None:
+        """Know that entries are missing after the last one taken, of whatever connection."""
+        self._whole = False
+        for facts in self._facts.values():
+            facts.missed()
 
-def lint(entries: Iterable[Entry]) -> list[Finding]:
-    """Every rule broken in a transcript, in the order of its entries."""
-    linter = Linter()
-    return [finding for entry in entries for finding in linter.take(entry)]
+    def forget(self, before: int) -> list[str]:
+        """Drop the connections that ended and have no entry from number `before` on; return their names."""
+        gone = [name for name, facts in self._facts.items() if facts.over and facts.last < before]
+        for name in gone:
+            del self._facts[name]
+        return gone

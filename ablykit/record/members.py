@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ablykit.protocol import Action, Flag, PresenceAction
+from ablykit.record.facts import items, member_key, number
 from ablykit.record.transcript import Entry
-from ablykit.record.watch import items, member_key, number
 
 PRESENT = int(PresenceAction.PRESENT)
 

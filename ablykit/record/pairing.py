@@ -1,6 +1,5 @@
 """Which frame answers which, and how long it took."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +55,13 @@ class Pairing:
         """What has been asked and not answered, oldest first."""
         return sorted((e for waiting in self._waiting.values() for e in waiting), key=lambda e: e.number)
 
+    def forget(self, before: int) -> None:
+        """Stop waiting for answers to entries with a number below `before`."""
+        for key, waiting in list(self._waiting.items()):
+            if waiting[0].number < before:
+                kept = [entry for entry in waiting if entry.number >= before]
+                self._waiting.update({key: kept}) if kept else self._waiting.pop(key)
+
     def _first(self, entry: Entry, key: tuple[Any, ...]) -> list[Entry]:
         whole = (entry.connection, *key)
         waiting = self._waiting.get(whole)
@@ -65,15 +71,6 @@ class Pairing:
         if not waiting:
             del self._waiting[whole]
         return [first]
-
-
-def pairs(entries: Iterable[Entry]) -> list[Pair]:
-    """Every question with its answer, in the order asked; unanswered ones have none."""
-    pairing, found = Pairing(), list[Pair]()
-    for entry in entries:
-        found += pairing.take(entry)
-    found += [Pair(entry) for entry in pairing.open]
-    return sorted(found, key=lambda pair: pair.ask.number)
 
 
 def covered(frame: dict[str, Any]) -> range:

@@ -7,10 +7,10 @@ from ablykit.protocol.actions import name_of
 from ablykit.protocol.codec import convert
 from ablykit.protocol.encoding import size_of
 from ablykit.protocol.frames import Message
+from ablykit.record.facts import Facts, Frame, items
 from ablykit.record.linter import RULES, rule
 from ablykit.record.pairing import PUBLISHES
 from ablykit.record.transcript import Entry
-from ablykit.record.watch import Watch, items
 
 __all__ = ["RULES"]
 
@@ -22,29 +22,29 @@ ABOUT_CHANNELS = PUBLISHES | {Action.ATTACH, Action.DETACH}
 ANSWERS_ONLY = Flag.HAS_PRESENCE | Flag.HAS_BACKLOG | Flag.RESUMED | Flag.HAS_OBJECTS
 
 
-@rule("key-without-tls", "RSA1", "client", on="open")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RSA1", "client", on="open")
+def key_without_tls(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """An API key goes only over TLS."""
     url = str(entry.raw)
     return "ws:// carries the key for anyone to read" if url.startswith("ws://") and "key=" in url else None
 
 
-@rule("not-a-frame", "TR1", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("TR1", "client")
+def not_a_frame(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """What is sent is an object with an action."""
     return None if "action" in frame else "this is no frame"
 
 
-@rule("unknown-action-sent", "TR2", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("TR2", "client")
+def unknown_action_sent(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Only actions of the protocol are sent."""
     action: Any = frame.get("action")
     known = action in Action.__members__.values()
     return f"action {action} is unknown" if "action" in frame and not known else None
 
 
-@rule("not-for-clients", "TR2", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("TR2", "client")
+def not_for_clients(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """What only the service says is not said by a client."""
     action: Any = frame.get("action")
     if action in Action.__members__.values() and action not in FOR_CLIENTS:
@@ -52,26 +52,26 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return None
 
 
-@rule("before-connected", "RTN4", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN4", "client", from_start=True)
+def before_connected(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Nothing is sent before CONNECTED."""
-    return None if watch.connected else "sent before CONNECTED came"
+    return None if facts.connected else "sent before CONNECTED came"
 
 
-@rule("after-close", "RTN12", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN12", "client")
+def after_close(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Nothing is sent after CLOSE."""
-    return "sent after CLOSE" if watch.closing else None
+    return "sent after CLOSE" if facts.closing else None
 
 
-@rule("channel-missing", "TR4b", "client", ABOUT_CHANNELS)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("TR4b", "client", ABOUT_CHANNELS)
+def channel_missing(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """What is about a channel names it."""
     return None if isinstance(frame.get("channel"), str) else "no channel is named"
 
 
-@rule("channel-name", "RTS3", "client", ABOUT_CHANNELS)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTS3", "client", ABOUT_CHANNELS)
+def channel_name(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Channel names keep the naming rules."""
     try:
         ChannelName.parse(str(frame.get("channel", "x")))
@@ -80,65 +80,65 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return None
 
 
-@rule("mode-not-for-asking", "RTL4l", "client", {Action.ATTACH})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTL4l", "client", {Action.ATTACH})
+def mode_not_for_asking(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """An ATTACH asks for modes; the other flags are for answers."""
     flags = frame.get("flags")
     wrong = Flag(flags) & ANSWERS_ONLY if isinstance(flags, int) and flags >= 0 else Flag(0)
     return f"the flags {int(wrong)} are the service's to set" if wrong else None
 
 
-@rule("detach-of-unattached", "RTL5a", "client", {Action.DETACH})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTL5a", "client", {Action.DETACH}, from_start=True)
+def detach_of_unattached(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Only what is attached is detached."""
-    channel = watch.channel(frame)
+    channel = facts.channel(frame)
     return None if channel.attached or channel.attaching else "this channel is not attached"
 
 
-@rule("serial-missing", "RTN7b", "client", PUBLISHES)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN7b", "client", PUBLISHES)
+def serial_missing(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Every publish has a msgSerial."""
     return (
         None if isinstance(frame.get("msgSerial"), int) else "without msgSerial nothing can be acknowledged"
     )
 
 
-@rule("serial-start", "RTN7b", "client", PUBLISHES)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN7b", "client", PUBLISHES, from_start=True)
+def serial_start(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """The first msgSerial of a fresh connection is 0."""
     serial = frame.get("msgSerial")
-    fresh = watch.last_serial < 0 and not watch.repeats
+    fresh = facts.last_serial < 0 and not facts.repeats
     return f"the first msgSerial is {serial}, not 0" if fresh and isinstance(serial, int) and serial else None
 
 
-@rule("serial-not-rising", "RTN7b", "client", PUBLISHES)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN7b", "client", PUBLISHES, from_start=True)
+def serial_not_rising(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """msgSerial rises with every publish of a connection, whatever the channel."""
     serial = frame.get("msgSerial")
-    if watch.repeats or not isinstance(serial, int) or serial > watch.last_serial:
+    if facts.repeats or not isinstance(serial, int) or serial > facts.last_serial:
         return None
-    return f"msgSerial {serial} after {watch.last_serial}: it will be dropped without an answer"
+    return f"msgSerial {serial} after {facts.last_serial}: it will be dropped without an answer"
 
 
-@rule("serial-gap", "RTN7b", "client", PUBLISHES)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTN7b", "client", PUBLISHES, from_start=True)
+def serial_gap(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """msgSerial rises by one."""
     serial = frame.get("msgSerial")
-    if watch.last_serial < 0 or not isinstance(serial, int) or serial <= watch.last_serial + 1:
+    if facts.last_serial < 0 or not isinstance(serial, int) or serial <= facts.last_serial + 1:
         return None
-    return f"msgSerial {serial} after {watch.last_serial} leaves a gap"
+    return f"msgSerial {serial} after {facts.last_serial} leaves a gap"
 
 
-@rule("messages-missing", "RTL6", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTL6", "client", {Action.MESSAGE})
+def messages_missing(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """A MESSAGE carries at least one message."""
     return None if items(frame, "messages") else "there are no messages in it"
 
 
-@rule("message-too-large", "RSL1i", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RSL1i", "client", {Action.MESSAGE})
+def message_too_large(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """A publish is not larger than maxMessageSize."""
-    limit = watch.details.get("maxMessageSize")
+    limit = facts.details.get("maxMessageSize")
     try:
         size = sum(size_of(convert(message, Message)) for message in items(frame, "messages"))
     except AblyError:
@@ -146,10 +146,10 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return f"{size} bytes where {limit} are allowed" if isinstance(limit, int) and size > limit else None
 
 
-@rule("frame-too-large", "CD2d", "client")
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("CD2d", "client")
+def frame_too_large(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """A frame is not larger than maxFrameSize."""
-    limit = watch.details.get("maxFrameSize")
+    limit = facts.details.get("maxFrameSize")
     return (
         f"{entry.size} bytes where {limit} are allowed"
         if isinstance(limit, int) and entry.size > limit
@@ -157,8 +157,8 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     )
 
 
-@rule("message-ids", "RSL1k", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RSL1k", "client", {Action.MESSAGE})
+def message_ids(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """The ids of one publish are BASE:0, BASE:1 … or there are none."""
     ids = [message.get("id") for message in items(frame, "messages")]
     if len(ids) < 2 or not any(ids):
@@ -167,8 +167,8 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return None if ids == [f"{base}:{n}" for n in range(len(ids))] and base else f"the ids are {ids}"
 
 
-@rule("data-kind", "RSL4a", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RSL4a", "client", {Action.MESSAGE})
+def data_kind(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Data is text, binary, an object or an array."""
     for message in items(frame, "messages"):
         if isinstance(data := message.get("data"), bool | int | float):
@@ -176,10 +176,10 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return None
 
 
-@rule("foreign-client-id", "RTL6g", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTL6g", "client", {Action.MESSAGE})
+def foreign_client_id(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """An identified connection publishes as itself."""
-    own = watch.details.get("clientId")
+    own = facts.details.get("clientId")
     for message in items(frame, "messages"):
         given = message.get("clientId")
         if given is not None and own not in (None, "*", given):
@@ -187,45 +187,45 @@ def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
     return None
 
 
-@rule("publish-without-mode", "RTL6", "client", {Action.MESSAGE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTL6", "client", {Action.MESSAGE})
+def publish_without_mode(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Who attached without the mode PUBLISH does not publish."""
-    channel = watch.channel(frame)
+    channel = facts.channel(frame)
     return "attached without PUBLISH" if channel.attached and not channel.modes & Flag.PUBLISH else None
 
 
-@rule("presence-without-mode", "RTP8", "client", {Action.PRESENCE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTP8", "client", {Action.PRESENCE})
+def presence_without_mode(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Who attached without the mode PRESENCE does not enter."""
-    channel = watch.channel(frame)
+    channel = facts.channel(frame)
     return "attached without PRESENCE" if channel.attached and not channel.modes & Flag.PRESENCE else None
 
 
-@rule("presence-without-client-id", "RTP8j", "client", {Action.PRESENCE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTP8j", "client", {Action.PRESENCE}, from_start=True)
+def presence_without_client_id(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """To be present one needs a clientId."""
-    own = watch.details.get("clientId")
+    own = facts.details.get("clientId")
     if own not in (None, "*") or all(member.get("clientId") for member in items(frame, "presence")):
         return None
     return "neither the member nor the connection has a clientId"
 
 
-@rule("leave-without-enter", "RTP10", "client", {Action.PRESENCE})
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("RTP10", "client", {Action.PRESENCE}, from_start=True)
+def leave_without_enter(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Only who has entered leaves."""
     for member in items(frame, "presence"):
-        client = str(member.get("clientId", watch.params.get("clientId", "")))
-        if member.get("action") == 3 and client not in watch.channel(frame).entered:
+        client = str(member.get("clientId", facts.params.get("clientId", "")))
+        if member.get("action") == 3 and client not in facts.channel(frame).entered:
             return f"{client!r} never entered"
     return None
 
 
-@rule("too-fast", "CD2e", "client", PUBLISHES)
-def _(watch: Watch, entry: Entry, frame: dict[str, Any]) -> str | None:
+@rule("CD2e", "client", PUBLISHES)
+def too_fast(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Not more publishes a second than maxInboundRate."""
-    limit = watch.details.get("maxInboundRate")
-    older = next((n for n, at in enumerate(watch.publishes) if at > entry.at - 1000), len(watch.publishes))
-    count = len(watch.publishes) - older + 1
+    limit = facts.details.get("maxInboundRate")
+    older = next((n for n, at in enumerate(facts.publishes) if at > entry.at - 1000), len(facts.publishes))
+    count = len(facts.publishes) - older + 1
     return (
         f"{count} in a second where {limit} are allowed" if isinstance(limit, int) and count > limit else None
     )

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from ablykit.protocol.expression import Expression
-from ablykit.record.linter import lint
-from ablykit.record.pairing import pairs
-from ablykit.record.transcript import Entry
+from ablykit.record.reading import lint, pairs
+from ablykit.record.transcript import Entry, Transcript
 
 
 class Term(NamedTuple):
@@ -107,10 +106,10 @@ class Search:
 
 def search(entries: Iterable[Entry], typed: str) -> list[Entry]:
     """The entries of a transcript that are found. Raises `ValueError`, as `Search` does."""
-    asked, listed = Search(typed), list(entries)
-    waiting = {pair.ask.number for pair in pairs(listed) if pair.answer is None}
-    known = Known({finding.entry.number for finding in lint(listed)}, waiting)
-    return [entry for entry in listed if asked.finds(entry, known)]
+    asked, source = Search(typed), entries if isinstance(entries, Transcript) else list(entries)
+    waiting = {pair.ask.number for pair in pairs(source) if pair.answer is None}
+    known = Known({finding.entry.number for finding in lint(source)}, waiting)
+    return [entry for entry in source if asked.finds(entry, known)]
 
 
 def error_code(entry: Entry) -> int | str | None:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from ablykit.protocol import Action
 from ablykit.protocol.explanation import visible
-from ablykit.record.linter import Linter
-from ablykit.record.transcript import Entry
+from ablykit.record.reading import lint
+from ablykit.record.transcript import Entry, Transcript
 
 Spacing = Literal["even", "time"]
 
@@ -64,8 +64,8 @@ def svg(
     if left_out:
         lifelines.append(f'<text class="at" x="4" y="{HEAD + 12}">{_earlier(left_out)}</text>')
     if broken is None:
-        linter = Linter()
-        broken = {entry.number for entry in listed if linter.take(entry)}
+        source = entries if isinstance(entries, Transcript) else listed
+        broken = {finding.entry.number for finding in lint(source)}
     began = listed[0].at if listed else 0.0
     arrows = [
         _arrow(entry, places[entry.connection], service, y, began, broken=entry.number in broken)

@@ -111,6 +111,12 @@ class Transcript:
     damage: str = ""
     """Where the file that this was loaded from could not be read on, and why; empty for a whole one."""
 
+    cleared: int = 0
+    """How many times it was cleared."""
+
+    reading: Any = None
+    """The `Reading` that everybody shares, kept here by `Reading.of`; None until somebody asks for it."""
+
     def __init__(self, max_entries: int = 100_000, max_bytes: int = 256 * 1024 * 1024) -> None:
         self._entries: deque[Entry] = deque()
         self._max_entries, self._max_bytes = max_entries, max_bytes
@@ -146,6 +152,7 @@ class Transcript:
     def clear(self) -> None:
         """Forget every entry: numbers begin again at 0. Listeners are told."""
         with self._lock:
+            self.cleared += 1
             self._entries.clear()
             self._bytes = self._count = 0
             self._began = 0.0

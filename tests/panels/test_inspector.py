@@ -45,7 +45,7 @@ def test_notes_are_forgotten_with_what_falls_out():
     for _ in range(50):
         transcript.record("a", "out", "junk")
         panel.html()
-    assert list(panel._notes.broken) == list(range(45, 50))
+    assert panel.reading.broken == set(range(45, 50))
 
 
 def test_a_frame_is_explained_when_a_page_asks(transcript, monkeypatch):

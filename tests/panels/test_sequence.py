@@ -52,14 +52,9 @@ def test_what_is_drawn_is_judged_by_all_that_came_before(publishes):
     assert "⚠" not in panel.drawing + panel.html(), "each publish was on a channel attached to long ago"
 
 
-def test_each_entry_is_judged_once_and_anew_when_a_replay_goes_back(publishes):
-    transcript, taken = publishes(100), []
+def test_all_is_judged_anew_when_a_replay_goes_back(publishes):
+    transcript = publishes(100)
     panel = Sequence(transcript)
-    take = panel._linter.take
-    panel._linter.take = lambda entry: taken.append(entry) or take(entry)
-    transcript.record("a", "in", '{"action":15}')
-    panel.refresh()
-    assert len(taken) == 1
     transcript.clear()
     transcript.record("a", "out", '{"action":15,"channel":"c"}')
     panel.refresh()

@@ -60,7 +60,7 @@ def test_what_would_be_broken_can_be_asked_before_it_is_sent():
     for _ in range(2):
         assert [finding.rule.name for finding in linter.peek(last)] == ["serial-not-rising"]
     assert [finding.rule.name for finding in linter.take(last)] == ["serial-not-rising"]
-    assert linter.watch("a").last_serial == 0
+    assert linter.facts("a").last_serial == 0
 
 
 def test_a_rule_looks_at_its_sides_frames_only_and_at_the_actions_it_names():
