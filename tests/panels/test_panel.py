@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ablykit.panels import FrameInspector, Sequence
-from ablykit.panels.panel import Panel, script, style
+from ablykit.panels.panel import OfConnection, Panel, script, style
 from ablykit.record.transcript import Transcript
 from tests.panels.page import Page
 
@@ -154,3 +154,21 @@ def test_a_script_comes_with_what_it_imports_once_and_a_style_after_the_shared_o
     exports = [line for line in whole.splitlines() if line.startswith("export ")]
     assert len(exports) == 1, "only the panel itself"
     assert style("sequence.css").startswith(style("panel.css")[: len(style("panel.css")) // 2])
+
+
+class One(OfConnection):
+    def refresh(self):
+        """Draw nothing."""
+
+
+def test_a_panel_of_a_connection_has_the_one_named_or_the_first_until_another_transcript_is_watched(
+    transcript,
+):
+    assert One(transcript, "b").connection == "b"
+    other = Transcript()
+    panel = One(other, None)
+    assert panel.connection == ""
+    other.record("c", "out", "x")
+    assert panel.connection == "c"
+    panel.watch(transcript)
+    assert panel.connection == "a"

@@ -75,3 +75,26 @@ def test_a_rule_looks_at_its_sides_frames_only_and_at_the_actions_it_names():
     assert [rule.concerns(*each) for each in asked] == [True, False, False, False, False]
     assert [RULES["left-unanswered"].concerns(*each) for each in asked] == [False, False, False, False, True]
     assert [RULES["key-without-tls"].concerns(*each) for each in asked] == [False, False, False, True, False]
+
+
+def test_after_missing_entries_only_what_a_frame_itself_shows_is_judged():
+    linter = Linter()
+    *before, last = story(msg(0), msg(0))
+    for entry in before:
+        linter.take(entry)
+    linter.missed()
+    assert linter.peek(last) == []
+    assert linter.peek(structs.replace(last, connection="b")) == [], "it may have begun among them"
+    (finding,) = linter.peek(structs.replace(last, raw="junk"))
+    assert finding.rule.name == "not-a-frame"
+    assert linter.peek(structs.replace(story()[0], raw="ws://h/?key=a.b:****"))
+
+
+def test_connections_that_ended_are_forgotten_up_to_a_number():
+    linter = Linter()
+    for entry in story(end=True):
+        linter.take(entry)
+    linter.take(structs.replace(story()[0], connection="b"))
+    assert linter.forget(2) == []
+    assert linter.forget(3) == ["a"]
+    assert linter.facts("a").state == "initialized"

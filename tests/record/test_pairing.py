@@ -67,3 +67,14 @@ def test_connections_are_kept_apart():
     (ask,) = entries((">", ATTACH))
     other = Entry(1, 0.0, "b", "in", "frame", '{"action":11,"channel":"c"}')
     assert numbers(pairs([ask, other])) == [(0, None)]
+
+
+def test_what_is_forgotten_is_not_waited_for():
+    asked = entries((">", ATTACH), (">", {"action": 7}), (">", ATTACH))
+    pairing = Pairing()
+    for entry in asked:
+        pairing.take(entry)
+    pairing.forget(1)
+    assert pairing.open == asked[1:]
+    pairing.forget(2)
+    assert pairing.open == asked[2:]
