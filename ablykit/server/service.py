@@ -59,7 +59,7 @@ class Service(Registry):
         """Take tokens no longer, from when each revocation says. Connections that live by one are ended
         then, and asked for another token before."""
         listed, now = list(revocations), self.monotonic()
-        self.take_no_longer(listed)
+        self.add_revocations(listed)
         for applies_at in {revocation.applies_at for revocation in listed}:
             self.agenda.at(("revoke", app.id, applies_at), applies_at, lambda now: self._enforce(app))
         for holder in self._holders_in(app):
@@ -70,7 +70,7 @@ class Service(Registry):
     def _enforce(self, app: App) -> None:
         """End the connections whose tokens are no longer taken."""
         for holder in self._holders_in(app):
-            if self.revoked(holder.identity):
+            if self.is_revoked(holder.identity):
                 holder.disconnect(AblyError(40141, "The token was revoked"))
 
     def _holders_in(self, app: App) -> list[Holder]:
@@ -160,6 +160,6 @@ class Service(Registry):
         minute = self.clock.wall() // MINUTE
         for app in self.apps.values():
             if minute > self._minute:
-                app.tell_stats(self._minute)
+                app.announce_stats(self._minute)
             app.housekeeping(now)
         self._minute = minute

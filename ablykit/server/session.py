@@ -185,9 +185,11 @@ class Session:
     def _tell(self, event: str, duration: int | None = None) -> None:
         """Publish an event of this connection on the app's metachannels."""
         own = {"connectionId": self.connection.id, "clientId": self.connection.client_id}
-        self.app.tell(metachannels.CONNECTIONS, event, own)
+        self.app.announce(metachannels.CONNECTIONS, event, own)
         query = metachannels.shown(dict(parse_qsl(self._query, keep_blank_values=True)))
-        self.app.tell(metachannels.CONNECTION_EVENTS, event, {**own, "query": query, "duration": duration})
+        self.app.announce(
+            metachannels.CONNECTION_EVENTS, event, {**own, "query": query, "duration": duration}
+        )
 
     def _connected(self, error: ErrorInfo | None = None) -> ProtocolMessage:
         service = self.service

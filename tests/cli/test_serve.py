@@ -100,7 +100,7 @@ def test_serve_says_when_a_port_is_taken():
     ("arguments", "code", "says"),
     [
         (["--key", "nonsense"], 1, "Not an API key"),
-        (["--key", "a.b:c", "--key", "a.b:d"], 1, "two keys of the name a.b"),
+        (["--key", "a.b:c", "--key", "a.b:d"], 1, "has a key named a.b already"),
         (["--port", "99999999"], 1, "port"),
         (["--port", "x"], 2, "valid"),
         (["--heartbeat-interval", "1"], 2, "10"),

@@ -1,1 +1,1 @@
-"""Who may do what: apps, keys, tokens, identities."""
+"""Access control: apps, keys, tokens, and the identities that these give to connections and requests."""

@@ -1,7 +1,8 @@
-"""An app: its keys and limits, and its channels. Nothing is shared between apps.
+"""An app: its keys, its limits and its channels. Apps share nothing with each other.
 
-Channels are made when they are first named, and forgotten when nobody is on them and nothing is kept. What an
-app needs of the service it is in is its `Sources` (time and names) and the `Agenda`.
+A channel is made when it is first named. It is forgotten when no connection is attached, no member is present
+and its log is empty. All that an app needs from its service are the `Sources` (time and ids) and the
+`Agenda`.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -32,7 +33,7 @@ from ablykit.server.common.stats import MINUTE, Stats
 
 @dataclass(frozen=True)
 class Limits:
-    """What an app's connections may do. Sizes in bytes, times in ms, rates per second."""
+    """The limits of an app and its connections. Sizes are in bytes, times in ms, rates per second."""
 
     max_message_size: int = 65_536
     max_frame_size: int = 262_144
@@ -45,35 +46,37 @@ class Limits:
     retention: int = 120_000
     """How long messages are kept."""
     persisted_retention: int = 86_400_000
-    """How long they are kept on the channels of a namespace that is persisted."""
+    """How long messages are kept on the channels of a persisted namespace."""
     memory: int = 64 * 1024 * 1024
-    """How many bytes all that is kept may take together; beyond it the oldest goes first."""
+    """How many bytes all the app's logs may keep together. Beyond that the oldest entries are dropped."""
 
 
 MOST_IDLE = 10_000
-"""How many channels of an app are remembered that nobody is attached to."""
+"""How many channels without an attachment an app remembers."""
 
 MODERN = Limits()
+"""The limits of connections that speak protocol v2 or later."""
+
 IN_2021 = Limits(max_message_size=16_384, max_inbound_rate=250, max_outbound_rate=250)
-"""The limits the article's free account had; a connection without `v` is shown these."""
+"""The limits of the article's free account, for connections without `v`."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """An API key and what it allows; whether tokens of it can be revoked."""
+    """An API key, the capability it has, and whether its tokens can be revoked."""
 
     api_key: ApiKey
     capability: Capability
     revocable_tokens: bool = False
 
     def operations(self, channel: ChannelName) -> frozenset[str]:
-        """What this key allows on a channel."""
+        """Return the operations that this key allows on a channel."""
         return self.capability.operations(channel)
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """What is different on the channels of a namespace."""
+    """The settings of the channels in a namespace."""
 
     mutable_messages: bool = False
     """Whether messages can be updated, deleted and appended to."""
@@ -82,13 +85,13 @@ class Namespace:
 
 
 def namespaces(*, mutable: Iterable[str] = (), persisted: Iterable[str] = ()) -> dict[str, Namespace]:
-    """Namespaces by name, from the names of those that are mutable and of those that are persisted."""
+    """Return namespaces by name, given the names of the mutable and of the persisted ones."""
     mutable, persisted = set(mutable), set(persisted)
     return {name: Namespace(name in mutable, name in persisted) for name in mutable | persisted}
 
 
 class App:
-    """An app: its keys by id, its channels by name, its limits for each face of the protocol."""
+    """An app: its keys by id, its channels by name, and its limits for v2+ and for 2021."""
 
     def __init__(
         self,
@@ -109,15 +112,15 @@ class App:
         self.channels: dict[str, Channel] = {}
         self.metachannels: dict[str, Channel] = {}
         self.idle: OrderedDict[Channel, None] = OrderedDict()
-        """The channels that nobody is attached to, the one used longest ago first."""
+        """The channels without an attachment, least recently used first."""
         self.budget = ByteBudget(limits.memory)
         self.stats = Stats(sources.clock.wall)
         self.open: Counter[str] = Counter()
-        """How many sockets are open, with TLS (`tls`) and without (`plain`)."""
+        """The number of open sockets with TLS (`tls`) and without (`plain`), as statistics call them."""
         self.new_log: Callable[[str, int, float, ByteBudget], Log] = Log
-        """Makes the log of a channel. A log that is kept elsewhere, and answers later, is put in here."""
+        """Makes the log of a new channel. Replace it to keep logs elsewhere."""
         self.refusals: deque[AblyError] = deque()
-        """What the next publishes are refused with, for tests that want to see that."""
+        """Errors to refuse the next publishes with, one each, so that tests can see how a client takes it."""
 
     def limits_for(self, params: ConnectionParams) -> Limits:
         """Return the limits of a connection with these parameters."""
@@ -133,20 +136,20 @@ class App:
     # -- channels
 
     def namespace_of(self, channel: ChannelName) -> Namespace:
-        """Return the rules of the namespace a channel is in: what stands before its first colon."""
+        """Return the settings of a channel's namespace, the part of its name before the first colon."""
         return self.namespaces.get(channel.base.partition(":")[0], Namespace())
 
     def retention_of(self, channel: ChannelName) -> int:
-        """Return how long what is published on a channel is kept, in ms."""
+        """Return how long messages on a channel are kept, in ms."""
         persisted = self.namespace_of(channel).persisted
         return self.limits.persisted_retention if persisted else self.limits.retention
 
     def find(self, name: ChannelName) -> Channel | None:
-        """Return the channel of this name, if it is there."""
+        """Return the channel of this name; None if there is none."""
         return self._named_like(name).get(name.identity)
 
     def channel(self, name: ChannelName) -> Channel:
-        """Return the channel of this name, made if it is not there."""
+        """Return the channel of this name, and make it if there is none."""
         found = self.find(name)
         if found is None:
             found = self._named_like(name)[name.identity] = self._new_channel(name)
@@ -157,7 +160,7 @@ class App:
 
     def _new_channel(self, name: ChannelName) -> Channel:
         sources, retention = self.sources, self.retention_of(name)
-        if name.is_meta:  # it is in nobody's way: its own ids, and the true time
+        if name.is_meta:  # it must not change the ids and times that a seeded app gives to other channels
             log = Log(sources.ids.new("metalog", 10), sources.clock.wall(), retention, self.budget)
         else:
             log = self.new_log(sources.ids.new("log", 10), sources.clock.now(), retention, self.budget)
@@ -169,20 +172,21 @@ class App:
         return self.metachannels if name.is_meta else self.channels
 
     def _rests(self, channel: Channel) -> None:
-        """Note that nobody is attached to a channel; the one used longest ago may have to go for it.
+        """Note that a channel has no attachment, and forget the least recently used such channel if there are
+        too many.
 
-        A client that comes back to a channel that has gone is told that it can't go on from where it was.
+        A client that re-attaches to a forgotten channel gets the error 90003: its place in the log is lost.
         """
         self.idle[channel] = None
         while len(self.idle) > MOST_IDLE:
             oldest, _ = self.idle.popitem(last=False)
-            if oldest.is_in_use:  # a member is present who has just dropped: it will leave in time
+            if oldest.is_in_use:  # a member of a dropped connection is still present, and will leave soon
                 self.idle[oldest] = None
                 return
             self.forget(oldest)
 
     def forget(self, channel: Channel) -> None:
-        """Forget a channel and all that it kept."""
+        """Forget a channel and everything in its log."""
         self.idle.pop(channel, None)
         channel.log.drop_all()
         self._named_like(ChannelName.parse(channel.name)).pop(channel.name, None)
@@ -201,7 +205,7 @@ class App:
         return self.sources.monotonic()
 
     def soon(self, channel: Channel, due: float) -> None:
-        """Send a channel's occupancy at a running time."""
+        """Send a channel's occupancy at the running time `due` (ms)."""
         self._agenda.at(("occupancy", channel), due, lambda now: channel.send_occupancy())
 
     def draft(self, channel: str, message: Message) -> ProtocolMessage:
@@ -215,7 +219,7 @@ class App:
         )
 
     def activity(self, channel: Channel) -> None:
-        """Note that the first has attached to a channel, or the last has gone."""
+        """Take note that the first connection has attached to a channel, or that the last has left."""
         name = ChannelName.parse(channel.name)
         if channel.is_attached:
             self.idle.pop(channel, None)
@@ -224,12 +228,12 @@ class App:
         if not name.is_meta:
             event = "channel.opened" if channel.is_attached else "channel.closed"
             what = details(channel.name, channel.metrics, active=channel.is_attached)
-            self.tell(metachannels.CHANNELS, event, what)
+            self.announce(metachannels.CHANNELS, event, what)
 
     # -- metachannels
 
-    def tell(self, where: str, event: str, data: Mapping[str, Any]) -> None:
-        """Publish an event on a metachannel; members of `data` that are None are left out."""
+    def announce(self, where: str, event: str, data: Mapping[str, Any]) -> None:
+        """Publish an event on a metachannel. Members of `data` that are None are left out."""
         channel = self.channel(ChannelName(where, "meta"))
         content = {name: value for name, value in data.items() if value is not None}
         frame = ProtocolMessage(
@@ -241,7 +245,7 @@ class App:
         )
         channel.log.append(frame, self.now())
 
-    def tell_stats(self, minute: int) -> None:
-        """Publish what happened in a minute (since 1970), where something did."""
+    def announce_stats(self, minute: int) -> None:
+        """Publish the statistics of a minute (counted since 1970), if there are any."""
         for each in self.stats.intervals("minute", minute * MINUTE, minute * MINUTE):
-            self.tell(metachannels.STATS, "update", each)
+            self.announce(metachannels.STATS, "update", each)

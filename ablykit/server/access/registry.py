@@ -1,4 +1,4 @@
-"""Who may come in: the apps with their keys, the tokens that were given, and those that were revoked."""
+"""The registry: the apps with their keys, the tokens that the service issued, and those that were revoked."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields
@@ -16,12 +16,15 @@ CLOCK_TOLERANCE = 15 * 60_000
 """How far a token request's timestamp may be off, in ms."""
 
 MOST_TOKENS = 100_000
-"""How many tokens are remembered; beyond that the oldest is no longer taken."""
+"""How many tokens are remembered. Beyond that the oldest token is forgotten, and refused from then on."""
 
 
 class Registry:
-    """Apps, keys and tokens. `monotonic` returns the running time in ms; `sandbox` allows keys without TLS
-    and apps to be made by anyone."""
+    """Apps, keys and tokens.
+
+    `monotonic` returns the running time in ms. A `sandbox` accepts keys without TLS, and lets anyone make
+    apps.
+    """
 
     def __init__(
         self, monotonic: Callable[[], float], *, seed: int | None = None, sandbox: bool = False
@@ -36,7 +39,7 @@ class Registry:
         self.tokens: dict[str, Identity] = {}
         self._nonces: set[str] = set()
         self._revocations: dict[tuple[str, str, str], list[Revocation]] = {}
-        """What is revoked, by the name of the key, kind and value."""
+        """The revocations, by key name, kind and value."""
 
     def add_app(
         self,
@@ -45,14 +48,14 @@ class Registry:
         limits: Mapping[str, int] | None = None,
         namespaces: Mapping[str, Namespace] | None = None,
     ) -> App:
-        """Make an app without keys. `limits` overrides single limits, for both faces of the protocol;
-        `namespaces` says, by their names, what is different on some channels.
+        """Make an app without keys and return it.
 
-        Raises `ValueError` for a limit there is not.
+        `limits` overrides single limits, for v2+ and for 2021 alike. `namespaces` are settings for groups of
+        channels, by the namespace's name. Raises `ValueError` for an unknown limit.
         """
         if unknown := set(limits or {}) - {f.name for f in fields(Limits)}:
             known = ", ".join(f.name for f in fields(Limits))
-            raise ValueError(f"There is no limit {min(unknown)!r}; there are {known}")
+            raise ValueError(f"There is no limit {min(unknown)!r}. The limits are {known}")
         changed = dict(limits or {})
         app = App(
             app_id or self._unused("app", 6, self.apps),
@@ -73,25 +76,25 @@ class Registry:
         *,
         revocable_tokens: bool = False,
     ) -> Key:
-        """A new key of an app; without `capability` it may do everything.
+        """Add a key to an app and return it. Without `capability` it allows everything.
 
-        Raises `ValueError` for a `key` whose name another one has.
+        Raises `ValueError` if the app has a key of the same name as `key`.
         """
         if key and key.key_id in app.keys:
-            raise ValueError(f"There are two keys of the name {key.name}; each needs its own")
+            raise ValueError(f"The app has a key named {key.name} already: give each key its own name")
         api_key = key or ApiKey(app.id, self._unused("key", 6, app.keys), self.ids.new("secret", 32))
         added = Key(api_key, Capability.parse(capability), revocable_tokens)
         app.keys[api_key.key_id] = added
         return added
 
     def _unused(self, kind: str, length: int, taken: Container[str]) -> str:
-        """A new id that nobody was given: a seed makes those again that may have been given by hand."""
+        """Return a new id that is not taken: a seed may repeat an id that was given by hand."""
         while (id := self.ids.new(kind, length)) in taken:
             pass
         return id
 
     def first_use(self, nonce: str) -> bool:
-        """Whether a nonce, with the key and the time it was signed for, is new; from now on it is not."""
+        """Return whether a nonce (with its key and timestamp) is used for the first time, and remember it."""
         if nonce in self._nonces:
             return False
         self._nonces.add(nonce)
@@ -100,7 +103,8 @@ class Registry:
         return True
 
     def remember(self, token: str, identity: Identity) -> None:
-        """Take a token from now on; and know it for a while after its end, to say that it has ended."""
+        """Accept a token from now on. It is remembered a while longer than it is valid, to say that it
+        expired."""
         self.tokens[token] = identity
         if len(self.tokens) > MOST_TOKENS:
             self._forget_token(next(iter(self.tokens)))
@@ -112,10 +116,10 @@ class Registry:
         self.agenda.cancel(("token", token))
 
     def key_of(self, text: str) -> tuple[App, Key]:
-        """Return the app and the key that a full API key names.
+        """Return the app and the key of a full API key.
 
-        Raises `AblyError` 40101 for text that can't be a key, or has the wrong secret; 40400 for an app or
-        a key that is not here, with status 404 for the app and, as on Ably, 401 for the key.
+        Raises `AblyError` 40101 for text that is not a key, or has the wrong secret. Raises 40400 for an
+        unknown app (status 404) or an unknown key (status 401, as on Ably).
         """
         try:
             given = ApiKey.parse(text)
@@ -129,15 +133,15 @@ class Registry:
         return app, key
 
     def named(self, key_name: str) -> tuple[App | None, Key | None]:
-        """Return the app and the key that a key's name, `APPID.KEYID`, is of; None for what is not here."""
+        """Return the app and the key of a key's name, `APPID.KEYID`; None for either that does not exist."""
         app_id, _, key_id = key_name.partition(".")
         app = self.apps.get(app_id)
         return app, app.keys.get(key_id) if app else None
 
     # -- revocation (RSA17)
 
-    def revoked(self, identity: Identity) -> bool:
-        """Return whether an identity's token is no longer taken."""
+    def is_revoked(self, identity: Identity) -> bool:
+        """Return whether an identity's token has been revoked."""
         name, now = identity.key_name, self.monotonic()
         return any(
             revocation.applies_at <= now and revocation.covers(identity)
@@ -145,8 +149,8 @@ class Registry:
             for revocation in self._revocations.get((name, kind, value), ())
         )
 
-    def take_no_longer(self, revocations: Iterable[Revocation]) -> None:
-        """Take tokens no longer, from when each revocation says, for as long as such tokens can live."""
+    def add_revocations(self, revocations: Iterable[Revocation]) -> None:
+        """Refuse the revoked tokens, from when each revocation applies until the last of them has expired."""
         for revocation in revocations:
             self._revocations.setdefault(revocation.target, []).append(revocation)
             kept_for = revocation.issued_before - self.clock.wall() + LONGEST_REVOCABLE_TTL
@@ -166,17 +170,23 @@ class Registry:
         del self.apps[app.id]
         for key in app.keys.values():
             forget(key.api_key)
-        for token in [token for token, who in self.tokens.items() if who.app is app]:
+        for token in [token for token, identity in self.tokens.items() if identity.app is app]:
             self._forget_token(token)
 
 
 def _unknown(given: ApiKey, app: App | None) -> AblyError:
-    """Return the refusal of a key that is not in its app, or whose app is not here."""
+    """Return the error for a key that its app does not have, or whose app does not exist."""
     if not (is_id(given.app_id) and is_id(given.key_id)):
-        return AblyError(40101, f"No key {given.name[:60]!r} here")
-    return AblyError(40400, f"No key {given.name[:60]!r} here", 401) if app else no_app(given.name)
+        return no_key(given.name)
+    return no_key(given.name, 40400, 401) if app else no_app(given.name)
+
+
+def no_key(key_name: str, code: int = 40101, status: int | None = None) -> AblyError:
+    """Return the error for a key that its app does not have."""
+    return AblyError(code, f"This service has no key {key_name[:60]!r}: check the key", status)
 
 
 def no_app(key_name: str) -> AblyError:
-    """Return the refusal of a key whose app is not here."""
-    return AblyError(40400, f"No app {key_name.partition('.')[0][:40]!r} here")
+    """Return the error for a key whose app does not exist."""
+    app_id = key_name.partition(".")[0][:40]
+    return AblyError(40400, f"This service has no app {app_id!r}: check the key, and the service's address")

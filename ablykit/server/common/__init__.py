@@ -1,1 +1,1 @@
-"""What all of the server stands on: time and names, what is due, what was counted, why a denial."""
+"""What the rest of the server builds on: time and ids, the agenda, statistics, and the record of denials."""

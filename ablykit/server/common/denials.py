@@ -1,4 +1,9 @@
-"""Why something was refused: each denial as it was decided, to be asked for by the frame that told it."""
+"""Denials: the reason for each refusal, kept so that a learner can ask for it later.
+
+An error frame says little about *why* a key or token was not enough, and should not: the reason would tell a
+stranger what a key allows. The service therefore keeps the reason to itself, and `LocalApp.why` looks it up
+by the frame, HTTP answer or exception that carried the error.
+"""
 
 from collections import deque
 from collections.abc import Mapping
@@ -11,33 +16,33 @@ KEPT = 1_000
 """How many denials are remembered."""
 
 LONGEST = 1_000
-"""How many characters of each of their texts are: names and capabilities may be as long as a frame."""
+"""How many characters of each text are remembered: names and capabilities may be as long as a frame."""
 
 ALSO = frozenset({40012, 40400})
-"""Denials whose HTTP status (neither 401 nor 403) does not say that they are."""
+"""Codes that are denials although their HTTP status is neither 401 nor 403."""
 
 
 class Asker(Protocol):
-    """What is told of whoever was refused."""
+    """What a denial records of the client that was refused."""
 
     @property
     def key_name(self) -> str:
-        """The name of the API key that was used, itself or to sign a token."""
+        """The name of the API key that the client used, or that signed its token."""
         ...
 
     @property
     def is_token(self) -> bool:
-        """Whether it came with a token, not with the key itself."""
+        """Whether the client used a token rather than the key itself."""
         ...
 
     @property
     def client_id(self) -> str | None:
-        """The clientId it goes by."""
+        """The client's clientId."""
         ...
 
 
 class Denied(AblyError):
-    """A refusal for want of a right: of what on which resource, and the rule that decided it."""
+    """The error for a missing right, with the operation, the resource, and the rule that decided."""
 
     def __init__(self, code: int, message: str, *, resource: str, operation: str, rule: str) -> None:
         super().__init__(code, message)
@@ -46,9 +51,10 @@ class Denied(AblyError):
 
 @dataclass(frozen=True)
 class Denial:
-    """A refusal, traced: who asked, for what, and which rule decided.
+    """Why something was refused: who asked, for what, and which rule decided.
 
-    `key` is the name of the API key that was used, itself or to sign a token; None where none was known.
+    `key` is the name of the API key that the client used, or that signed its token; None if the key is
+    unknown.
     """
 
     code: int
@@ -69,16 +75,16 @@ class Denial:
             "operation": self.operation,
             "rule": self.rule,
         }
-        told = "\n".join(f"{name:<11}{value}" for name, value in rows.items() if value is not None)
-        return f"{self.code}: {self.message}\n{told}"
+        table = "\n".join(f"{name:<11}{value}" for name, value in rows.items() if value is not None)
+        return f"{self.code}: {self.message}\n{table}"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """How IPython prints it."""
+        """Show it in IPython as `print` does."""
         printer.text(str(self))
 
 
 class Denials:
-    """The denials of a service, the newest of them."""
+    """The newest denials of a service."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[int, str | None, str | None, int | None, Denial]] = deque(maxlen=KEPT)
@@ -91,7 +97,10 @@ class Denials:
         channel: str | None = None,
         serial: int | None = None,
     ) -> None:
-        """Remember an error that is sent, if it is a denial; in a frame of this channel and msgSerial."""
+        """Remember an error that is about to be sent, if it is a denial.
+
+        `channel` and `serial` (a msgSerial) are those of the frame that carries the error, if it has them.
+        """
         if error.status not in (401, 403) and error.code not in ALSO:
             return
         denied = error if isinstance(error, Denied) else None
@@ -107,13 +116,13 @@ class Denials:
         )
         self._kept.append((error.code, _short(error.info.message), _short(channel), serial, denial))
 
-    def find(self, told: object) -> Denial:
-        """The newest denial that a frame, an HTTP answer or an error tells of.
+    def find(self, refusal: object) -> Denial:
+        """Return the newest denial behind a frame, an HTTP answer or an error.
 
-        Raises `LookupError` where that is none of this service's.
+        Raises `LookupError` if it is not a denial of this service, or too long ago.
         """
-        frame: dict[str, Any] = cast("dict[str, Any]", told) if isinstance(told, Mapping) else {}
-        code, message = _code_and_message(frame.get("error", told))
+        frame: dict[str, Any] = cast("dict[str, Any]", refusal) if isinstance(refusal, Mapping) else {}
+        code, message = _code_and_message(frame.get("error", refusal))
         looked_for = code, _short(message)
         for kept_code, said, channel, serial, denial in reversed(self._kept):
             if (
@@ -123,18 +132,18 @@ class Denials:
             ):
                 return denial
         raise LookupError(
-            "That tells of no denial of this server's: such a thing has an error with a code as 40160 in it, "
-            f"and is one of the last {KEPT}"
+            "This is not a denial by this server, or it is too old. Pass a frame, an HTTP answer or an error "
+            f"with a code such as 40160 that is among the server's last {KEPT} denials"
         )
 
 
 def _short(text: Any) -> Any:
-    """A text as it is remembered, and looked for: no longer than need be."""
+    """Return a text cut to the length that is remembered; anything else unchanged."""
     return f"{text[:LONGEST]}…" if isinstance(text, str) and len(text) > LONGEST else text
 
 
 def _code_and_message(error: Any) -> tuple[Any, Any]:
-    """The code and message of an error, as a dict or as an exception."""
+    """Return the code and message of an error, given as a dict or an exception."""
     if isinstance(error, AblyError):
         return error.code, error.info.message
     if isinstance(error, Mapping):

@@ -1,4 +1,4 @@
-"""Where a service gets its time and its names from. Seeded, both are the same on every run."""
+"""Where a service gets its time and its ids from. With a seed, both are the same on every run."""
 
 import random
 import secrets
@@ -10,52 +10,54 @@ from dataclasses import dataclass
 _LETTERS = string.ascii_letters + string.digits
 
 ARTICLE_DAY = 1626880805277
-"""When a seeded clock starts, ms since 1970: the moment the article's first frame was made."""
+"""The first time of a seeded clock, in ms since 1970: the timestamp of the article's first frame."""
 
 
 class Clock:
     """Timestamps for frames, ms since 1970.
 
-    A seeded clock is one millisecond later each time it is asked. How much time has *passed* is
-    never taken from here: that is an argument, `now`, of whatever needs it.
+    A seeded clock moves on by one millisecond each time it is read. It is never used to measure how much time
+    has *passed*: code that needs this takes the running time as an argument, `now`.
     """
 
     def __init__(self, seed: int | None) -> None:
         self._next = None if seed is None else ARTICLE_DAY
         self.ahead = 0.0
-        """How far it has been moved, in ms. The running time is moved with it, by `Service.advance`."""
+        """How far the clock has been moved, in ms. `Service.advance` moves the running time with it."""
 
     @property
     def is_seeded(self) -> bool:
-        """Whether its stamps are the same on every run."""
+        """Whether its timestamps are the same on every run."""
         return self._next is not None
 
     @staticmethod
     def real() -> int:
-        """Return the time on every clock that nobody has moved, ms since 1970."""
+        """Return the machine's time, in ms since 1970, whether or not this clock has been moved."""
         return time.time_ns() // 1_000_000
 
     def wall(self) -> int:
-        """Return the time it is here, ms since 1970: what others' timestamps are compared to."""
+        """Return the service's time, in ms since 1970. Timestamps from clients are compared with it."""
         return self.real() + int(self.ahead)
 
     def now(self) -> int:
-        """Return the time to stamp on a frame, ms since 1970."""
+        """Return the timestamp for the next frame, in ms since 1970."""
         if self._next is None:
             return self.wall()
         self._next += 1
         return self.shown() - 1
 
     def shown(self) -> int:
-        """The time that frames say it is, ms since 1970: who asked for it counts from there."""
+        """Return the time that the next frame will carry, in ms since 1970, without moving a seeded clock on.
+
+        A client that asked for the time (`GET /time`) makes its token requests from there.
+        """
         return self.wall() if self._next is None else self._next + int(self.ahead)
 
 
 class Ids:
-    """Names that nobody can guess; or, seeded, names that are the same on every run.
+    """Ids that nobody can guess; or, with a seed, ids that are the same on every run.
 
-    Each kind of name has a stream of its own, so that one more connection does not change the
-    names of keys.
+    Each kind of id has its own random stream, so that one more connection does not change the ids of keys.
     """
 
     def __init__(self, seed: int | None) -> None:
@@ -63,7 +65,7 @@ class Ids:
         self._streams: dict[str, random.Random] = {}
 
     def new(self, kind: str, length: int) -> str:
-        """A fresh name of `length` letters and digits."""
+        """Return a new id of `length` letters and digits."""
         if self._seed is None:
             return "".join(secrets.choice(_LETTERS) for _ in range(length))
         stream = self._streams.setdefault(kind, random.Random(f"{self._seed}:{kind}"))
@@ -72,10 +74,10 @@ class Ids:
 
 @dataclass(frozen=True)
 class Sources:
-    """The time and the names of a service, for all that is in it."""
+    """The sources of time and ids that all parts of a service share."""
 
     monotonic: Callable[[], float]
-    """The running time, in ms: what deadlines are measured by. It is the one clock that can be moved."""
+    """The running time, in ms, which deadlines are measured by."""
     clock: Clock
-    """What is stamped on frames."""
+    """The clock that timestamps frames."""
     ids: Ids

@@ -11,7 +11,7 @@ from ablykit.protocol.codec import convert, plain
 from ablykit.protocol.tokens import LONGEST_REVOCABLE_TTL, TokenRequest
 from ablykit.server.access.auth import give_token
 from ablykit.server.access.identity import Identity, Revocation, target
-from ablykit.server.common.stats import in_parts, moment
+from ablykit.server.common.stats import moment, nested
 from ablykit.server.rest.http import (
     Caller,
     batch,
@@ -125,7 +125,7 @@ async def stats(caller: Caller, request: Request) -> Response:
         request,
         ordered,
         lambda each: str(each["intervalId"]),
-        lambda each: each if is_flat else in_parts(each),
+        lambda each: each if is_flat else nested(each),
     )
 
 

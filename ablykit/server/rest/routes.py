@@ -72,7 +72,7 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
                 raise
             finally:
                 app.stats.count("apiRequests.failed" if refusal else "apiRequests.succeeded")
-                tell_request(app, request, refusal)
+                announce_request(app, request, refusal)
 
         return endpoint
 
@@ -133,7 +133,7 @@ class Address(Route):
         return match, {**found, "path_params": parts} if found else found
 
 
-def tell_request(app: App, request: Request, refusal: AblyError | None) -> None:
+def announce_request(app: App, request: Request, refusal: AblyError | None) -> None:
     """Tell who listens to the metachannel of an app's HTTP requests."""
     name = request.path_params.get("channel")
     told = {
@@ -145,7 +145,7 @@ def tell_request(app: App, request: Request, refusal: AblyError | None) -> None:
         "error": plain(refusal.info) if refusal else None,
     }
     event = "request.refused" if refusal else "request.succeeded"
-    app.tell(metachannels.REQUEST_EVENTS, event, told)
+    app.announce(metachannels.REQUEST_EVENTS, event, told)
 
 
 def _refusal(error: Exception) -> AblyError:

@@ -84,13 +84,13 @@ def test_what_goes_on_is_published_on_its_metachannels(world):
     client = world.client("v=5")
     client.attach("c")
     client.drop()
-    world.app.tell_stats(world.service.clock.wall() // 60_000)
+    world.app.announce_stats(world.service.clock.wall() // 60_000)
     told = [f["messages"][0]["name"] for f in watcher.heard() if f["action"] == 15]
     assert told == ["channel.opened", "channel.closed", "update"]
 
 
 def test_what_is_none_is_left_out_of_an_event(world):
-    world.app.tell("stats:minute", "update", {"a": 1, "b": None})
+    world.app.announce("stats:minute", "update", {"a": 1, "b": None})
     (entry,) = world.app.metachannels["[meta]stats:minute"].log.all(world.now)
     assert entry.frame.messages[0].data == '{"a":1}'
 

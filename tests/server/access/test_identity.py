@@ -73,7 +73,7 @@ def test_what_is_revoked_ends_and_is_taken_no_longer(world, target):
 
 @pytest.mark.parametrize("text", ["", "clientId:", "nonsense:x", None, 5])
 def test_a_target_that_is_none_is_refused(text):
-    with pytest.raises(AblyError, match="A target is clientId"):
+    with pytest.raises(AblyError, match="A target must be one of clientId"):
         target(text)
 
 
@@ -105,4 +105,4 @@ def test_an_operation_is_checked_with_the_reason_at_hand(world):
     assert refused.value.operation == "history or stats"
     wide = Identity(world.app, world.service.add_key(world.app, {"[*]*": ["*"]}))
     assert wide.operations(ChannelName.parse("[meta]log")) == {"subscribe", "history", "channel-metadata"}
-    assert "only the service publishes" in wide.rule({"publish"}, ChannelName.parse("[meta]log"))
+    assert "Only the service publishes" in wide.rule({"publish"}, ChannelName.parse("[meta]log"))

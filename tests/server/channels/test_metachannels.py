@@ -103,7 +103,7 @@ def test_nobody_else_publishes_or_is_present_there(world):
     client.attach("[meta]log")
     (refused,) = client.publish("[meta]log", 0, {"data": "x"})
     assert refused["error"]["code"] == 40160
-    assert "only the service publishes" in world.service.denials.find(refused).rule
+    assert "Only the service publishes" in world.service.denials.find(refused).rule
     (refused,) = client.say(
         {"action": 14, "channel": "[meta]log", "msgSerial": 1, "presence": [{"action": 2}]}
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ablykit.protocol import AblyError
-from ablykit.server.common.stats import Stats, in_parts
+from ablykit.server.common.stats import Stats, nested
 from tests.server.conftest import World
 from tests.server.over_http import Http
 
@@ -30,7 +30,7 @@ def test_counts_are_told_by_minute_hour_day_and_month():
         ("2023-11", 4)
     ]
     assert len(stats.intervals("minute", NOON, NOON + 60_000)) == 2
-    with pytest.raises(AblyError, match="unit is minute"):
+    with pytest.raises(AblyError, match="unit must be one of minute"):
         stats.intervals("year", 0, 1)
 
 
@@ -41,7 +41,7 @@ def test_before_version_3_counts_were_told_in_parts_by_other_names():
     stats.count("apiRequests.tokenRequests.failed", 4)
     stats.count("connections.tls.opened")
     stats.peak("channels.peak", 5)
-    (told,) = map(in_parts, stats.intervals("hour", 0, 10**15))
+    (told,) = map(nested, stats.intervals("hour", 0, 10**15))
     assert (told["intervalId"], told["unit"]) == ("2023-11-14:22", "hour")
     assert told["inbound"]["realtime"]["messages"] == told["inbound"]["all"]["all"] == {"count": 2, "data": 7}
     assert told["all"]["messages"]["count"] == 2
