@@ -107,7 +107,7 @@ def _unknown(service: Registry, token: str) -> AblyError:
     app_id, dot, _ = token.partition(".")
     if dot and (app_id in service.apps or is_id(app_id)):
         return AblyError(40143, "This service did not issue the token, or it expired long ago: get a new one")
-    return AblyError(40101, "This is not a token: it is not a JWT, and has no app's id and dot before it")
+    return AblyError(40101, "This is not a token: it is neither a JWT nor starts with an app id and a dot")
 
 
 def _by_embedded(service: Registry, inner: str, ends: float | None) -> Identity:
@@ -224,8 +224,8 @@ def _check_signature(service: Registry, key: ApiKey, asked: TokenRequest) -> Non
             40101, "The token request's mac is wrong: sign the request with the secret of the key it names"
         )
     clock = service.clock
-    # A client may take the time from its own clock, from this service or from a seeded service's frames. A test that
-    # moves the service's clock does not move the client's.
+    # A client may take the time from its own clock, from GET /time, or from the frames of a seeded service.
+    # A test that moves the service's clock does not move the client's.
     times = clock.wall(), clock.shown(), clock.real()
     if min(abs(asked.timestamp - time) for time in times) > CLOCK_TOLERANCE:
         raise AblyError(

@@ -1,1 +1,1 @@
-"""The HTTP side of the embedded Ably, on the same port as the WebSocket."""
+"""The HTTP API of the embedded Ably, on the same port as the WebSocket."""

@@ -1,4 +1,8 @@
-"""HTTP endpoints about channels: publishing, history, presence, status."""
+"""HTTP endpoints of channels: publishing, history, presence and status.
+
+Publishing goes through the same rules as a WebSocket's frames do (`server/rules/`). Reading never makes a
+channel: a question about a channel that does not exist is answered with an empty page.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -33,36 +37,41 @@ from ablykit.server.rules.publishing import accept, not_kept
 from ablykit.server.rules.revising import RIGHTS, current_versions, revise
 
 MOST_IN_A_BATCH = 100
-"""How many channels the requests of one batch may name together."""
+"""The most channels that all parts of one batch may name together."""
 
 SEE_MEMBERS = ("subscribe", "presence")
-"""What lets a key see who is present: Ably documents `subscribe`; that `presence` is enough is assumed."""
+"""The operations that let a key see the members of a channel. Ably documents `subscribe`; `presence` is
+assumed."""
 
 SUMMED_UP = 3
-"""From which version of the protocol on a batch is answered with counts, not with its results alone. Older
-clients ask for them by `newBatchResponse=true`."""
+"""The first protocol version in which the response to a batch has counts, and not only the results.
+
+Older clients can ask for them with `newBatchResponse=true`.
+"""
 
 W = TypeVar("W", Annotation, Message)
 
 
 async def publish(caller: Caller, request: Request) -> Response:
-    """`POST /channels/C/messages`: one Message or a list of them (RSL1)."""
-    name = caller.channel(request, "publish")
+    """`POST /channels/C/messages`: publish one message or a list of them (RSL1)."""
+    name = caller.channel_name(request, "publish")
     messages = listed_as(Message, await value_of(request))
     if request.query_params.get("_forceNack") == "true":  # RSL1l1
-        raise AblyError(40099, "Refused, as the request's _forceNack asks")
+        raise AblyError(40099, "The publish was refused because the request has _forceNack=true")
     return respond(request, await published(caller, name, messages), 201)
 
 
 def listed_as(kind: type[W], value: Any) -> list[W]:
-    """One thing or a list of them, as a body has it. Raises `AblyError` 40000 when there is none, or one is
-    no such thing."""
+    """Return the items in a body that has one of them or a list. Raises `AblyError` 40000 for any other
+    body."""
     listed, what = one_or_more(value), kind.__name__
     if not listed:
-        raise AblyError(40000, f"There is no {what} in the body")
+        raise AblyError(40000, f"The request's body is empty: it must have at least one {what}")
     for item in listed:
         if not isinstance(item, dict):
-            raise AblyError(40000, f"A body has one {what} or a list of them, not {type(item).__name__}")
+            raise AblyError(
+                40000, f"The request's body must be one {what} or a list of them, not {type(item).__name__}"
+            )
     try:
         return [convert(item, kind) for item in listed]
     except NotAFrame as error:
@@ -70,7 +79,7 @@ def listed_as(kind: type[W], value: Any) -> list[W]:
 
 
 async def published(caller: Caller, name: ChannelName, messages: list[Message]) -> dict[str, Any]:
-    """Publish, and tell what the answer tells: channel, messageId, serials."""
+    """Publish messages, and return the channel, the messageId and the serials for the response."""
     frame_id = caller.service.ids.new("message", 10)
     now = caller.service.monotonic()
     result = await decided(lambda answer: accept(caller.publisher, name, messages, frame_id, now, answer))
@@ -79,7 +88,7 @@ async def published(caller: Caller, name: ChannelName, messages: list[Message]) 
 
 
 async def history(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/messages`: what was published (RSL2), as it is now."""
+    """`GET /channels/C/messages`: return the published messages in their current versions (RSL2)."""
     until = request.query_params.get("fromSerial", request.query_params.get("from_serial"))
 
     def messages(log: Log, entry: Entry) -> list[Message]:
@@ -92,12 +101,12 @@ async def history(caller: Caller, request: Request) -> Response:
 
 
 async def message(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/messages/S`: a message as it is now (RSL11)."""
+    """`GET /channels/C/messages/S`: return the current version of a message (RSL11)."""
     return respond(request, _shown(request)(_kept(caller, request)[1]))
 
 
 async def message_versions(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/messages/S/versions`: a message as it was, version by version (RSL14)."""
+    """`GET /channels/C/messages/S/versions`: return every version of a message (RSL14)."""
     log, now = _kept(caller, request)
     story = log.story(now.serial or "", caller.service.monotonic())
     found = story.versions() if story else [now]
@@ -105,8 +114,8 @@ async def message_versions(caller: Caller, request: Request) -> Response:
 
 
 def _kept(caller: Caller, request: Request) -> tuple[Log, Message]:
-    """The message of the address as it is now, and the log that has it. Raises `AblyError` 40400."""
-    channel = _channel(caller, caller.channel(request, "history"))
+    """Return the log, and the current version of the message that the URL names. Raises `AblyError` 40400."""
+    channel = _find(caller, caller.channel_name(request, "history"))
     serial = request.path_params["serial"]
     found = channel.log.message(serial, caller.service.monotonic()) if channel else None
     if channel is None or found is None:
@@ -119,10 +128,10 @@ async def revise_message(caller: Caller, request: Request) -> Response:
     name = ChannelName.parse(request.path_params["channel"])
     (change,) = listed_as(Message, await object_of(request))
     if change.serial not in (None, request.path_params["serial"]):
-        raise AblyError(40003, "The serial in the body is another one than in the address")
+        raise AblyError(40003, "The serial in the body differs from the serial in the URL: use the same")
     change = change.replace(serial=request.path_params["serial"])
     if change.action not in RIGHTS:
-        raise AblyError(40003, "The action is 1 (update), 2 (delete) or 5 (append)")
+        raise AblyError(40003, "The action must be 1 (update), 2 (delete) or 5 (append)")
     frame_id = caller.service.ids.new("message", 10)
     now = caller.service.monotonic()
     revised = await decided(lambda answer: revise(caller.publisher, name, change, frame_id, now, answer))
@@ -130,8 +139,8 @@ async def revise_message(caller: Caller, request: Request) -> Response:
 
 
 async def annotations(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/messages/S/annotations`: the annotations of a message (RSAN3)."""
-    channel = _channel(caller, caller.channel(request, "history"))
+    """`GET /channels/C/messages/S/annotations`: return the annotations of a message (RSAN3)."""
+    channel = _find(caller, caller.channel_name(request, "history"))
     now = caller.service.monotonic()
     story = channel.log.story(request.path_params["serial"], now) if channel else None
     found = story.annotations if story else []
@@ -139,23 +148,23 @@ async def annotations(caller: Caller, request: Request) -> Response:
 
 
 async def annotate_message(caller: Caller, request: Request) -> Response:
-    """`POST /channels/C/messages/S/annotations`: put annotations on a message, or take them off (RSAN1)."""
+    """`POST /channels/C/messages/S/annotations`: create or delete annotations of a message (RSAN1)."""
     name, serial = ChannelName.parse(request.path_params["channel"]), request.path_params["serial"]
     wanted = [a.replace(message_serial=serial) for a in listed_as(Annotation, await value_of(request))]
     frame_id = caller.service.ids.new("annotation", 10)
     now = caller.service.monotonic()
-    put = await decided(lambda answer: annotate(caller.publisher, name, wanted, frame_id, now, answer))
-    return respond(request, {"serials": put.serials}, 201)
+    result = await decided(lambda answer: annotate(caller.publisher, name, wanted, frame_id, now, answer))
+    return respond(request, {"serials": result.serials}, 201)
 
 
 async def presence_history(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/presence/history`: who entered, updated and left (RSP4)."""
+    """`GET /channels/C/presence/history`: return the presence messages of a channel (RSP4)."""
     return _history(caller, request, lambda log, entry: entry.frame.presence or [])
 
 
 async def members(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C/presence`: who is there now (RSP3)."""
-    channel = _channel(caller, caller.channel(request, *SEE_MEMBERS))
+    """`GET /channels/C/presence`: return the members that are present now (RSP3)."""
+    channel = _find(caller, caller.channel_name(request, *SEE_MEMBERS))
     wanted = {
         name: request.query_params[name]
         for name in ("clientId", "connectionId")
@@ -173,16 +182,16 @@ async def members(caller: Caller, request: Request) -> Response:
 
 
 async def status(caller: Caller, request: Request) -> Response:
-    """`GET /channels/C`: how many take part (CHD2).
+    """`GET /channels/C`: return a channel's status and occupancy (CHD2).
 
-    Ably activates a channel in order to answer, so the answer is always that it is active.
+    Ably activates a channel to answer this, so the status always says that the channel is active.
     """
-    name = caller.channel(request, "channel-metadata")
-    return respond(request, _details(name.identity, _channel(caller, name)))
+    name = caller.channel_name(request, "channel-metadata")
+    return respond(request, _details(name.identity, _find(caller, name)))
 
 
 async def channels(caller: Caller, request: Request) -> Response:
-    """`GET /channels`: the active ones, by name or in full."""
+    """`GET /channels`: return the active channels, by name or with their status."""
     caller.identity.check("channel-metadata", ChannelName("*"))
     prefix = request.query_params.get("prefix", "")
     app = caller.identity.app
@@ -196,9 +205,9 @@ async def channels(caller: Caller, request: Request) -> Response:
 
 
 async def batch_publish(caller: Caller, request: Request) -> Response:
-    """`POST /messages`: one or several publishes, each to several channels (RSC22)."""
+    """`POST /messages`: make one or several publishes, each to several channels (RSC22)."""
     body = await value_of(request)
-    specs = [_spec(each) for each in one_or_more(body)]  # all are read before the first is published
+    specs = [_spec(each) for each in one_or_more(body)]  # all are checked before the first is published
     _check_number([name for names, _ in specs for name in names])
     results = [
         batch(await asyncio.gather(*(_batch_one(caller, name, messages) for name in names)))
@@ -210,28 +219,32 @@ async def batch_publish(caller: Caller, request: Request) -> Response:
     return respond(request, results if isinstance(body, list) else results[0], 201)
 
 
-def _results_alone(request: Request, told: dict[str, Any]) -> Response:
-    """A batch as it was answered before version 3: its results, and 40020 above them where one failed."""
-    if not told["failureCount"]:
-        return respond(request, told["results"], 201)
-    error = AblyError(40020, "Some of the publishes of this batch were refused: each one says why")
-    return respond_error(request, error, batchResponse=told["results"])
+def _results_alone(request: Request, outcome: dict[str, Any]) -> Response:
+    """Return the response to a batch before protocol v3: the results, within an error 40020 if one failed."""
+    if not outcome["failureCount"]:
+        return respond(request, outcome["results"], 201)
+    error = AblyError(40020, "Some publishes of this batch were refused: batchResponse says which, and why")
+    return respond_error(request, error, batchResponse=outcome["results"])
 
 
 def _spec(spec: Any) -> tuple[list[str], list[Message]]:
-    """The channels and the messages of one publish of a batch. Raises `AblyError` 40000."""
+    """Return the channels and the messages of one publish in a batch. Raises `AblyError` 40000."""
     if not isinstance(spec, dict):
-        raise AblyError(40000, "A batch is an object with channels and messages, or a list of these")
+        raise AblyError(
+            40000, "A batch must be an object with `channels` and `messages`, or a list of such objects"
+        )
     given = cast("dict[str, Any]", spec)
     names = [given["channels"]] if isinstance(given.get("channels"), str) else list_of(given.get("channels"))
     if not names or not all(isinstance(name, str) for name in names):
-        raise AblyError(40000, "channels is a list with at least one name")
+        raise AblyError(40000, "`channels` must be a channel name or a list of channel names")
     return names, listed_as(Message, given.get("messages", []))
 
 
 def _check_number(names: list[str]) -> None:
     if len(names) > MOST_IN_A_BATCH:
-        raise AblyError(90010, f"{len(names)} channels in one batch, where {MOST_IN_A_BATCH} are allowed")
+        raise AblyError(
+            90010, f"The batch names {len(names)} channels, where {MOST_IN_A_BATCH} are allowed: split it"
+        )
 
 
 async def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> dict[str, Any]:
@@ -244,10 +257,10 @@ async def _batch_one(caller: Caller, channel: str, messages: list[Message]) -> d
 
 
 async def batch_presence(caller: Caller, request: Request) -> Response:
-    """`GET /presence?channels=a,b`: who is on several channels (RSC24)."""
+    """`GET /presence?channels=a,b`: return the members of several channels (RSC24)."""
     names = [name for name in request.query_params.get("channels", "").split(",") if name]
     if not names:
-        raise AblyError(40000, "channels is a list of names, with commas between")
+        raise AblyError(40000, "The query needs `channels`: channel names separated by commas")
     _check_number(names)
     return respond(request, batch([_batch_members(caller, request, name) for name in names]))
 
@@ -258,7 +271,7 @@ def _batch_members(caller: Caller, request: Request, channel: str) -> dict[str, 
         caller.identity.check_any(SEE_MEMBERS, name)
     except AblyError as error:
         return caller.refused(error, channel)
-    found = _channel(caller, name)
+    found = _find(caller, name)
     shown = _shown(request)
     return {
         "channel": channel,
@@ -270,8 +283,8 @@ def _details(name: str, channel: Channel | None) -> dict[str, Any]:
     return details(name, channel.metrics if channel else Occupancy().metrics(0))
 
 
-def _channel(caller: Caller, name: ChannelName) -> Channel | None:
-    """The channel, if there is one: to look at it does not make it."""
+def _find(caller: Caller, name: ChannelName) -> Channel | None:
+    """Return the channel of this name, or None: reading must not make a channel."""
     return caller.identity.app.find(name)
 
 
@@ -281,11 +294,11 @@ def _history(
     items: Callable[[Log, Entry], Sequence[Message | PresenceMessage]],
     until: str | None = None,
 ) -> Response:
-    """A page of what a channel's entries hold, between two times and in the direction that is asked for.
+    """Return a page of the items in a channel's log, for the times and the direction in the query.
 
-    Only the entries of the page are read, wherever it is: a cursor is an entry's serial and a place in it.
+    A cursor is an entry's serial and an index in the entry, so a page never reads more entries than its own.
     """
-    channel = _channel(caller, caller.channel(request, "history"))
+    channel = _find(caller, caller.channel_name(request, "history"))
     start, end, forwards = stretch(request)
     after = request.query_params.get("cursor", "").rpartition(":")[0] or None
     bounds: dict[str, Any] = {"start": start, "end": end, "after": after, "until": until}
@@ -302,7 +315,7 @@ def _history(
 
 
 def _shown(request: Request) -> Callable[[Any], dict[str, Any]]:
-    """How a message or member is shown to who asks: binary in or out of base64."""
+    """Return a function that turns a message or member into its response: base64 for binary in JSON."""
     format = format_for(request)
     return lambda message: plain(in_format(message, format))
 
@@ -323,5 +336,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/messages"): batch_publish,
     ("GET", "/presence"): batch_presence,
 }
-"""By method and path what answers; each is given who asks, and the request. A channel's name may have
-slashes in it, so the longer addresses come first."""
+"""The endpoint of each method and path: a function of the caller and the request.
+
+The first match counts. A channel's name may contain slashes, so the longer paths come first.
+"""

@@ -1,8 +1,12 @@
-"""What a request passes before any endpoint sees it, and an answer on its way out.
+"""The middleware that every request passes before an endpoint sees it, and every response on its way out.
 
-From the outside in: the page's origin is checked; starlette's CORSMiddleware lets that page read the answer,
-whatever it is; every failure becomes an error of Ably's form; the host is checked; and the body is counted
-while it arrives, so that no client can make the service hold more than it should.
+From the outside in:
+
+1. The web page's origin is checked, before anything else happens.
+2. Starlette's CORSMiddleware allows that page to read the response, whether it is a result or an error.
+3. Every exception becomes a response with an error of Ably's form.
+4. The host is checked. This is inside 2 and 3, so that a page can read why it was refused.
+5. The body is counted while it arrives, so that no client can make the service hold too much.
 """
 
 import logging
@@ -26,17 +30,18 @@ from ablykit.server.rest.http import respond_error
 Refuse = Callable[[Request, Exception], Awaitable[Response]]
 
 LONGEST_BODY = 2 * 1024 * 1024
-"""How many bytes a request's body may have: as many as the largest that Ably takes, a batch."""
+"""The most bytes that a request's body may have: as many as Ably allows for a batch."""
 
 MOST_ARRIVING = 16 * LONGEST_BODY
-"""How many bytes the bodies of all requests may have together while they arrive and are worked on."""
+"""The most bytes that the bodies of all unfinished requests may have together."""
 
 EXPOSED = ("Link", "X-Ably-ErrorCode", "X-Ably-ErrorMessage")
-"""The headers of an answer that a web page may read, beyond those that it always may."""
+"""The response headers that a web page may read, besides those that browsers always allow."""
 
 
 def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
-    """The middleware of an app whose requests `door` decides on, and whose errors `refuse` answers."""
+    """Return the middleware of an app. `door` decides which pages and hosts may use it; `refuse` answers
+    errors."""
     handlers: dict[Any, Refuse] = {AblyError: refuse, ClientDisconnect: refuse, Exception: _logged(refuse)}
     return [
         Middleware(Checked, check=lambda headers: door.check_origins(headers.getlist("origin"))),
@@ -44,8 +49,9 @@ def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
             Cors,
             door=door,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["*"],  # it answers with the names that are asked for: `*` leaves Authorization out
-            allow_credentials=True,  # ably-js asks so whenever it sends Authorization
+            # Starlette answers `*` with the names that were asked for. A literal `*` would not cover Authorization.
+            allow_headers=["*"],
+            allow_credentials=True,  # ably-js sends credentials whenever it sends Authorization
             expose_headers=EXPOSED,
         ),
         Middleware(ExceptionMiddleware, handlers=handlers),
@@ -55,13 +61,13 @@ def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
 
 
 class Checked:
-    """Refuses requests whose headers do not pass a check."""
+    """Middleware that refuses a request if a check of its headers raises `AblyError`."""
 
     def __init__(self, app: ASGIApp, check: Callable[[Headers], None]) -> None:
         self._app, self._check = app, check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, as ASGI asks."""
+        """Answer one request (the ASGI interface)."""
         try:
             self._check(Headers(scope=scope))
         except AblyError as error:
@@ -71,9 +77,9 @@ class Checked:
 
 
 class Bounded:
-    """Refuses bodies that are too long, or too many at once, before they are held in memory.
+    """Middleware that refuses bodies that are too long, or too many at once, before they take up memory.
 
-    An endpoint reads a body when it wants to, which most do only once they know who asks. Until then uvicorn
+    An endpoint decides when to read the body, and most authenticate the client first. Until then uvicorn
     stops reading from the socket.
     """
 
@@ -82,7 +88,7 @@ class Bounded:
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, as ASGI asks. Raises `AblyError` 40009 or 50004."""
+        """Answer one request (the ASGI interface). Raises `AblyError` 40009 or 50004."""
         taken = 0
 
         async def counted() -> Message:
@@ -94,7 +100,7 @@ class Bounded:
             if taken > LONGEST_BODY:
                 raise _too_long()
             if self._arriving > MOST_ARRIVING:
-                raise AblyError(50004, "Too many requests with long bodies at once: try again shortly")
+                raise AblyError(50004, "Too many requests with long bodies arrive at once: try again shortly")
             return message
 
         declared = Headers(scope=scope).get("content-length", "")
@@ -107,34 +113,36 @@ class Bounded:
 
 
 def _too_long() -> AblyError:
-    return AblyError(40009, f"The request's body has more than {LONGEST_BODY} bytes: send it in parts", 413)
+    return AblyError(
+        40009, f"The request's body has more than {LONGEST_BODY} bytes: send several smaller ones", 413
+    )
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, which lets those pages read answers that may ask."""
+    """Starlette's CORSMiddleware, with the door deciding which origins may read responses."""
 
     def __init__(self, app: ASGIApp, door: Door, **options: Any) -> None:
         super().__init__(app, **options)
         self._door = door
 
     def is_allowed_origin(self, origin: str) -> bool:
-        """Whether a page of this origin may read answers."""
+        """Return whether a page of this origin may read responses."""
         return self._door.allows_origin(origin)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer a preflight; a refusal has Ably's form, as every other one has."""
+        """Answer a preflight request. A refusal has Ably's form, like every other error."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
         request = Request({"type": "http", "headers": request_headers.raw, "query_string": b""})
         why = bytes(answer.body).decode()
-        refusal = respond_error(request, AblyError(40000, f"A web page may not ask this way: {why}"))
+        refusal = respond_error(request, AblyError(40000, f"A web page may not send this request: {why}"))
         refusal.headers.update({k: v for k, v in answer.headers.items() if not k.startswith("content-")})
         return refusal
 
 
 def _logged(refuse: Refuse) -> Refuse:
-    """Answer an exception that nobody foresaw, and log it with its traceback, secrets redacted."""
+    """Return a handler that logs an unexpected exception, secrets redacted, and then refuses the request."""
 
     async def answer(request: Request, error: Exception) -> Response:
         trace = "".join(traceback.format_exception(error))

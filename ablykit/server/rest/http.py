@@ -1,4 +1,4 @@
-"""What all HTTP endpoints share: who asks, what they sent, and how they are answered."""
+"""What all HTTP endpoints share: authenticating the request, reading it, and making the response."""
 
 import asyncio
 import base64
@@ -32,18 +32,18 @@ _ENCODE: dict[Format, Callable[[Any], bytes]] = {
 
 DIRECTIONS = ("backwards", "forwards")
 NEWEST = 6
-"""The newest version of the protocol that is known here."""
+"""The newest version of the protocol that the service knows."""
 
 FOREVER = 10**15
-"""A time in ms that is after all others."""
+"""A time in ms that is later than any other."""
 
 DEFAULT_PAGE, LONGEST_PAGE = 100, 1_000
-"""How many items a page has without saying, and at most (RSL2b3)."""
+"""The number of items on a page, by default and at most (RSL2b3)."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, and the service it is for."""
+    """The client that sent a request, and the service that answers it."""
 
     service: Service
     identity: Identity
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def publisher(self) -> Publisher:
-        """Who publishes by this request."""
+        """The publisher of what this request publishes."""
         return Publisher(
             self.identity,
             self.identity.app.limits,
@@ -61,14 +61,14 @@ class Caller:
         )
 
     def refused(self, error: AblyError, channel: str) -> dict[str, Any]:
-        """What is told of one channel of several on which something is refused."""
+        """Return the result of one refused operation in a batch, and note the refusal."""
         self.service.denials.note(error, self.identity, channel=channel)
         return {"channel": channel, "error": plain(error.info)}
 
-    def channel(self, request: Request, *operations: str) -> ChannelName:
-        """Return the channel of the address.
+    def channel_name(self, request: Request, *operations: str) -> ChannelName:
+        """Return the channel name in the request's URL.
 
-        Raises `AblyError` 40010, or 40160 when the caller may do none of these operations there.
+        Raises `AblyError` 40010 for an invalid name, 40160 if the caller may do none of the operations there.
         """
         name = ChannelName.parse(request.path_params["channel"])
         self.identity.check_any(operations, name)
@@ -76,12 +76,15 @@ class Caller:
 
 
 def caller(service: Service, request: Request) -> Caller:
-    """Who sent a request. Raises `AblyError` 40101 and what `identify` raises."""
+    """Return the client that sent a request. Raises `AblyError` 40012, 40101, and the errors of
+    `identify`."""
     identity = _identity(service, request)
     header = request.headers.get("x-ably-clientid")
     client_id = request.query_params.get("clientId") if header is None else _from_base64(header)
     if client_id == identity.client_id == ANYONE:
-        client_id = None  # who may be anyone says so
+        client_id = (
+            None  # SDKs send the `*` of a wildcard token; it stands for "any", and is nobody's clientId
+        )
     request.state.identity = identity
     return Caller(service, identity, identity.named(client_id))
 
@@ -102,29 +105,30 @@ def _from_base64(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
     except ValueError as error:  # binascii.Error, UnicodeDecodeError, and what is not ASCII
-        raise AblyError(40012, f"X-Ably-ClientId is a clientId in base64: {error}") from error
+        raise AblyError(40012, f"X-Ably-ClientId must be a clientId in base64: {error}") from error
 
 
 async def value_of(request: Request) -> Any:
-    """The request's body, read. Raises `AblyError` 40001 when it can't be."""
+    """Return the request's body, decoded from JSON or MessagePack. Raises `AblyError` 40001 if it can't
+    be."""
     raw = await request.body()
     format = Format.MSGPACK if "msgpack" in request.headers.get("content-type", "") else Format.JSON
     try:
         return read(raw, format)
     except NotAFrame as error:
-        raise AblyError(40001, f"The body can't be read: {error.message}") from error
+        raise AblyError(40001, f"The request's body can't be decoded: {error.message}") from error
 
 
 async def object_of(request: Request) -> dict[str, Any]:
-    """The request's body as an object. Raises `AblyError` 40001 when it is none."""
+    """Return the request's body, which must be an object. Raises `AblyError` 40001 if it is not."""
     value = await value_of(request)
     if not isinstance(value, dict):
-        raise AblyError(40001, "The body is an object")
+        raise AblyError(40001, "The request's body must be an object")
     return value  # type: ignore[reportUnknownVariableType]
 
 
 class _Awaited:
-    """The answer to a publish of a request, which waits for it (see `answers.Answer`)."""
+    """The answer to a publish, for an HTTP request that waits for it (see `answers.Answer`)."""
 
     def __init__(self) -> None:
         self.outcome: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
@@ -139,8 +143,10 @@ class _Awaited:
 
 
 async def decided(publish: Callable[[Answer], None]) -> PublishResult:
-    """Publish, and return what the log's answer says. Raises `AblyError`: why it was refused; 50003 where the
-    log does not answer in time."""
+    """Call `publish` with an answer, wait for the answer, and return its result.
+
+    Raises `AblyError` if the publish is refused; 50003 if the log does not answer in time.
+    """
     answer = _Awaited()
     publish(answer)
     try:
@@ -151,30 +157,31 @@ async def decided(publish: Callable[[Answer], None]) -> PublishResult:
 
 
 def list_of(value: Any) -> list[Any]:
-    """A value that is a list; an empty one where it is none."""
+    """Return a value if it is a list, and an empty list otherwise."""
     return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def one_or_more(value: Any) -> list[Any]:
-    """A list as it is; anything else as the one thing in a list."""
+    """Return a list unchanged, and any other value as a list of one."""
     return list_of(value) if isinstance(value, list) else [value]
 
 
 def batch(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What several operations came to, each with its result or its error (BPR, BGR, TRS)."""
+    """Return the response to a batch: the results, each with a value or an error, and their counts (BPR, BGR,
+    TRS)."""
     failed = sum("error" in result for result in results)
     return {"successCount": len(results) - failed, "failureCount": failed, "results": results}
 
 
 def format_for(request: Request) -> Format:
-    """The format that the client accepts."""
+    """Return the format that the client accepts."""
     accepted = request.headers.get("accept", "")
     wants_msgpack = "msgpack" in accepted or request.query_params.get("format") == "msgpack"
     return Format.MSGPACK if wants_msgpack else Format.JSON
 
 
 def version_of(request: Request) -> int:
-    """The protocol's version that the client speaks (CSV2): the newest, if it does not say."""
+    """Return the protocol version that the client speaks (CSV2), or the newest if it names none."""
     try:
         return url.version_of(request.headers.get("x-ably-version", ""))
     except AblyError:
@@ -188,15 +195,16 @@ def respond(
     headers: dict[str, str] | None = None,
     format: Format | None = None,
 ) -> Response:
-    """An answer in the format the client accepts, or in another one."""
+    """Return a response in the given format, or in the one that the client accepts."""
     format = format_for(request) if format is None else format
     return Response(_ENCODE[format](_plain(value)), status, headers, media_type=MEDIA[format])
 
 
 def respond_error(request: Request, error: AblyError, **more: Any) -> Response:
-    """An error as an answer, its code and message in headers too, and what more there is to say.
+    """Return an error as a response, with its code and message in headers too. `more` are other members of
+    the body.
 
-    SDKs of version 1 read errors as JSON, whatever they ask for.
+    Clients of protocol v1 read errors as JSON, whichever format they accept.
     """
     info = error.info
     headers = {
@@ -208,7 +216,7 @@ def respond_error(request: Request, error: AblyError, **more: Any) -> Response:
 
 
 def _header_text(text: str) -> str:
-    """Text as a header may have it: ASCII in one line."""
+    """Return text as a header can carry it: one line of ASCII, with `?` for anything else."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
@@ -221,28 +229,29 @@ def _plain(value: Any) -> Any:
 def number_param(
     request: Request, name: str, default: int, *, least: int = 0, most: int | None = None
 ) -> int:
-    """A number in the query. Raises `AblyError` 40003 for anything else, or one that is out of bounds."""
+    """Return a whole number in the query. Raises `AblyError` 40003 for other text or a number out of
+    bounds."""
     text = request.query_params.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise AblyError(40003, f"{name} is a whole number, not {text[:40]!r}")
+        raise AblyError(40003, f"{name} must be a whole number, not {text[:40]!r}")
     if int(text) < least or (most is not None and int(text) > most):
-        raise AblyError(40003, f"{name} is {least} to {most}, not {text}")
+        raise AblyError(40003, f"{name} must be from {least} to {most}, not {text}")
     return int(text)
 
 
 def stretch(
     request: Request, moment: Callable[[str], int | None] = lambda text: None
 ) -> tuple[int, int, bool]:
-    """From when to when is asked for (ms since 1970), and whether the oldest comes first (RSL2b).
+    """Return the start and end in the query (ms since 1970), and whether the oldest item comes first (RSL2b).
 
-    `moment` reads times that are not numbers. Raises `AblyError` 40003 for what is no stretch of time or
-    no direction.
+    `moment` reads a time that is not a number, or returns None. Raises `AblyError` 40003 for an invalid time
+    or direction.
     """
     direction = request.query_params.get("direction", "backwards")
     if direction not in DIRECTIONS:
-        raise AblyError(40003, f"direction is backwards or forwards, not {direction[:40]!r}")
+        raise AblyError(40003, f"direction must be backwards or forwards, not {direction[:40]!r}")
     start, end = (
         number_param(request, name, usual)
         if (named := moment(request.query_params.get(name, ""))) is None
@@ -250,22 +259,23 @@ def stretch(
         for name, usual in (("start", 0), ("end", FOREVER))
     )
     if start > end:
-        raise AblyError(40003, f"start is not after end: {start} is after {end}")
+        raise AblyError(40003, f"start must not be after end: {start} is after {end}")
     return start, end, direction == "forwards"
 
 
 def respond_page(
     request: Request, items: Iterable[T], key_of: Callable[[T], str], shown: Callable[[T], Any]
 ) -> Response:
-    """A page of items, and by its Link header the way to the next one (RSC, PaginatedResult).
+    """Return a page of items, with a Link header that leads to the next page (TG).
 
-    `key_of` names an item so that the next page can go on after it.
+    `key_of` returns a name for an item: the next page starts after the item that the cursor names. `shown`
+    returns an item as the response has it.
     """
     limit = number_param(request, "limit", DEFAULT_PAGE, least=1, most=LONGEST_PAGE)
     after = request.query_params.get("cursor")
     left = iter(items)
-    if after is not None and all(key_of(item) != after for item in left):  # `left` goes on after it
-        raise AblyError(40003, "The page to go on from is no longer kept: begin again")
+    if after is not None and all(key_of(item) != after for item in left):  # this moves `left` past that item
+        raise AblyError(40003, "The page before this one is no longer kept: begin again with the first page")
     page = list(islice(left, limit + 1))
     rest = len(page) > limit
     page = page[:limit]
@@ -276,7 +286,7 @@ def respond_page(
 
 
 def _link(request: Request, relation: str, cursor: str | None) -> str:
-    params = metachannels.shown(request.query_params)  # whoever follows it has credentials of its own
+    params = metachannels.shown(request.query_params)  # no credentials in links: the client sends them again
     params.pop("cursor", None)
     if cursor is not None:
         params["cursor"] = cursor

@@ -1,4 +1,4 @@
-"""HTTP endpoints about keys and the app: tokens given and revoked, statistics."""
+"""HTTP endpoints of keys and of the app: issue and revoke tokens, read statistics."""
 
 import re
 from typing import Any, cast
@@ -28,24 +28,25 @@ from ablykit.server.rest.http import (
 from ablykit.server.service import Service
 
 FLAT = 3
-"""From which version of the protocol on statistics are told with dots in their names (TS12r)."""
+"""The first protocol version whose statistics have flat names with dots (TS12r)."""
 
 REAUTH_MARGIN = 30_000
-"""How long `allowReauthMargin` leaves a client to get another token, in ms."""
+"""How much time `allowReauthMargin` gives a client to get a new token, in ms."""
 
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,15}")
 
 MOST_TARGETS = 100
-"""How many targets one request may revoke."""
+"""The most targets that one request may revoke."""
 
 
 async def request_token(service: Service, request: Request) -> Response:
-    """`POST /keys/K/requestToken`: a token for who signed for it, or holds the key (RSA8, RSA9)."""
+    """`POST /keys/K/requestToken`: issue a token for a signed request, or to the key's holder (RSA8,
+    RSA9)."""
     body = await object_of(request)
     for name in ("ttl", "timestamp"):
         body[name] = _whole(name, body.get(name))
     if isinstance(body.get("capability"), dict):
-        raise AblyError(40000, "capability is a text: JSON within JSON")
+        raise AblyError(40000, "`capability` must be text: an object encoded as JSON within the JSON")
     try:
         asked = convert(body, TokenRequest)
     except NotAFrame as error:
@@ -67,36 +68,39 @@ async def request_token(service: Service, request: Request) -> Response:
 
 
 def _whole(name: str, value: Any) -> Any:
-    """A whole number that came as text, as it does from a query string (RSA8c1); anything else as it is.
+    """Return a value that came as text as a whole number (RSA8c1); any other value unchanged.
 
-    Raises `AblyError` 40003 for text that is not one: it has to be the text that was signed.
+    Raises `AblyError` 40003 for text that is not written as a whole number is. It must be exactly the text
+    that the mac was made of, so `007` or ` 7` won't do.
     """
     if value == "" or not isinstance(value, str):
         return None if value == "" else value
     if not _WHOLE.fullmatch(value):
-        raise AblyError(40003, f"{name} is a whole number of milliseconds, not {value[:40]!r}")
+        raise AblyError(40003, f"{name} must be a whole number of milliseconds, not {value[:40]!r}")
     return int(value)
 
 
 async def revoke(caller: Caller, request: Request) -> Response:
-    """`POST /keys/K/revokeTokens` (RSA17)."""
+    """`POST /keys/K/revokeTokens`: revoke tokens of the key that authenticates the request (RSA17)."""
     key = caller.identity.key
     if caller.identity.is_token:
-        raise AblyError(40162, "Tokens are revoked with an API key, not with a token")
+        raise AblyError(40162, "A token can't revoke tokens: authenticate with the API key itself")
     if request.path_params["key"] != key.api_key.name:
-        raise AblyError(40101, "The key in the address is not the one that asks")
+        raise AblyError(
+            40101, "The key in the URL differs from the key that authenticates the request: use the same"
+        )
     if not key.revocable_tokens:
-        raise AblyError(40163, "Tokens of this key can't be revoked: make it with revocableTokens")
+        raise AblyError(40163, "Tokens of this key can't be revoked: make the key with revocableTokens")
     body = await object_of(request)
     targets = list_of(body.get("targets"))
     if not 0 < len(targets) <= MOST_TARGETS:
-        raise AblyError(40000, f"targets is a list of 1 to {MOST_TARGETS}, such as clientId:x")
+        raise AblyError(40000, f"`targets` must be a list of 1 to {MOST_TARGETS} targets such as clientId:x")
     if not all(isinstance(each, str) for each in targets):
-        raise AblyError(40000, "Each of targets is a text such as clientId:x")
+        raise AblyError(40000, "Each of the `targets` must be text such as clientId:x")
     now = caller.service.clock.wall()
     before: Any = body.get("issuedBefore", now + 1)
     if not isinstance(before, int) or not now - LONGEST_REVOCABLE_TTL <= before <= now + 1:
-        raise AblyError(40003, "issuedBefore is a time within the last hour, in ms since 1970")
+        raise AblyError(40003, "issuedBefore must be a time within the last hour, in ms since 1970")
     margin = REAUTH_MARGIN if body.get("allowReauthMargin") is True else 0
     applies_at = caller.service.monotonic() + margin
     results: list[dict[str, Any]] = []
@@ -113,7 +117,7 @@ async def revoke(caller: Caller, request: Request) -> Response:
 
 
 async def stats(caller: Caller, request: Request) -> Response:
-    """`GET /stats`: what happened in the app, interval by interval (RSC6)."""
+    """`GET /stats`: return the app's statistics, interval by interval (RSC6)."""
     _check_stats(caller)
     start, end, forwards = stretch(request, moment)
     unit = request.query_params.get("unit") or request.query_params.get("by") or "minute"
@@ -130,13 +134,13 @@ async def stats(caller: Caller, request: Request) -> Response:
 
 
 async def add_stats(caller: Caller, request: Request) -> Response:
-    """`POST /stats` in a sandbox: counts that are said to have happened."""
+    """`POST /stats`: add made-up counts, in a sandbox only."""
     if not caller.service.sandbox:
-        raise AblyError(40400, "Statistics can be made up only in a sandbox: start with --sandbox")
+        raise AblyError(40400, "Statistics can be made up only in a sandbox: start the server with --sandbox")
     _check_stats(caller)
     for fixture in one_or_more(await value_of(request)):
         if not isinstance(fixture, dict):
-            raise AblyError(40000, "A fixture is an object with an intervalId and counts")
+            raise AblyError(40000, "A fixture must be an object with an `intervalId` and counts")
         caller.identity.app.stats.add(cast("dict[str, Any]", fixture))
     return respond(request, {}, 201)
 
@@ -150,4 +154,4 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/stats"): stats,
     ("POST", "/stats"): add_stats,
 }
-"""By method and path what answers; each is given who asks, and the request."""
+"""The endpoint of each method and path: a function of the caller and the request."""

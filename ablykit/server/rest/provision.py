@@ -1,4 +1,4 @@
-"""Apps as a sandbox makes them: by the description that SDKs' own test suites begin with."""
+"""Making apps in a sandbox, from the description that the SDKs' own test suites post to `/apps`."""
 
 from typing import Any, cast
 
@@ -12,24 +12,24 @@ from ablykit.server.rules import presence
 from ablykit.server.service import Service
 
 FLAGS = {"mutableMessages": "mutable_messages", "persisted": "persisted"}
-"""What of a namespace is understood, and its name here."""
+"""The settings of a namespace that the service knows, and their names in `Namespace`."""
 
 MOST = 1_000
-"""How many keys, namespaces, channels or members each list of a description has at most."""
+"""The most keys, namespaces, channels or members that one list of a description may have."""
 
 LIMITS = {("presence", "maxMembers"): "max_members"}
-"""What of the limits is understood, by where it stands, and its name here."""
+"""The limits that a description can set, by their group and name, and their names in `Limits`."""
 
 
 def provision(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Make an app as `POST /apps` describes it; tells what it is and its keys.
+    """Make the app that a `POST /apps` describes, and return its id, its keys and its namespaces.
 
-    Raises `AblyError` 40000 or 40001 for a description that is none; no app is made then.
+    Raises `AblyError` 40000 or 40001 for an invalid description; no app is made then.
     """
     keys, channels = _objects(wanted, "keys", [{}]), _objects(wanted, "channels", [])
     described = _objects(wanted, "namespaces", [])
     if not all(isinstance(each.get("id"), str) for each in described):
-        raise AblyError(40001, "Each of namespaces has an id")
+        raise AblyError(40001, "Each of the `namespaces` needs an `id`")
     named = {each["id"]: _namespace(each) for each in described}
     members = {ChannelName.parse(_name(each)): _members(each) for each in channels}
     app = service.add_app(limits=_limits(wanted.get("limits")), namespaces=named)
@@ -49,12 +49,13 @@ def provision(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
     return {
         "accountId": service.instance,
         "appId": app.id,
-        "keys": [_told(key) for key in added],
+        "keys": [_described(key) for key in added],
         "namespaces": [{k: v for k, v in each.items() if isinstance(v, str | bool)} for each in described],
     }
 
 
-def _told(key: Key) -> dict[str, str]:
+def _described(key: Key) -> dict[str, str]:
+    """Return a key as the response has it, with its secret: this is the only way to learn it."""
     own = key.api_key
     return {
         "id": own.key_id,
@@ -67,12 +68,13 @@ def _told(key: Key) -> dict[str, str]:
 
 
 def _objects(wanted: dict[str, Any], name: str, usual: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A list of objects in the description. Raises `AblyError` 40001 for anything else, or for too many."""
+    """Return a list of objects in the description. Raises `AblyError` 40001 for another value or a long
+    list."""
     value = wanted.get(name, usual)
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in cast("list[Any]", value)):
-        raise AblyError(40001, f"{name} is a list of objects")
+        raise AblyError(40001, f"`{name}` must be a list of objects")
     if len(value) > MOST:  # type: ignore[reportUnknownArgumentType]
-        raise AblyError(40001, f"{name} has more than {MOST} entries")
+        raise AblyError(40001, f"`{name}` may have at most {MOST} entries")
     return cast("list[dict[str, Any]]", value)
 
 
@@ -93,24 +95,24 @@ def _limits(described: Any) -> dict[str, int]:
 def _name(channel: dict[str, Any]) -> str:
     name = channel.get("name")
     if not isinstance(name, str):
-        raise AblyError(40001, "Each of channels has a name")
+        raise AblyError(40001, "Each of the `channels` needs a `name`")
     return name
 
 
 def _members(channel: dict[str, Any]) -> list[PresenceMessage]:
-    """Who is present on a channel from the start."""
+    """Return the members that a channel is described with: they are present from the start."""
     try:
         members = [convert(each, PresenceMessage) for each in _objects(channel, "presence", [])]
     except NotAFrame as error:
         raise AblyError(40001, error.message) from error
     for member in members:
         if not member.client_id:
-            raise AblyError(40001, "Each member that is present has a clientId")
+            raise AblyError(40001, "Each member in `presence` needs a `clientId`")
         check(member)
     return [member.replace(action=int(PresenceAction.ENTER)) for member in members]
 
 
 def _enter(service: Service, app: App, name: ChannelName, members: list[PresenceMessage]) -> None:
-    """Let members be present over a connection that nobody holds, and that does not end."""
+    """Enter members over a connection that has no client and never ends, so that they stay present."""
     connection = Connection(service.ids.new("connection", 10), [], app, None)
     presence.append(app.channel(name), connection, members, f"{connection.id}:0", service.monotonic())

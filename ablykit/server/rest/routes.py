@@ -1,4 +1,4 @@
-"""The HTTP side of a service, on the same port as the WebSocket."""
+"""The HTTP API of a service as an ASGI app: its routes, and how an exception becomes a response."""
 
 import asyncio
 import re
@@ -30,18 +30,19 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _ESCAPED = re.compile("%2f", re.IGNORECASE)
 _STAND_IN = "\udc2f"
-"""What stands for an escaped slash while routes are compared: no address can have it, escaped or not."""
+"""A character that replaces an escaped slash while routes are matched. No URL can contain it: it is not
+UTF-8."""
 
 
 def rest_app(service: Service, door: Door | None = None) -> Starlette:
-    """The HTTP side of a service, as an ASGI app; `door` decides whose requests it answers."""
+    """Return the HTTP API of a service as an ASGI app. `door` decides which web pages may use it."""
 
     async def time(request: Request) -> Response:
         return respond(request, [await time_between(service.clock)])
 
     async def create_app(request: Request) -> Response:
         if not service.sandbox:
-            raise AblyError(40400, "Apps can be made only in a sandbox: start with --sandbox")
+            raise AblyError(40400, "Apps can be made only in a sandbox: start the server with --sandbox")
         where = {
             "endpoint": request.url.hostname,
             "port": request.url.port,
@@ -52,9 +53,9 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
     async def delete_app(request: Request) -> Response:
         identity = caller(service, request).identity
         if not service.sandbox:
-            raise AblyError(40400, "Apps can be deleted only in a sandbox: start with --sandbox")
+            raise AblyError(40400, "Apps can be deleted only in a sandbox: start the server with --sandbox")
         if identity.is_token or request.path_params["app"] != identity.app.id:
-            raise AblyError(40100, "An app is deleted with one of its own keys")
+            raise AblyError(40100, "Deleting an app needs one of the app's own keys")
         service.remove_app(identity.app)
         return Response(status_code=204)
 
@@ -63,10 +64,10 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
 
     def known(answer: Callable[[Caller, Request], Awaitable[Response]]) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            who = caller(service, request)
-            app, refusal = who.identity.app, None
+            client = caller(service, request)
+            app, refusal = client.identity.app, None
             try:
-                return await answer(who, request)
+                return await answer(client, request)
             except Exception as error:
                 refusal = _refusal(error)
                 raise
@@ -78,7 +79,9 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
 
     async def refuse(request: Request, error: Exception) -> Response:
         key = request.path_params.get("key")
-        if key is not None and service.named(key)[0] is None:  # before: not for this method
+        if (
+            key is not None and service.named(key)[0] is None
+        ):  # SDKs expect this even where the method is wrong
             error = no_app(key)
         refusal = _refusal(error)
         service.denials.note(refusal, getattr(request.state, "identity", None))
@@ -103,10 +106,11 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
 
 
 async def time_between(clock: Clock) -> int:
-    """Return a time that no other stamp has: what was stamped before is earlier, what follows is later.
+    """Return a time, in ms since 1970, that separates earlier timestamps from later ones.
 
-    A client asks for the time to mark a place in history. On one machine it could ask, and publish, within
-    the millisecond of its last message, which no network is fast enough for; so the answer takes two.
+    A client asks for the time to mark a point in the history. On one machine it could publish, ask and
+    publish again within one millisecond, which is impossible over a network. So this takes two milliseconds,
+    and returns a time that no message in that history has.
     """
     if clock.is_seeded:
         return clock.now()
@@ -116,14 +120,15 @@ async def time_between(clock: Clock) -> int:
 
 
 class Address(Route):
-    """A route that distinguishes a slash between the parts of an address from `%2F`, which is in a name.
+    """A route that distinguishes a slash, which separates the parts of a path, from `%2F`, which is part of a
+    name.
 
-    Otherwise the history of a channel `a/messages` could not be asked for: its address would be that of a
-    message of the channel `a`.
+    Without this, the history of the channel `a/messages` could not be read: its path would be that of a
+    message on the channel `a`.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the route is for a request, and the parts of its address, unescaped."""
+        """Return whether the route matches a request, and the parts of its path, unescaped."""
         raw = scope["raw_path"].decode("ascii")
         if not _ESCAPED.search(raw):
             return super().matches(scope)
@@ -134,9 +139,9 @@ class Address(Route):
 
 
 def announce_request(app: App, request: Request, refusal: AblyError | None) -> None:
-    """Tell who listens to the metachannel of an app's HTTP requests."""
+    """Publish an HTTP request on the app's metachannel for requests."""
     name = request.path_params.get("channel")
-    told = {
+    data = {
         "host": request.url.hostname,
         "headers": metachannels.shown(request.headers),
         "query": metachannels.shown(request.query_params),
@@ -145,18 +150,18 @@ def announce_request(app: App, request: Request, refusal: AblyError | None) -> N
         "error": plain(refusal.info) if refusal else None,
     }
     event = "request.refused" if refusal else "request.succeeded"
-    app.announce(metachannels.REQUEST_EVENTS, event, told)
+    app.announce(metachannels.REQUEST_EVENTS, event, data)
 
 
 def _refusal(error: Exception) -> AblyError:
-    """What is answered when an endpoint raises this."""
+    """Return the error to answer with when an endpoint raises an exception."""
     if isinstance(error, AblyError):
         return error
     if isinstance(error, ClientDisconnect):
-        return AblyError(40000, "The client left before all of its request had come")
+        return AblyError(40000, "The client disconnected before its whole request had arrived")
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return AblyError(40500, "This address does not take that HTTP method")
+        return AblyError(40500, "This path does not support the request's HTTP method")
     if status == 404:
-        return AblyError(40400, "Nothing at this address")
-    return AblyError(50000, "The request failed")
+        return AblyError(40400, "The service has nothing at this path: check the URL")
+    return AblyError(50000, "The request failed inside the service: the server's log says why")
