@@ -372,6 +372,36 @@ def test_a_frame_of_the_inspector_is_edited_and_sent_again(run):
     panel.locator(".ak-row", has_text="another").nth(1).wait_for()
 
 
+def test_what_a_composed_frame_got_is_said_below_it_and_leads_to_the_answer(run):
+    page = run(TALK, ALL[0], ALL[3])
+    composer, answer = page.locator(".ablykit-composer"), page.get_by_role("status", name="What it got")
+    for frame, got in (
+        ('{"action": 10, "channel": "news"}', "ATTACHED"),
+        ('{"action": 10, "channel": ":x"}', "ERROR"),
+    ):
+        composer.get_by_label("The frame, as JSON").fill(frame)
+        composer.get_by_role("button", name="Send").click()
+        answer.get_by_text(got).wait_for()
+    answer.get_by_role("button").click()
+    page.locator(".ablykit-inspector .ak-detail strong", has_text="ERROR").wait_for()
+
+
+def test_a_long_sequence_begins_late_and_is_drawn_further_back_when_asked(run):
+    many = "for n in range(1, 80):\n    conn.send({'action': 15, 'channel': 'chat', 'msgSerial': n, 'messages': [{'data': 'x'}]}); conn.frames(2)"
+    page = run(TALK, many, ALL[1])
+    panel = page.locator(".ablykit-sequence-panel")
+    drawn = panel.locator("g[data-number]")
+    assert drawn.first.get_attribute("data-number") != "0"
+    panel.locator(".ablykit-sequence-box").evaluate("(box) => { box.scrollTop = box.scrollHeight / 2; }")
+    names = panel.locator(".ak-names")
+    assert names.inner_text().split() == ["client", "service"]
+    head, box = (panel.locator(each).bounding_box() for each in (".ak-names", ".ablykit-sequence-box"))
+    assert head["y"] >= box["y"] - 1, "the names stay in sight"
+    panel.get_by_role("button", name="Draw all").click()
+    panel.locator("g[data-number='0']").wait_for(state="attached")
+    assert panel.get_by_role("button", name="Draw all").is_hidden()
+
+
 def test_the_sequence_is_saved_as_a_drawing_that_stands_alone(run, tmp_path):
     page = run(TALK, ALL[1])
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
