@@ -32,5 +32,5 @@ def hint(name: str) -> Hint:
 
 def _exercise(name: str) -> Exercise:
     if name not in EXERCISES:
-        raise KeyError(f"There is no exercise {name!r}; there are {', '.join(EXERCISES)}")
+        raise KeyError(f"There is no exercise {name!r}. The exercises are {', '.join(EXERCISES)}")
     return EXERCISES[name]

@@ -7,19 +7,19 @@ from ablykit.record import RULES, lint
 from ablykit.record.transcript import Transcript
 
 
-def _broken(answer: Any, talk: Transcript) -> str | None:
+def _broken(answer: Any, session: Transcript) -> str | None:
     if not isinstance(answer, dict):
-        return "The answer is a dict of each frame's number with the name of the rule it breaks."
-    found = {finding.entry.number: finding.rule.name for finding in lint(talk)}
+        return (
+            "The answer is a dict that maps the number of each frame to the name of the rule that it breaks."
+        )
+    found = {finding.entry.number: finding.rule.name for finding in lint(session)}
     for number, name in answer.items():  # type: ignore[reportUnknownVariableType]
         if not isinstance(number, int) or number not in found:
-            return (
-                f"Frame {number!r} breaks no rule. The number is the one in the first column of print(talk)."
-            )
+            return f"Frame {number!r} breaks no rule. Use the numbers in the inspector's first column."
         if not isinstance(name, str) or name not in RULES:
-            return f"There is no rule {name!r}. Give its name as text: finding.rule.name, for instance."
+            return f"There is no rule {name!r}. Give its name as text, as finding.rule.name does."
         if name != found[number]:
-            return f"Frame {number} does not break {name!r}: {RULES[name].says}"
+            return f"Frame {number} does not break {name!r}, which says: {RULES[name].says}"
     missing = len(found) - len(answer)  # type: ignore[reportUnknownArgumentType]
     return f"Right so far; {missing} more to find." if missing > 0 else None
 
@@ -30,9 +30,9 @@ EXERCISES = {
         _broken,
         "Right: a msgSerial that had been used before, and a message that is too large.",
         (
-            "Run replay.seek(99), then type is:broken into the inspector's search.",
-            "Each finding of lint(talk) has an entry, which has a number, and a rule, which has a name.",
-            "broken = {finding.entry.number: finding.rule.name for finding in lint(talk)}",
+            "Run replay.seek(99). Then type is:broken into the inspector's search.",
+            "lint(session) returns findings. You need finding.entry.number and finding.rule.name.",
+            "broken = {finding.entry.number: finding.rule.name for finding in lint(session)}",
         ),
     )
 }

@@ -81,7 +81,7 @@ class Exercise:
     def check(self, *answer: Any, **context: Any) -> Verdict:
         """Judge an answer. An answer that is still `...` counts as not given yet."""
         if any(map(_is_open, answer)):
-            return Verdict(False, "Not answered yet: put your answer where the dots are.", self)
+            return Verdict(False, "Not answered yet. Replace the dots with your answer.", self)
         if any(map(inspect.isawaitable, answer)):
             wrong = "This is a coroutine that has not run. Put await in front of the call."
         else:

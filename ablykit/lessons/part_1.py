@@ -28,41 +28,39 @@ def _is_number(value: Any) -> bool:
 
 def _kind(answer: Any) -> str | None:
     if not isinstance(answer, str):
-        return f"The name of a member is text: 'like_this', not {answer!r}."
+        return f"A member's name is text in quotes, such as 'like_this', not {answer!r}."
     answer = answer.strip().strip("\"'")
     if answer == "action":
         return None
     if answer.lower() == "action":
-        return f"Nearly: {answer!r} is not spelled as the frame spells it."
+        return f"Nearly: the frame does not spell it {answer!r}. Mind the capitals."
     if answer in MEMBERS["ErrorInfo"]:
-        return f"{answer!r} is inside the error: it says which error, not what kind of frame."
+        return f"{answer!r} is inside the error. It says which error this is, not what kind of frame."
     if answer in MEMBERS["ProtocolMessage"]:
-        return (
-            f"{answer!r} is a member of some frames, but many do without it. Which one does every frame have?"
-        )
+        return f"{answer!r} is in some frames, but many frames don't have it. Which member is in all of them?"
     return f"The frame has no member {answer!r}. Look at its first line."
 
 
 _NEIGHBOURS = {
-    Action.ATTACH: (Action.ATTACHED, "that is the answer to an ATTACH"),
-    Action.ACK: (Action.NACK, "that is a refusal"),
-    Action.MESSAGE: (Action.PRESENCE, "that says who is there"),
+    Action.ATTACH: (Action.ATTACHED, "the answer to an ATTACH"),
+    Action.ACK: (Action.NACK, "which refuses a publish"),
+    Action.MESSAGE: (Action.PRESENCE, "which says who is on a channel"),
 }
 
 
 def _actions(answer: Any) -> str | None:
     if not isinstance(answer, dict):
-        return "The answer is a dict of each name with its number."
+        return "The answer is a dict that maps each name to its number."
     for action, (neighbour, why) in _NEIGHBOURS.items():
         given: Any = answer.get(action.name)  # type: ignore[reportUnknownMemberType]
         if given is None:
-            return f"{action.name} is missing."
+            return f"{action.name} is missing from your dict."
         if isinstance(given, str):
-            return f"{action.name}: an action is a number, not text. Write the number, without quotes."
+            return f"{action.name}: an action is a number, not text. Write it without quotes."
         if not _is_number(given):
-            return f"{action.name}: write the number alone, as ablykit.explain({action.name!r}) prints it."
+            return f"{action.name}: write the number alone. ablykit.explain({action.name!r}) prints it."
         if given == neighbour:
-            return f"{action.name}: {given} is {neighbour.name}; {why}."
+            return f"{action.name}: {given} is {neighbour.name}, {why}."
         if given != action:
             return f"{action.name} is not {given}."
     return None
@@ -73,17 +71,17 @@ def _actions(answer: Any) -> str | None:
 _LIMITS = ("maxMessageSize", "maxInboundRate", "connectionStateTtl")
 _UNITS = ("bytes", "ms", "per second")
 _SCALES = {
-    1000: "milliseconds: the protocol counts times in ms",
-    1024: "bytes: the protocol counts sizes in bytes",
+    1000: "the protocol counts times in ms",
+    1024: "the protocol counts sizes in bytes",
 }
 
 
 def _limits(answer: Any, conn: Connection) -> str | None:
     details = _granted(conn.transcript)
     if details is None:
-        return "This connection was never CONNECTED. Open one with a key first."
+        return "This connection never received CONNECTED. Open one with a key first."
     if not isinstance(answer, dict):
-        return "The answer is a dict of each limit with its number and its unit."
+        return "The answer is a dict that maps each limit to its number and its unit."
     for name, given in answer.items():  # type: ignore[reportUnknownVariableType]
         if name not in details:
             return f"connectionDetails has no {name!r}. Spell the name as the frame does."
@@ -100,7 +98,7 @@ def _limit(name: str, number: Any, unit: Any, real: Any) -> str | None:
     if number != real:
         for scale, why in _SCALES.items():
             if _is_number(number) and number * scale == real:
-                return f"{name}: {number} is converted. The frame says {real} {why}."
+                return f"{name}: don't convert the number. Write {real}, as the frame does: {why}."
         return f"{name} is not {number!r} on this connection. Read it in your frame, under connectionDetails."
     if unit != right_unit:
         known = ", ".join(map(repr, _UNITS))
@@ -123,12 +121,12 @@ SLACK = 0.05
 """How far a time may be off what the wire shows, ms: it may have been rounded."""
 
 _TOO_SMALL = (
-    "Ping {number} took {time:.3g} ms by your list, but {least:.3g} ms on the wire. "
-    "Take the first moment before you send, and the second after the answer came."
+    "By your list, ping {number} took {time:.3g} ms, but on the wire it took at least {least:.3g} ms. "
+    "Start the clock before you send, and stop it after the answer has arrived."
 )
 _TOO_LARGE = (
-    "Ping {number} took {time:.3g} ms by your list, but no more than {most:.3g} ms on the wire. "
-    "Take the first moment just before you send, and the second as soon as the answer came."
+    "By your list, ping {number} took {time:.3g} ms, but on the wire it took at most {most:.3g} ms. "
+    "Start the clock just before you send, and stop it as soon as the answer arrives."
 )
 _OTHER_UNITS = {
     1000: "These look like seconds. Multiply them by 1000 to get ms.",
@@ -150,8 +148,8 @@ def _round_trips(answer: Any, conn: Connection) -> str | None:
         return "These pings overlap on the wire. Wait for each answer before you send the next ping."
     if len(bounds) < PINGS:
         return (
-            f"The wire shows {len(bounds)} answered pings, each with an id of its own; {PINGS} are needed. "
-            "An id is text, and no two pings share one."
+            f"The wire shows {len(bounds)} answered pings with different ids; the exercise needs {PINGS}. "
+            "Give each ping its own id, as text."
         )
     if (wrong := _outside(times, bounds)) is None:
         return None
@@ -203,7 +201,7 @@ _DENIAL = {"no", "not", "never", "without"}
 _ELSEWHERE: tuple[tuple[set[str], str], ...] = (
     (
         {"tcp", "icmp", "keepalive", "keepalives"},
-        "That is more than one layer down, and TCP's own keep-alive takes hours. One layer is enough.",
+        "That is more than one layer down, and TCP's keep-alive takes hours. Look only one layer down.",
     ),
     (
         {"heartbeat", "heartbeats", "action", "ably", "ablys"},
@@ -211,7 +209,7 @@ _ELSEWHERE: tuple[tuple[set[str], str], ...] = (
     ),
     (
         _DENIAL | {"nothing", "none"},
-        "Not nothing: a dead connection must still be noticed. Look one layer down.",
+        "Not nothing: the service must still notice a dead connection. Look one layer down.",
     ),
 )
 """Words of wrong answers, and what to say to each."""
@@ -247,27 +245,28 @@ def _modes(flags: Any, code: Any, ably: Any) -> str | None:
         if flags == wrong:
             return why
     if flags & ~int(Flag.SUBSCRIBE):
-        return f"{flags} has other bits set than the one for SUBSCRIBE. ablykit.explain({flags}) names them."
+        return f"{flags} sets other bits than the one for SUBSCRIBE. ablykit.explain({flags}) names them."
     if flags != Flag.SUBSCRIBE:
-        return f"{flags} lacks the bit of SUBSCRIBE."
+        return f"{flags} lacks the bit for SUBSCRIBE."
     if code is None or (_is_number(code) and code in (0, Action.ACK)):
-        return "The publish is refused, although the key may publish: this attachment lacks the mode for it."
+        return "The publish is refused. The key allows it, but this attachment lacks the mode."
     if not isinstance(code, int) or isinstance(code, bool):
         return f"The code is a number of five digits, not {code!r}."
     real = _publish_with(ably, flags)
     if code == real:
         return None
     if code == 40160 and real == 40165:
-        return (
-            "Close: 40160 means that the key lacks the right. This key has it; the attachment lacks the mode."
-        )
+        return "Close: 40160 means that the key lacks the right. Here, the attachment lacks the mode."
     return f"The flags are right, but the publish is not refused with {code}. Try it, and read the NACK."
 
 
 _WRONG_FLAGS = (
-    (983040, "983040 has all four modes: this attachment could also publish and enter."),
+    (983040, "983040 sets all four modes, so this attachment could also publish and enter presence."),
     (18, "18 is the number of the bit; its value is 2 to the power of 18."),
-    (int(Flag.PRESENCE_SUBSCRIBE), "That is PRESENCE_SUBSCRIBE: it receives members, not messages."),
+    (
+        int(Flag.PRESENCE_SUBSCRIBE),
+        "That is PRESENCE_SUBSCRIBE, which receives news of who is there, not messages.",
+    ),
     (int(Flag.PUBLISH), "That is PUBLISH, the other direction."),
     (
         int(Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE),
@@ -314,22 +313,22 @@ def _shuffled(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ...] = (
-    ("one publish, whose msgSerial is 0 (mind that 0 counts as false)", 1, [_ack(0)], {0: "ACK"}),
+    ("one publish, whose msgSerial is 0 (in Python, 0 counts as false)", 1, [_ack(0)], {0: "ACK"}),
     ("two publishes, the second too large", 2, [_ack(0), _nack(1)], {0: "ACK", 1: "NACK"}),
     (
-        "answers that come in another order than the publishes",
+        "answers that arrive in another order than the publishes",
         5,
         _shuffled([_ack(0), _nack(1), _ack(2), _nack(3), _ack(4)]),
         {0: "ACK", 1: "NACK", 2: "ACK", 3: "NACK", 4: "ACK"},
     ),
     (
-        "one ACK for three frames (count says how many, from msgSerial on)",
+        "one ACK for three publishes (count says how many, starting at msgSerial)",
         4,
         [_ack(0, 3), _nack(3)],
         {0: "ACK", 1: "ACK", 2: "ACK", 3: "NACK"},
     ),
     (
-        "a publish that is not answered yet (its outcome is None)",
+        "a publish that has no answer yet (its outcome is None)",
         3,
         [_nack(2), _ack(0)],
         {0: "ACK", 1: None, 2: "NACK"},
@@ -345,7 +344,7 @@ def _match(match: Any) -> str | None:
     if not callable(match):
         return "Give the function itself: match, without parentheses."
     if inspect.iscoroutinefunction(match):
-        return "Your function is declared with async def. A plain def is enough: it waits for nothing."
+        return "Your function is declared with async def. Use a plain def: the function waits for nothing."
     for story, count, answers, right in _STORIES:
         try:
             found = call_within(TIME, match, _publishes(range(count)), deepcopy(answers))
@@ -354,7 +353,7 @@ def _match(match: Any) -> str | None:
         except (Exception, SystemExit) as error:
             return f"With {story}, your function failed: {type(error).__name__}: {error}"
         if found is None:
-            return "Your function returns nothing yet: it should return a dict. Printing it is not enough."
+            return "Your function returns nothing yet. It should return a dict. Printing it is not enough."
         if not isinstance(found, dict):
             return f"Your function should return a dict, not {type(found).__name__}."
         if found != right:
@@ -369,10 +368,10 @@ EXERCISES = {
         Exercise(
             "kind",
             _kind,
-            "Right: every frame has an action, and it decides what the rest of the frame means.",
+            "Right: every frame has an action, and the action decides what the rest of the frame means.",
             (
-                "Every frame has this member, whatever it says.",
-                "In the frame above, it comes first, and its value is 9: the number of ERROR.",
+                "Every frame has this member, whatever else is in the frame.",
+                "It comes first in the frame above. Its value there is 9, the number of ERROR.",
                 'answer = "action"',
             ),
         ),
@@ -381,8 +380,8 @@ EXERCISES = {
             _actions,
             "Right. You will meet all three before the end of notebook 05.",
             (
-                'Run ablykit.explain("ATTACH"), and read the number after the name.',
-                "What a client sends and what the service answers have different numbers: ATTACH, ATTACHED.",
+                'Run ablykit.explain("ATTACH") and read the number after the name.',
+                "What you send and what comes back have different numbers: ATTACH is not ATTACHED.",
                 'numbers = {"ATTACH": 10, "ACK": 1, "MESSAGE": 15}',
             ),
         ),
@@ -391,9 +390,9 @@ EXERCISES = {
             _limits,
             "Right: sizes in bytes, times in ms, rates per second. The whole protocol uses these units.",
             (
-                "The numbers stand in the CONNECTED frame, under connectionDetails, and "
-                "ablykit.explain(connected) names the unit of each.",
-                'Copy each number as it is: 15000 and "ms", for instance, not 15 and "s".',
+                "The numbers are in the CONNECTED frame, under connectionDetails. "
+                "ablykit.explain(connected) gives the unit of each.",
+                'Copy each number as it is. For maxIdleInterval, that is 15000 and "ms", not 15 and "s".',
                 """\
 details = connected["connectionDetails"]
 limits = {
@@ -408,9 +407,10 @@ limits = {
             _round_trips,
             "Right: your times agree with what the wire shows.",
             (
-                "time.perf_counter() returns a moment in seconds. Take one before you send and one after the "
-                "answer came.",
-                "Send a HEARTBEAT with an id that no other ping has, then wait with quiet.recv('HEARTBEAT').",
+                "time.perf_counter() returns the time in seconds. Call it before you send, and again "
+                "after the answer has arrived.",
+                "Send a HEARTBEAT with an id that no other ping has, then wait for its answer with "
+                'quiet.recv("HEARTBEAT", id=...).',
                 """\
 times = []
 for number in range(10):
@@ -425,21 +425,21 @@ for number in range(10):
             _instead,
             "Right: WebSocket pings. Your WebSocket library answers them, so your code never sees one.",
             (
-                "A dead connection must still be noticed, so something must cross the wire.",
-                "It is not a frame of Ably's protocol. Look one layer down: WebSocket has three control "
-                "frames, called close, ping and pong.",
+                "To notice a dead connection, the service must send something that needs an answer.",
+                "That something is not a frame of Ably's protocol. Look one layer down: WebSocket has "
+                "three control frames, called close, ping and pong.",
                 'instead = "WebSocket pings"',
             ),
         ),
         Exercise(
             "modes",
             _modes,
-            "Right: both the flags, and what happens to a publish. The check has just tried it for real.",
+            "Right: both the flags and the code. The check has just tried it for real.",
             (
-                "Each mode is one bit. ablykit.explain(983040) shows four of them, each with its value: "
-                "receiving messages is SUBSCRIBE.",
-                "A publish without the mode PUBLISH is refused, though the key allows it. Attach with your "
-                "flags, publish, and read the code in the NACK.",
+                "Each mode is one bit. ablykit.explain(983040) lists four of them with their values. "
+                "The one that receives messages is SUBSCRIBE.",
+                "Without the mode PUBLISH, the service refuses a publish even if the key allows it. Attach "
+                "with your flags, publish, and read the code in the NACK.",
                 "flags = 1 << 18\ncode = 40165",
             ),
         ),
@@ -448,8 +448,8 @@ for number in range(10):
             _match,
             "Right, in every order, with every count and outcome. This is the heart of publishing in an SDK.",
             (
-                "Begin with a dict of every msgSerial and None, then go through the answers.",
-                "An answer covers every msgSerial from its own up to msgSerial + count - 1.",
+                "Start with a dict that maps every msgSerial to None. Then go through the answers.",
+                "An answer covers count publishes: those from its msgSerial up to msgSerial + count - 1.",
                 """\
 def match(publishes, answers):
     found = {publish["msgSerial"]: None for publish in publishes}

@@ -6,7 +6,7 @@ from ablykit import lessons
 
 
 @pytest.fixture
-def talk():
+def session():
     from ablykit.record.files import load
     from tests.notebook import ROOT
 
@@ -30,13 +30,13 @@ def talk():
         ({...: ...}, "Not answered yet"),
     ],
 )
-def test_broken_rules_are_found_by_number_and_name(talk, answer, says):
-    assert says in str(lessons.check("broken", answer, talk=talk))
+def test_broken_rules_are_found_by_number_and_name(session, answer, says):
+    assert says in str(lessons.check("broken", answer, session=session))
 
 
-def test_its_last_hint_is_code_that_solves_it(talk):
+def test_its_last_hint_is_code_that_solves_it(session):
     from ablykit.record import lint
 
-    cell = {"talk": talk, "lint": lint}
+    cell = {"session": session, "lint": lint}
     exec(lessons.EXERCISES["broken"].hints[-1], cell)
-    assert lessons.check("broken", cell["broken"], talk=talk).right
+    assert lessons.check("broken", cell["broken"], session=session).right

@@ -58,5 +58,5 @@ def test_a_right_answer_has_no_buttons():
 
 
 def test_an_exercise_that_is_not_there_is_said_not_to_be():
-    with pytest.raises(KeyError, match="there are kind"):
+    with pytest.raises(KeyError, match="The exercises are kind"):
         lessons.check("nonsense", 1)

@@ -101,10 +101,10 @@ def test_a_right_answer_turns_green(name, answer):
 @pytest.mark.parametrize(
     ("name", "answer", "says"),
     [
-        ("kind", ["error"], "but many do without it"),
+        ("kind", ["error"], "many frames don't have it"),
         ("kind", ["code"], "inside the error"),
         ("kind", ["type"], "no member 'type'"),
-        ("kind", ["Action"], "not spelled as the frame"),
+        ("kind", ["Action"], "Mind the capitals"),
         ("kind", [9], "is text"),
         ("kind", [None], "is text"),
         ("kind", [dict], "is text"),
@@ -235,8 +235,8 @@ def test_round_trips_are_compared_with_the_wire(conn):
 
 def test_round_trips_that_were_invented_are_found_out(conn):
     times = timed(conn)
-    assert "but no more than" in round_trips([500.0] * 10, conn).text
-    assert "but no more than" in round_trips([*times[:5], 500.0, *times[6:]], conn).text
+    assert "at most" in round_trips([500.0] * 10, conn).text
+    assert "at most" in round_trips([*times[:5], 500.0, *times[6:]], conn).text
     assert not round_trips([0.001] * 10, conn).right
     assert not round_trips(times[::-1][:1] * 9 + [500_000.0], conn).right
 
