@@ -1,4 +1,4 @@
-"""Two recordings side by side: what differs, once ids, keys and times are masked."""
+"""Compare two recordings: what differs once ids, keys and times are masked."""
 
 import json
 import re
@@ -15,20 +15,20 @@ MASKED = frozenset(
     {"id", "connectionId", "connectionKey", "channelSerial", "serial", "serverId", "timestamp", "resume"}
     | {"nonce", "mac", "accessToken", "serials", "messageSerial"}
 )
-"""Members that differ from run to run without meaning anything."""
+"""Members that differ from run to run and mean nothing."""
 
 ENDED = frozenset({"1000", "1001", "1005", "1006"})
-"""Close codes that complain of nothing: which of them comes depends on who goes first, and on whether the
-network was cut."""
+"""Close codes that report no error. Which of them arrives depends on which side closes first, and on
+whether the network was cut."""
 
 
 _PARAMS = re.compile(r"(?<=[?&])(key|resume|recover|accessToken|access_token)=[^&]*")
-"""Parameters of a URL that differ likewise."""
+"""URL parameters that differ from run to run."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A stretch where two recordings differ: what stands in the first, what in the second."""
+    """A stretch where two recordings differ: the lines of the first, and those of the second."""
 
     first: tuple[Entry, ...]
     second: tuple[Entry, ...]
@@ -39,7 +39,7 @@ class Difference:
 
 
 def compare(first: Iterable[Entry], second: Iterable[Entry]) -> list[Difference]:
-    """Where two recordings differ, in order; an empty list when they say the same.
+    """Return where two recordings differ, in order; an empty list when they say the same.
 
     Connections are matched in the order they were opened, and what each side said is compared for
     itself: which of two frames on their way past each other was noted first means nothing. Nor do
@@ -53,7 +53,7 @@ def compare(first: Iterable[Entry], second: Iterable[Entry]) -> list[Difference]
 
 
 def _lanes(entries: Iterable[Entry]) -> dict[tuple[int, str], list[Entry]]:
-    """What each side of each connection said, connections by their place."""
+    """Return what each side of each connection said, with connections numbered in the order they opened."""
     places: dict[str, int] = {}
     lanes: dict[tuple[int, str], list[Entry]] = {}
     pairing = Pairing()
@@ -82,7 +82,7 @@ def _differences(one: list[Entry], two: list[Entry]) -> list[Difference]:
 
 
 def shape(entry: Entry) -> str:
-    """An entry in one line, with what differs from run to run masked."""
+    """Return an entry as one line, with everything masked that differs from run to run."""
     if entry.kind == "close" and entry.text.partition(" ")[0] in ENDED:
         return f"{ARROWS[entry.direction]} WebSocket close"
     if entry.kind != "frame":
@@ -109,7 +109,7 @@ def _masked(value: Any) -> Any:
 
 
 def _mask(value: Any) -> Any:
-    """What stands for a masked value: of a list, how many it has still counts, and which of them is null."""
+    """Return what masks a value. A list keeps its length and its nulls, which mean something."""
     if isinstance(value, list):
         return [None if item is None else "…" for item in cast("list[Any]", value)]
     return "…"

@@ -17,14 +17,14 @@ from ablykit.record.pairing import PUBLISHES, covered
 from ablykit.record.transcript import Entry
 
 REMEMBERED = 10_000
-"""How many ids and answers are remembered of a channel or connection."""
+"""How many ids and answers to remember for each channel or connection."""
 
 Frame = dict[str, Any]
 
 
 @dataclass
 class ChannelFacts:
-    """What is known of one channel on a connection."""
+    """What the frames say about one channel on a connection."""
 
     attaching: bool = False
     """Whether an ATTACH is waiting for its answer."""
@@ -52,10 +52,10 @@ class ChannelFacts:
 
 @dataclass
 class Facts:
-    """What is known of one connection so far."""
+    """What the frames so far say about one connection."""
 
     begun: bool = True
-    """Whether it was followed from its start on. Only then does not having seen something mean anything."""
+    """Whether this connection was followed from its start. Only then can something missing mean anything."""
     params: dict[str, str] = field(default_factory=dict[str, str])
     state: str = "initialized"
     """One of `ablykit.protocol.states.STATES`."""
@@ -83,9 +83,9 @@ class Facts:
     heard: bool = False
     """Whether any frame has come."""
     last_in: float | None = None
-    """When the service was last heard, ms since 1970: a frame, or a ping or pong below (RTN23b)."""
+    """When the service last sent anything, ms since 1970: a frame, or a WebSocket ping or pong (RTN23b)."""
     publishes: deque[float] = field(default_factory=deque[float])
-    """When it published, ms since 1970: the last second's."""
+    """When it published during the last second, ms since 1970."""
     channels: dict[str, ChannelFacts] = field(default_factory=dict[str, ChannelFacts])
     frames: dict[str, int] = field(default_factory=lambda: {"in": 0, "out": 0})
     """How many frames crossed the wire, by direction."""
@@ -104,7 +104,7 @@ class Facts:
         return channel
 
     def take(self, entry: Entry) -> None:
-        """Learn from an entry, after the rules have looked at it."""
+        """Learn from an entry. The rules look at it before this."""
         self.last = entry.number
         if entry.direction == "in":
             self.last_in = entry.at
@@ -116,14 +116,14 @@ class Facts:
             self._closed(entry)
 
     def missed(self) -> None:
-        """Forget what may have changed unseen: entries are missing after the last one taken."""
+        """Forget what may have changed unseen, since entries are missing after the last one."""
         self.begun = False
         self.last_in = None
         for known in (self.pending, self.answered, self.publishes, self.channels):
             known.clear()
 
     def become(self, state: str, reason: str | None = None) -> None:
-        """Go to a state; without a `reason` the old one stands."""
+        """Go to a state. Without a `reason`, the old reason stays."""
         if state != self.state:
             self.before, self.state = self.state, state
         self.reason = self.reason if reason is None else reason
@@ -139,7 +139,7 @@ class Facts:
             learn[typed](self, entry, frame)
 
     def _opened(self, entry: Entry) -> None:
-        """Begin anew: nothing that an earlier WebSocket of the same name did is known of this one."""
+        """Start over: an earlier WebSocket with the same name says nothing about this one."""
         self.missed()
         self.connected = self.ended = self.closing = self.heard = self.repeats = self.over = False
         self.begun, self.last_serial, self.pings, self.dropped = True, -1, 0, 0.0
@@ -326,7 +326,7 @@ def _why(frame: Frame) -> str:
 
 
 def forget_all_but(known: dict[Any, None], count: int) -> None:
-    """Drop the oldest: what is known of a long session may not grow with it."""
+    """Drop the oldest, so that a long session doesn't take ever more memory."""
     while len(known) > count:
         del known[next(iter(known))]
 

@@ -19,7 +19,7 @@ FORMAT = "ablykit-recording"
 VERSION = 1
 _HEAD = json.dumps({"format": FORMAT, "version": VERSION}).encode()
 _NO_YEAR = 253_402_300_800_000
-"""The first ms after the year 9999, the last that dates know."""
+"""The first ms after the year 9999, the last year that Python's dates can hold."""
 
 _log = logging.getLogger("ablykit.record.files")
 
@@ -44,23 +44,23 @@ class _Head(msgspec.Struct):
 
 
 class NotARecording(ValueError):
-    """A file that is no recording; the message says why."""
+    """The file is not a recording; the message says why."""
 
 
 def save(entries: Iterable[Entry], path: str | Path) -> int:
-    """Write entries as a recording; tells how many. Secrets were made stars when they were noted."""
+    """Write entries to a recording and return how many. The transcript already replaced secrets by stars."""
     data = dumps(entries)
     Path(path).write_bytes(data)
     return data.count(b"\n") - 1
 
 
 def dumps(entries: Iterable[Entry]) -> bytes:
-    """Entries as a recording's bytes."""
+    """Return entries as the bytes of a recording."""
     return b"\n".join([_HEAD, *(msgspec.json.encode(_line(entry)) for entry in entries)]) + b"\n"
 
 
 class Recorder:
-    """Writes a transcript into a file as it happens, so that a sudden end loses nothing.
+    """Write a transcript to a file as it happens, so that a sudden end loses nothing.
 
     What has happened already goes in first. `close` it at the end, or use it in a `with`. Raises
     `OSError` when the file can't be opened or takes nothing. When it takes no more later on, such as on a
@@ -84,7 +84,7 @@ class Recorder:
     """How many entries the file has."""
 
     failure: OSError | None
-    """Why the file takes no more; None while it does."""
+    """Why the file takes no more entries; None while it does."""
 
     def _catch_up(self, _: Entry | None = None) -> None:
         with self._lock:
@@ -100,7 +100,7 @@ class Recorder:
         return None
 
     def _write(self, data: bytes) -> None:
-        """Write one line. A file that is nearly full takes a part first and refuses only the rest."""
+        """Write one line. A nearly full disk takes the first part of a line and refuses only the rest."""
         left = memoryview(data + b"\n")
         while left:
             left = left[self._file.write(left) :]
@@ -118,7 +118,7 @@ class Recorder:
         )
 
     def close(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._stop()
         with self._lock:
             self._file.close()
@@ -131,12 +131,12 @@ class Recorder:
 
 
 def load(path: str | Path) -> Transcript:
-    """The transcript in a recording; see `loads`. Raises `OSError` when there is no file."""
+    """Return the transcript in a recording; see `loads`. Raises `OSError` if the file can't be read."""
     return loads(Path(path).read_bytes(), str(path))
 
 
 def loads(data: bytes, name: str = "this file") -> Transcript:
-    """The transcript in a recording's bytes; `name` is what an error calls it.
+    """Return the transcript in the bytes of a recording; errors call it `name`.
 
     Where a line is damaged, the entries before it are given, and the transcript's `damage` says so: a full
     disk or a lost machine leaves half a line. Raises `NotARecording` when not even the first entry can be
@@ -161,7 +161,7 @@ def loads(data: bytes, name: str = "this file") -> Transcript:
 
 
 def har(entries: Iterable[Entry]) -> dict[str, Any]:
-    """Entries in the HTTP Archive format, WebSocket messages as Chromium writes them.
+    """Return entries in the HTTP Archive format, with WebSocket messages as Chromium writes them.
 
     Give it to `json.dump`. Each connection is one entry of the archive.
     """

@@ -1,4 +1,4 @@
-"""Reads a transcript and names each rule of the protocol that either side broke.
+"""Read a transcript and name each rule of the protocol that either side broke.
 
 A rule is a function that checks one entry against the facts of its connection, and says what is wrong or
 None. Its name is the rule's name, and its docstring is the rule in words.
@@ -18,7 +18,7 @@ Check = Callable[[Facts, Entry, Frame], str | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its name, its spec clause, whose it is, what it says in words, and how it is checked."""
+    """A rule: its name, its spec clause, the side that has to keep it, its text, and its check."""
 
     name: str
     clause: str
@@ -42,7 +42,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule broken: where, and how."""
+    """A broken rule: where, and how."""
 
     rule: Rule
     entry: Entry
@@ -93,7 +93,7 @@ def rule(
 
 
 class Linter:
-    """Lints entries as they come, of one connection or several.
+    """Lint entries as they come, of one connection or several.
 
     `whole` says that no entry is missing before the first one: then every connection is seen from its start.
     """
@@ -103,13 +103,13 @@ class Linter:
         self._whole = whole
 
     def take(self, entry: Entry) -> list[Finding]:
-        """Return the rules that this entry breaks; what follows is judged as coming after it."""
+        """Return the rules that this entry breaks, and remember the entry for those that follow."""
         found = self.peek(entry)
         self.facts(entry.connection).take(entry)
         return found
 
     def peek(self, entry: Entry) -> list[Finding]:
-        """Return the rules that this entry would break now, if it came or were sent."""
+        """Return the rules that this entry would break if it were the next one. Nothing is remembered."""
         facts, frame = self.facts(entry.connection), entry.frame or {}
         action = frame.get("action")
         rules = _concerned(
@@ -125,7 +125,7 @@ class Linter:
         return facts
 
     def missed(self) -> None:
-        """Know that entries are missing after the last one taken, of whatever connection."""
+        """Note that entries are missing after the last one; any connection may have changed."""
         self._whole = False
         for facts in self._facts.values():
             facts.missed()

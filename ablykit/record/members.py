@@ -1,4 +1,4 @@
-"""Who is present, as one connection is told: from SYNC and PRESENCE frames (RTP2)."""
+"""Who is present, as one connection learns it from SYNC and PRESENCE frames (RTP2)."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,18 +26,18 @@ class Member:
 
 @dataclass
 class Members:
-    """The members that a connection knows of, by channel. `take` each entry in order."""
+    """The members that a connection knows of, by channel. Call `take` with each entry, in order."""
 
     connection: str
     channels: dict[str, dict[tuple[str, str], Member]] = field(
         default_factory=dict[str, dict[tuple[str, str], Member]]
     )
     left: list[Member] = field(default_factory=list[Member])
-    """Those who left last, newest first."""
+    """The members that left last, newest first."""
     _syncing: dict[str, set[tuple[str, str]]] = field(default_factory=dict[str, set[tuple[str, str]]])
 
     def take(self, entry: Entry) -> bool:
-        """Learn from an entry; tells whether it said anything of members."""
+        """Learn from an entry, and return whether it was about members."""
         frame = entry.frame or {}
         action, channel = frame.get("action"), str(frame.get("channel"))
         if entry.connection != self.connection or entry.direction != "in":
@@ -56,7 +56,7 @@ class Members:
 
     @property
     def all(self) -> list[Member]:
-        """Everybody, channel by channel, in the order they came."""
+        """Every member, channel by channel, in the order they entered."""
         return [member for known in self.channels.values() for member in known.values()]
 
     def _changed(self, entry: Entry, channel: str, frame: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class Members:
                 known[key] = _member(entry, channel, key, item, known.get(key))
 
     def _synced(self, entry: Entry, channel: str, frame: dict[str, Any]) -> None:
-        """A part of a SYNC; after the last one only those it named are there (RTP19)."""
+        """Take a page of a SYNC. After the last page, only the members it named are present (RTP19)."""
         self._changed(entry, channel, frame)
         named = self._syncing.setdefault(channel, set())
         named |= {member_key(item, frame) for item in items(frame, "presence")}

@@ -7,7 +7,7 @@ from ablykit.protocol import Action
 from ablykit.record.transcript import Entry
 
 PUBLISHES = frozenset({Action.MESSAGE, Action.PRESENCE, Action.ANNOTATION, Action.OBJECT})
-"""What shares the count of msgSerial and is answered by ACK or NACK (RTN7b)."""
+"""The actions that count msgSerial together and get an ACK or NACK (RTN7b)."""
 
 ANSWERS = {
     Action.ATTACH: Action.ATTACHED,
@@ -15,24 +15,24 @@ ANSWERS = {
     Action.CLOSE: Action.CLOSED,
     Action.AUTH: Action.CONNECTED,
 }
-"""What else is answered, and by which action; an ERROR may come instead."""
+"""The other actions that get an answer, and which; an ERROR may come instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Something asked, and its answer if one came. `ms` is the time between."""
+    """A question and its answer, if one came. `ms` is the time between them."""
 
     ask: Entry
     answer: Entry | None = None
 
     @property
     def ms(self) -> float | None:
-        """Milliseconds from the question to the answer; None without one."""
+        """The milliseconds from the question to the answer; None without an answer."""
         return None if self.answer is None else self.answer.at - self.ask.at
 
 
 class Pairing:
-    """Pairs entries as they come, of one connection or several.
+    """Pair entries as they come, of one connection or several.
 
     `take` each entry in order: it tells the pairs that the entry completes. `open` has what is
     unanswered now.
@@ -42,7 +42,7 @@ class Pairing:
         self._waiting: dict[tuple[Any, ...], list[Entry]] = {}
 
     def take(self, entry: Entry) -> list[Pair]:
-        """The pairs that this entry completes; an empty list for most."""
+        """Return the pairs that this entry completes; an empty list for most entries."""
         frame = entry.frame or {}
         if entry.direction == "out":
             if (key := _asked(entry, frame)) is not None:
@@ -52,7 +52,7 @@ class Pairing:
 
     @property
     def open(self) -> list[Entry]:
-        """What has been asked and not answered, oldest first."""
+        """The questions without an answer, oldest first."""
         return sorted((e for waiting in self._waiting.values() for e in waiting), key=lambda e: e.number)
 
     def forget(self, before: int) -> None:
@@ -74,7 +74,7 @@ class Pairing:
 
 
 def covered(frame: dict[str, Any]) -> range:
-    """The msgSerials that an ACK or NACK is about."""
+    """Return the msgSerials that an ACK or NACK covers."""
     first, count = frame.get("msgSerial"), frame.get("count", 1)
     if not isinstance(first, int) or not isinstance(count, int):
         return range(0)
@@ -82,7 +82,7 @@ def covered(frame: dict[str, Any]) -> range:
 
 
 def _asked(entry: Entry, frame: dict[str, Any]) -> tuple[Any, ...] | None:
-    """What an answer to this will be known by; None for what is not answered."""
+    """Return the key by which an answer to this will be recognised; None if nothing answers it."""
     if entry.kind == "open":
         return ("open",)
     action = _number(frame.get("action"))
@@ -99,7 +99,7 @@ def _asked(entry: Entry, frame: dict[str, Any]) -> tuple[Any, ...] | None:
 
 
 def _answered(entry: Entry, frame: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """What this may be the answer to."""
+    """Return the keys of the questions that this may answer."""
     action, channel = _number(frame.get("action")), _text(frame.get("channel"))
     if action in (Action.ACK, Action.NACK):
         return [("serial", serial) for serial in covered(frame)]
@@ -116,10 +116,10 @@ def _answered(entry: Entry, frame: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _number(action: Any) -> int | None:
-    """The action of a frame, or None where somebody typed something else for it."""
+    """Return the action of a frame; None if someone typed something that is no action."""
     return action if isinstance(action, int) else None
 
 
 def _text(name: Any) -> str | None:
-    """A name that a frame carries; anything typed in its place has a name as well, which is its repr."""
+    """Return a name that a frame carries. If someone typed another kind of value, return its repr."""
     return name if name is None or isinstance(name, str) else repr(name)

@@ -45,13 +45,13 @@ class Row(NamedTuple):
     broken: list[Finding]
     """The rules it breaks."""
     answers: list[Pair]
-    """The pairs in which it is the answer, in the order in which they were asked."""
+    """The pairs that it answers, in the order of the questions."""
     answer: Pair | None
-    """The pair in which it was answered; None while it has no answer, or needs none."""
+    """The pair with its answer; None while it has none, or needs none."""
 
     @property
     def ms(self) -> float | None:
-        """How long this answer took, from the first entry it answers; None for what is no answer."""
+        """How long this answer took, in ms, from the first entry it answers; None if it answers nothing."""
         return self.answers[0].ms if self.answers else None
 
 
@@ -133,7 +133,7 @@ class Reading:
 
     @property
     def waiting(self) -> list[Entry]:
-        """What has been asked and not answered, oldest first."""
+        """The questions without an answer, oldest first."""
         with self._lock:
             return self._pairing.open
 

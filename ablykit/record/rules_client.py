@@ -1,4 +1,4 @@
-"""Rules that a client keeps, or breaks. Each looks at a frame that is about to be sent."""
+"""The rules for clients. Each checks a frame that a client is about to send."""
 
 from typing import Any
 
@@ -24,20 +24,20 @@ ANSWERS_ONLY = Flag.HAS_PRESENCE | Flag.HAS_BACKLOG | Flag.RESUMED | Flag.HAS_OB
 
 @rule("RSA1", "client", on="open")
 def key_without_tls(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """An API key goes only over TLS."""
+    """An API key is sent only over TLS."""
     url = str(entry.raw)
     return "ws:// carries the key for anyone to read" if url.startswith("ws://") and "key=" in url else None
 
 
 @rule("TR1", "client")
 def not_a_frame(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """What is sent is an object with an action."""
+    """Every frame is an object with an action."""
     return None if "action" in frame else "this is no frame"
 
 
 @rule("TR2", "client")
 def unknown_action_sent(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only actions of the protocol are sent."""
+    """A client sends only actions that the protocol has."""
     action: Any = frame.get("action")
     known = action in Action.__members__.values()
     return f"action {action} is unknown" if "action" in frame and not known else None
@@ -45,7 +45,7 @@ def unknown_action_sent(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TR2", "client")
 def not_for_clients(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """What only the service says is not said by a client."""
+    """A client doesn't send actions that only the service sends."""
     action: Any = frame.get("action")
     if action in Action.__members__.values() and action not in FOR_CLIENTS:
         return f"{name_of(action)} is for the service to send"
@@ -82,7 +82,7 @@ def channel_name(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTL4l", "client", {Action.ATTACH})
 def mode_not_for_asking(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """An ATTACH asks for modes; the other flags are for answers."""
+    """The flags of an ATTACH are modes; the other flags belong to answers."""
     flags = frame.get("flags")
     wrong = Flag(flags) & ANSWERS_ONLY if isinstance(flags, int) and flags >= 0 else Flag(0)
     return f"the flags {int(wrong)} are the service's to set" if wrong else None
@@ -90,7 +90,7 @@ def mode_not_for_asking(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTL5a", "client", {Action.DETACH}, from_start=True)
 def detach_of_unattached(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only what is attached is detached."""
+    """A client detaches only from channels it is attached to."""
     channel = facts.channel(frame)
     return None if channel.attached or channel.attaching else "this channel is not attached"
 
@@ -113,7 +113,7 @@ def serial_start(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTN7b", "client", PUBLISHES, from_start=True)
 def serial_not_rising(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """msgSerial rises with every publish of a connection, whatever the channel."""
+    """msgSerial rises with every publish on a connection, across all channels."""
     serial = frame.get("msgSerial")
     if facts.repeats or not isinstance(serial, int) or serial > facts.last_serial:
         return None
@@ -159,7 +159,7 @@ def frame_too_large(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RSL1k", "client", {Action.MESSAGE})
 def message_ids(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """The ids of one publish are BASE:0, BASE:1 … or there are none."""
+    """The ids within one publish are BASE:0, BASE:1 and so on, or absent."""
     ids = [message.get("id") for message in items(frame, "messages")]
     if len(ids) < 2 or not any(ids):
         return None
@@ -169,7 +169,7 @@ def message_ids(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RSL4a", "client", {Action.MESSAGE})
 def data_kind(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Data is text, binary, an object or an array."""
+    """Message data is text, binary, an object or an array."""
     for message in items(frame, "messages"):
         if isinstance(data := message.get("data"), bool | int | float):
             return f"the data {data!r} is none of these"
@@ -178,7 +178,7 @@ def data_kind(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTL6g", "client", {Action.MESSAGE})
 def foreign_client_id(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """An identified connection publishes as itself."""
+    """A connection with a clientId publishes under that clientId."""
     own = facts.details.get("clientId")
     for message in items(frame, "messages"):
         given = message.get("clientId")
@@ -189,21 +189,21 @@ def foreign_client_id(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTL6", "client", {Action.MESSAGE})
 def publish_without_mode(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Who attached without the mode PUBLISH does not publish."""
+    """A client that attached without the mode PUBLISH doesn't publish."""
     channel = facts.channel(frame)
     return "attached without PUBLISH" if channel.attached and not channel.modes & Flag.PUBLISH else None
 
 
 @rule("RTP8", "client", {Action.PRESENCE})
 def presence_without_mode(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Who attached without the mode PRESENCE does not enter."""
+    """A client that attached without the mode PRESENCE doesn't enter."""
     channel = facts.channel(frame)
     return "attached without PRESENCE" if channel.attached and not channel.modes & Flag.PRESENCE else None
 
 
 @rule("RTP8j", "client", {Action.PRESENCE}, from_start=True)
 def presence_without_client_id(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """To be present one needs a clientId."""
+    """Entering needs a clientId, on the connection or on the member."""
     own = facts.details.get("clientId")
     if own not in (None, "*") or all(member.get("clientId") for member in items(frame, "presence")):
         return None
@@ -212,7 +212,7 @@ def presence_without_client_id(facts: Facts, entry: Entry, frame: Frame) -> str 
 
 @rule("RTP10", "client", {Action.PRESENCE}, from_start=True)
 def leave_without_enter(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only who has entered leaves."""
+    """Only a member that has entered leaves."""
     for member in items(frame, "presence"):
         client = str(member.get("clientId", facts.params.get("clientId", "")))
         if member.get("action") == 3 and client not in facts.channel(frame).entered:
@@ -222,7 +222,7 @@ def leave_without_enter(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("CD2e", "client", PUBLISHES)
 def too_fast(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Not more publishes a second than maxInboundRate."""
+    """A client makes at most maxInboundRate publishes a second."""
     limit = facts.details.get("maxInboundRate")
     older = next((n for n, at in enumerate(facts.publishes) if at > entry.at - 1000), len(facts.publishes))
     count = len(facts.publishes) - older + 1

@@ -1,4 +1,4 @@
-"""Rules that the service keeps, or breaks. Each looks at a frame that has come."""
+"""The rules for the service. Each checks a frame that has arrived."""
 
 from ablykit.protocol import MODES, Action, Flag
 from ablykit.protocol.actions import name_of
@@ -13,19 +13,19 @@ FOR_CLIENTS_ONLY = {Action.CONNECT, Action.DISCONNECT, Action.CLOSE, Action.ATTA
 ANSWERS = {Action.ACK, Action.NACK}
 OF_ONE_CHANNEL = (40010, 40160, 40165)
 GRACE = 1_000
-"""How many ms beyond maxIdleInterval a network may take before silence counts as too long."""
+"""How many ms after maxIdleInterval silence counts as too long: networks take time, too."""
 
 
 @rule("RTN4", "service", from_start=True)
 def first_frame(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """The first frame is CONNECTED, or an ERROR or DISCONNECTED that says why not."""
+    """The first frame is CONNECTED, or an ERROR or DISCONNECTED with the reason."""
     fine = (Action.CONNECTED, Action.ERROR, Action.DISCONNECTED)
     return None if facts.heard or frame.get("action") in fine else "this came first"
 
 
 @rule("TR2", "service", FOR_CLIENTS_ONLY)
 def not_for_the_service(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """What only clients say is not said by the service."""
+    """The service doesn't send actions that only clients send."""
     return f"{name_of(frame['action'])} is for clients to send"
 
 
@@ -56,7 +56,7 @@ def connection_id_changed(facts: Facts, entry: Entry, frame: Frame) -> str | Non
 
 @rule("RTN15c", "service", {Action.CONNECTED}, from_start=True)
 def resume_ignored(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """A resume that fails is said to have failed."""
+    """When a resume fails, CONNECTED says so with an error."""
     asked = facts.params.get("resume", "")
     same = str(frame.get("connectionId", "")) in asked
     if not asked or facts.connected or same or frame.get("error"):
@@ -66,21 +66,21 @@ def resume_ignored(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTN7a", "service", ANSWERS, from_start=True)
 def answer_to_nothing(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only what was sent is acknowledged."""
+    """The service acknowledges only publishes that were sent."""
     never = [s for s in covered(frame) if s not in facts.pending and s not in facts.answered]
     return f"msgSerial {never[0]} was never sent" if never else None
 
 
 @rule("RTN7a", "service", ANSWERS, from_start=True)
 def answered_twice(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Each publish is answered once."""
+    """The service answers each publish once."""
     again = [s for s in covered(frame) if s in facts.answered and s not in facts.pending]
     return f"msgSerial {again[0]} had its answer" if again and not facts.repeats else None
 
 
 @rule("RTN7a", "service", ANSWERS, from_start=True)
 def answer_skipped(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Publishes are answered in their order, none is left out."""
+    """The service answers publishes in order and leaves none out."""
     serials = covered(frame)
     skipped = [s for s in facts.pending if serials and s < serials[0]]
     return f"msgSerial {min(skipped)} is still unanswered" if skipped else None
@@ -88,7 +88,7 @@ def answer_skipped(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TR4j", "service", ANSWERS)
 def answer_without_serial(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """ACK and NACK have msgSerial, 0 too."""
+    """ACK and NACK have a msgSerial, even when it is 0."""
     return None if isinstance(frame.get("msgSerial"), int) else "it is missing"
 
 
@@ -112,7 +112,7 @@ def result_count(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTN7a", "service", {Action.NACK})
 def nack_without_error(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """A NACK says why."""
+    """A NACK has an error that says why."""
     return None if frame.get("error") else "there is no error in it"
 
 
@@ -128,7 +128,7 @@ def error_without_code(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTN15i", "service", {Action.ERROR})
 def error_without_channel(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """An error about a channel names it; without it an SDK gives the connection up."""
+    """An error about a channel names the channel; otherwise an SDK gives up the whole connection."""
     code = inside(frame, "error").get("code")
     about_one = isinstance(code, int) and (code in OF_ONE_CHANNEL or 90000 <= code < 94000)
     named = frame.get("channel") is not None  # an empty name is one too, if not a good one
@@ -137,20 +137,20 @@ def error_without_channel(facts: Facts, entry: Entry, frame: Frame) -> str | Non
 
 @rule("RTL12", "service", {Action.ATTACHED}, from_start=True)
 def attached_unasked(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """ATTACHED answers an ATTACH, or tells of a change to an attachment."""
+    """ATTACHED answers an ATTACH, or reports a change to an attachment."""
     channel = facts.channel(frame)
     return None if channel.attaching or channel.attached else "nobody asked for it"
 
 
 @rule("RTL15b", "service", {Action.ATTACHED})
 def attached_without_serial(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """ATTACHED tells the place where the channel begins."""
+    """ATTACHED has the channelSerial at which the client starts."""
     return None if frame.get("channelSerial") else "there is no channelSerial"
 
 
 @rule("RTL4m", "service", {Action.ATTACHED})
 def modes_not_asked(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only modes that were asked for are given."""
+    """The service grants only modes that the client asked for."""
     asked = facts.channel(frame).asked
     extra = number(frame, "flags") & int(MODES) & ~asked if asked else 0
     return f"flags {extra} were not asked for" if extra else None
@@ -158,7 +158,7 @@ def modes_not_asked(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TR3c", "service", {Action.ATTACHED}, from_start=True)
 def resumed_from_nowhere(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """RESUMED is set only for who offered a channelSerial or resumed the connection."""
+    """RESUMED is set only when the client offered a channelSerial or resumed the connection."""
     channel = facts.channel(frame)
     fine = channel.asked_serial or facts.params.get("resume") or channel.attached
     return "no channelSerial was offered" if number(frame, "flags") & Flag.RESUMED and not fine else None
@@ -166,33 +166,33 @@ def resumed_from_nowhere(facts: Facts, entry: Entry, frame: Frame) -> str | None
 
 @rule("RTL13", "service", {Action.DETACHED}, from_start=True)
 def detached_unasked(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """A DETACHED that nobody asked for says why."""
+    """A DETACHED that the client didn't ask for has an error that says why."""
     return None if facts.channel(frame).detaching or frame.get("error") else "there is no error in it"
 
 
 @rule("RTL17", "service", {Action.MESSAGE}, from_start=True)
 def message_unattached(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Messages come only for channels that are attached."""
+    """Messages arrive only on attached channels."""
     return None if facts.channel(frame).attached else "this channel is not attached"
 
 
 @rule("TB2d", "service", {Action.MESSAGE})
 def message_without_mode(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Messages come only with the mode SUBSCRIBE."""
+    """Messages arrive only where the mode SUBSCRIBE was granted."""
     channel = facts.channel(frame)
     return "attached without SUBSCRIBE" if channel.attached and not channel.modes & Flag.SUBSCRIBE else None
 
 
 @rule("RTN2b", "service", {Action.MESSAGE})
 def unwanted_echo(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """With echo=false one's own messages do not come back."""
+    """With echo=false, a client doesn't get its own messages back."""
     own = frame.get("connectionId") is not None and frame.get("connectionId") == facts.connection_id
     return "this is an echo" if own and facts.params.get("echo") == "false" else None
 
 
 @rule("RTL15b", "service", {Action.MESSAGE})
 def channel_serial_not_rising(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """channelSerial rises with every message of a channel, but for a backlog."""
+    """channelSerial rises with every message on a channel, except in a backlog."""
     serial, before = frame.get("channelSerial"), facts.channel(frame).serial
     backlog = not facts.channel(frame).order and not facts.channel(frame).ids
     if backlog or not isinstance(serial, str) or before is None or serial > before:
@@ -202,7 +202,7 @@ def channel_serial_not_rising(facts: Facts, entry: Entry, frame: Frame) -> str |
 
 @rule("RTL6", "service", {Action.MESSAGE})
 def publisher_order(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """The messages of one publisher come in the order it sent them."""
+    """The messages of one publisher arrive in the order it sent them."""
     publisher, _, serial = str(frame.get("id", "")).rpartition(":")
     before = facts.channel(frame).order.get(publisher)
     if before is None or not serial.isdigit() or int(serial) >= before:
@@ -212,7 +212,7 @@ def publisher_order(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TM2a", "service", {Action.MESSAGE})
 def delivered_twice(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """A message is delivered once."""
+    """Each message is delivered once."""
     ids = [frame.get("id"), *(message.get("id") for message in items(frame, "messages"))]
     again = [id for id in ids if id and id in facts.channel(frame).ids]
     return f"{again[0]} came before" if again else None
@@ -220,7 +220,7 @@ def delivered_twice(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("RTP2", "service", {Action.PRESENCE}, from_start=True)
 def presence_of_nobody(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Only members that are there update or leave."""
+    """Only members that are present update or leave."""
     channel = facts.channel(frame)
     if channel.sync_due or not channel.knows_members:
         return None

@@ -27,9 +27,9 @@ class Term(NamedTuple):
     another: str = ""
     """A second example, named in errors."""
     values: tuple[str, ...] = ()
-    """All values there are; none in particular where this is empty."""
+    """The possible values; empty if any value is possible."""
     signs: str = ":"
-    """What may stand between key and value."""
+    """The operators that may stand between key and value."""
 
 
 TERMS = (
@@ -59,7 +59,7 @@ LANGUAGE = (
     ("-dir:in", "A minus before any of these finds everything else."),
     ("?error.code", "Frames in which a JMESPath expression finds something. It comes last."),
 )
-"""The language to read: an example, and what it finds."""
+"""The search language for help texts: an example, and what it finds."""
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*(?:"|$))+')
 _TERM = re.compile(r"([a-z]+)([:<>])(?!//)(.*)", re.IGNORECASE | re.DOTALL)
@@ -70,7 +70,7 @@ _UNITS = {"": 1, "k": 1024, "m": 1024**2}
 
 @dataclass(frozen=True)
 class Known:
-    """What an entry alone does not tell: the numbers of those that break a rule, and of those unanswered."""
+    """What an entry alone can't say: the numbers of those that break a rule, and of those unanswered."""
 
     broken: Container[int] = ()
     waiting: Container[int] = ()
@@ -80,7 +80,7 @@ Test = Callable[[Entry, Known], bool]
 
 
 class Search:
-    """What is typed, asked of entries: an entry is found when every part of it finds the entry.
+    """A search as it was typed. It finds an entry when each of its parts does.
 
     Raises `ValueError`, saying what to write instead, for an unknown key, a value that its key can't
     have, and text after `?` that is no JMESPath expression.
@@ -89,7 +89,7 @@ class Search:
     def __init__(self, typed: str) -> None:
         self._tests: list[Test] = []
         self.expression = ""
-        """What stands after the `?`."""
+        """The expression after the `?`."""
         for found in _WORD.finditer(typed):
             word = found[0]
             if word.startswith("?"):
@@ -100,12 +100,12 @@ class Search:
             self._tests.append(_in_frame(self.expression))
 
     def finds(self, entry: Entry, known: Known = Known()) -> bool:
-        """Whether the entry has everything that is asked for."""
+        """Return whether the search finds an entry."""
         return all(test(entry, known) for test in self._tests)
 
 
 def search(entries: Iterable[Entry], typed: str) -> list[Entry]:
-    """The entries of a transcript that are found. Raises `ValueError`, as `Search` does."""
+    """Return the entries of a transcript that a search finds. Raises `ValueError`, as `Search` does."""
     asked, source = Search(typed), entries if isinstance(entries, Transcript) else list(entries)
     waiting = {pair.ask.number for pair in pairs(source) if pair.answer is None}
     known = Known({finding.entry.number for finding in lint(source)}, waiting)
@@ -113,7 +113,7 @@ def search(entries: Iterable[Entry], typed: str) -> list[Entry]:
 
 
 def error_code(entry: Entry) -> int | str | None:
-    """The code of the error that a frame carries; None without one."""
+    """Return the code of the error that a frame carries; None without an error."""
     error: Any = (entry.frame or {}).get("error")
     code: Any = error.get("code") if isinstance(error, dict) else None  # type: ignore[reportUnknownMemberType]
     return code if isinstance(code, int | str) else None
@@ -162,7 +162,7 @@ def _in_frame(text: str) -> Test:
 
 
 def _like(of: Callable[[Entry], str]) -> Callable[[str, str, Term, str], Test]:
-    """Tests of what an entry has, by a pattern in which * stands for anything."""
+    """Return a test of an entry by a pattern, in which * stands for anything."""
 
     def make(_: str, pattern: str, term: Term, text: str) -> Test:
         whole = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.IGNORECASE | re.DOTALL).fullmatch

@@ -16,16 +16,17 @@ Spacing = Literal["even", "time"]
 
 ROW, LANE, MARGIN, HEAD = 26, 330, 130, 46
 PER_MS, LONGEST = 0.1, 200
-"""With true time, how many pixels a ms is, and how many a pause takes at most."""
+"""With true time: the pixels that a millisecond takes, and the most that a pause takes."""
 
 WIDEST, NARROWEST = 570, 100
-"""How wide the lanes of all clients are together at most, and each at least: the service stays in sight."""
+"""The most that the lanes of all clients take together, so that the service stays in sight, and the least
+that one takes."""
 
 LABEL = 42
 """How many characters of a label are drawn."""
 
 FAULTS = frozenset({Action.ERROR, Action.NACK, Action.DISCONNECTED})
-"""What says that something went wrong; drawn as such."""
+"""The actions that report an error, and are drawn that way."""
 
 _COLORS = {"in": "#2e7d32", "out": "#1565c0", "fault": "#c62828"}
 _STYLE = (
@@ -104,7 +105,7 @@ def _earlier(count: int) -> str:
 
 
 def label(entry: Entry) -> str:
-    """What stands on an arrow: the action, the channel, and what it says, cut to fit."""
+    """Return the label of an arrow: the action, the channel and a summary, cut to fit."""
     if entry.kind in ("open", "ping", "pong"):
         return entry.action
     text = " ".join(filter(None, (entry.action, entry.channel, entry.summary)))
@@ -112,7 +113,7 @@ def label(entry: Entry) -> str:
 
 
 _PAPER = '<rect class="paper" width="100%" height="100%" fill="#fff"/>'
-"""Under the drawing where it is an image of its own; a page with a theme hides it."""
+"""The background, for a drawing that is opened by itself. A page with a theme hides it."""
 
 _MARKERS = (
     "<defs>"
@@ -126,7 +127,7 @@ _MARKERS = (
 
 
 def _rows(entries: list[Entry], spacing: Spacing, head: int) -> Iterator[int]:
-    """How far down each entry stands."""
+    """Return how far down each entry is drawn."""
     y, before = head, entries[0].at if entries else 0.0
     for entry in entries:
         pause = (entry.at - before) * PER_MS if spacing == "time" else 0
@@ -150,7 +151,7 @@ def _lifeline(x: int, name: str, lane: int, height: int) -> str:
 
 
 def _arrow(entry: Entry, client: int, service: int, y: int, began: float, *, broken: bool) -> str:
-    """One entry: its time at the margin, its arrow (a cross where a connection ended), its label."""
+    """Return one entry: its time in the margin, its arrow (a cross where a connection ended), its label."""
     kind = "fault" if _is_fault(entry) else entry.direction
     mark = '<tspan class="bad">⚠ </tspan>' if broken else ""
     fault = '<tspan class="bad">✗ </tspan>' if kind == "fault" else ""
@@ -179,5 +180,5 @@ def _in_words(entries: list[Entry], clients: list[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Mermaid takes as text: what has a meaning there is written as its number."""
+    """Return text that Mermaid takes literally: characters with a meaning there become their numbers."""
     return "".join(c if c.isalnum() or c in " .,_-…()" else f"#{ord(c)};" for c in visible(text))

@@ -1,4 +1,4 @@
-"""What crossed the wire, written down as it happens."""
+"""Record what crosses the wire, as it happens."""
 
 import json
 import logging
@@ -45,18 +45,18 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """Bytes on the wire, without the WebSocket's own few."""
+        """How many bytes it has on the wire, without the WebSocket header."""
         raw = self.raw
         return len(raw if isinstance(raw, bytes) or raw.isascii() else raw.encode("utf-8", "surrogatepass"))
 
     @property
     def frame(self) -> dict[str, Any] | None:
-        """What it says, if it is a frame or at least an object. To be read only: others read it too."""
+        """The frame as an object; None if it isn't one. Don't change it: everyone shares it."""
         return _object(self.raw) if self.kind == "frame" else None
 
     @property
     def action(self) -> str:
-        """The action by name; for anything else what it is."""
+        """The name of its action; for an entry that isn't a frame, what it is."""
         if self.kind != "frame":
             return f"WebSocket {self.kind}"
         action = (self.frame or {}).get("action")
@@ -64,12 +64,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_ping(self) -> bool:
-        """Whether it is a WebSocket's ping or pong: a sign of life below all frames."""
+        """Whether it is a WebSocket ping or pong, a sign of life below the frames."""
         return self.kind in ("ping", "pong")
 
     @property
     def summary(self) -> str:
-        """What it says, in a few words."""
+        """Its content in a few words."""
         frame = self.frame
         text = summary(frame) if frame else self.raw if isinstance(self.raw, str) else in_hex(self.raw)
         return visible(text if len(text) <= 160 else f"{text[:159]}…")
@@ -82,7 +82,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        """`raw` as text: JSON as it came, MessagePack as JSON."""
+        """`raw` as text: JSON unchanged, MessagePack turned into JSON."""
         if isinstance(self.raw, str):
             return self.raw
         return json.dumps(self.frame, default=in_hex, ensure_ascii=False) if self.frame else in_hex(self.raw)
@@ -90,7 +90,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=256)
 def _object(raw: str | bytes) -> dict[str, Any] | None:
-    """The object behind `raw`. All who look at an entry do so within moments: few need be kept."""
+    """Return the object in `raw`. Everyone looks at an entry within moments, so a small cache is enough."""
     try:
         value = read(raw)
     except NotAFrame:
@@ -102,20 +102,20 @@ Listener = Callable[[Entry], None]
 
 
 class Transcript:
-    """Entries in the order they happened, of one connection or several. Safe to use from threads.
+    """Entries in the order they happened, from one connection or several. Safe to use from any thread.
 
     It keeps the newest entries, as many as `max_entries` and `max_bytes` allow; `lost` is how many
     fell out. Numbers stay as they were recorded, so a recording that lacks a line has a gap in them.
     """
 
     damage: str = ""
-    """Where the file that this was loaded from could not be read on, and why; empty for a whole one."""
+    """What was wrong with the file this was loaded from, and where; empty if nothing was."""
 
     cleared: int = 0
     """How many times it was cleared."""
 
     reading: Any = None
-    """The `Reading` that everybody shares, kept here by `Reading.of`; None until somebody asks for it."""
+    """The shared `Reading`, which `Reading.of` keeps here; None until something asks for it."""
 
     def __init__(self, max_entries: int = 100_000, max_bytes: int = 256 * 1024 * 1024) -> None:
         self._entries: deque[Entry] = deque()
@@ -127,7 +127,7 @@ class Transcript:
         self._began = 0.0
 
     def record(self, connection: str, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> Entry:
-        """Write something down, secrets as stars, and tell whoever listens."""
+        """Record something, with stars in place of secrets, and call the listeners."""
         raw = redact(raw) if isinstance(raw, str) else redact_binary(raw)
         with self._lock:
             entry = Entry(self._count, time.time() * 1000, connection, direction, kind, raw)
@@ -136,13 +136,13 @@ class Transcript:
         return entry
 
     def restore(self, entry: Entry) -> None:
-        """Put back an entry that was written down before, such as one from a file."""
+        """Add an entry that was recorded earlier, such as one from a file."""
         with self._lock:
             self._add(entry)
         self._tell(entry)
 
     def copy(self) -> "Transcript":
-        """A transcript of its own that has what is in this one by now."""
+        """Return a copy of the transcript as it is now."""
         copy = Transcript(self._max_entries, self._max_bytes)
         copy.damage = self.damage
         for entry in self:
@@ -150,7 +150,7 @@ class Transcript:
         return copy
 
     def clear(self) -> None:
-        """Forget every entry: numbers begin again at 0. Listeners are told."""
+        """Forget every entry and start counting at 0 again. Listeners hear of it."""
         with self._lock:
             self.cleared += 1
             self._entries.clear()
@@ -174,7 +174,7 @@ class Transcript:
             self._bytes -= self._entries.popleft().size
 
     def listen(self, listener: Listener, cleared: Callable[[], None] = lambda: None) -> Callable[[], None]:
-        """Call `listener` with each entry from now on, and `cleared` when all are forgotten.
+        """Call `listener` with each entry from now on, and `cleared` when the transcript is cleared.
 
         Returns a function that ends this. An exception in either is logged; it reaches neither the other
         listeners nor the connection whose frame was recorded.
@@ -191,12 +191,12 @@ class Transcript:
 
     @property
     def began(self) -> float:
-        """When the first entry was made, ms since 1970; 0 before there is one."""
+        """The time of the first entry, ms since 1970; 0 before there is one."""
         return self._began
 
     @property
     def count(self) -> int:
-        """How many entries there have been; the next one's number."""
+        """How many entries there have been, which is the number of the next one."""
         return self._count
 
     @property
@@ -207,14 +207,14 @@ class Transcript:
 
     @property
     def missing(self) -> list[range]:
-        """The numbers that are left out between the entries that are kept, oldest first."""
+        """The numbers missing between the entries that are kept, oldest first."""
         return [
             range(one.number + 1, two.number) for one, two in pairwise(self) if two.number > one.number + 1
         ]
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for a reader who believes this to be complete: what is missing, and why."""
+        """Sentences that say what is missing from the transcript, and why; empty if nothing is."""
         notes: list[str] = []
         if lost := self.lost:
             notes.append(f"{lost} earlier {'entry' if lost == 1 else 'entries'} fell out")
@@ -229,14 +229,14 @@ class Transcript:
         return [*notes, *filter(None, [self.damage])]
 
     def since(self, number: int) -> list[Entry]:
-        """The entries from `number` on that are kept, oldest first."""
+        """Return the kept entries from `number` on, oldest first."""
         with self._lock:
             newest = list(takewhile(lambda entry: entry.number >= number, reversed(self._entries)))
         newest.reverse()
         return newest
 
     def __bool__(self) -> bool:
-        """A transcript is one, also while it is empty."""
+        """Return True: an empty transcript is a transcript, too."""
         return True
 
     def __len__(self) -> int:
@@ -265,7 +265,7 @@ def _call(listener: Callable[..., None], *arguments: Entry) -> None:
 
 
 def line(entry: Entry) -> str:
-    """An entry as one line of text."""
+    """Return an entry as one line of text."""
     parts = (
         f"{entry.number:>4}",
         ARROWS[entry.direction],

@@ -49,7 +49,7 @@ def guarded(door: Door, refuse: Refuse) -> list[Middleware]:
             Cors,
             door=door,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            # Starlette answers `*` with the names that were asked for. A literal `*` would not cover Authorization.
+            # Starlette answers `*` with the names that were asked for: a literal `*` omits Authorization.
             allow_headers=["*"],
             allow_credentials=True,  # ably-js sends credentials whenever it sends Authorization
             expose_headers=EXPOSED,
