@@ -1,4 +1,4 @@
-"""Panels: what one looks at in a notebook. Each is a Python class, a .js and a .css."""
+"""Panels, which show live frames in a notebook. Each is a Python class, a .js file and a .css file."""
 
 from ablykit.panels.composer import Composer
 from ablykit.panels.connection import ConnectionPanel

@@ -177,7 +177,7 @@ function render({ model, el }) {
     again.replaceChildren(
       ...model.get("history").map((/** @type {string} */ said) => {
         const item = make("li", "");
-        const link = button(shortened(said), () => write(said), { title: "Take it up again" });
+        const link = button(shortened(said), () => write(said), { title: "Put it back into the composer" });
         link.className = "ak-link";
         item.append(link);
         return item;

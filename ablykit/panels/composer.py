@@ -1,4 +1,4 @@
-"""The composer: a frame is written, checked while it is written, and sent."""
+"""The composer: write a frame, have it checked while you type, and send it."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from ablykit.record.transcript import ARROWS, Entry
 from ablykit.wire import Connection, WireError
 
 KEPT = 10
-"""How many frames are kept to be sent again."""
+"""How many sent frames are kept, so that they can be sent again."""
 
 Fill = Callable[[Facts], dict[str, Any]]
 
@@ -48,7 +48,7 @@ TEMPLATES: dict[Action, Fill] = {
     Action.AUTH: lambda facts: {"action": 17, "auth": {"accessToken": "TOKEN"}},
     Action.CLOSE: lambda facts: {"action": 7},
 }
-"""For each action that clients send, a frame to begin with."""
+"""A frame to start from, for each action that clients send."""
 
 
 def _message(facts: Facts, **changes: Any) -> dict[str, Any]:
@@ -65,7 +65,7 @@ MISTAKES: dict[str, Fill] = {
     ),
     "wrong type": lambda facts: _message(facts, messages="hello"),
 }
-"""Deliberate mistakes, each a frame that the service will not like."""
+"""Deliberate mistakes: frames that the service will refuse."""
 
 
 COMPLETIONS: dict[str, Any] = {
@@ -83,28 +83,28 @@ COMPLETIONS: dict[str, Any] = {
         for path, (enum, meanings) in NUMBERS.items()
     },
 }
-"""What may be written where: each type's members, which type stands inside which member, and values
-that have names. Each with what it means."""
+"""The completions: the members of each type, the type inside each member, and the values that have names,
+each with its meaning."""
 
 
 class Composer(Panel):
-    """Writes frames for a connection: a template per action, checked while it is typed, sent.
+    """Write frames for a connection: pick a template, edit it while it is checked, and send it.
 
         Composer(conn)
 
-    While it is typed, members and actions are offered, each with what it means. A check says what the
-    protocol's types and rules have against the frame; it can be sent all the same. The last ten frames
-    can be taken up again, and so can any frame of a linked inspector.
+    While you type, the composer offers members and actions, each with its meaning, and says what is wrong
+    with the frame by the protocol's types and rules. You can send it anyway. You can also pick up one of the
+    last ten frames again, or any frame from a linked inspector.
     """
 
     _esm = script("composer.js")
     _css = style("composer.css")
     choices = traitlets.Dict().tag(sync=True)
     draft = traitlets.Unicode().tag(sync=True)
-    """What is written, not yet sent."""
+    """The text that is in the composer and not sent yet."""
     history = traitlets.List(traitlets.Unicode()).tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
-    """What the last frame that was sent got: `number`, `words`, `fault`; empty while nothing has come."""
+    """The answer to the last frame sent: `number`, `words` and `fault`; empty while there is none."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -119,32 +119,32 @@ class Composer(Panel):
 
     @property
     def sent(self) -> list[str]:
-        """The last frames that were sent, newest first."""
+        """The last frames sent, newest first."""
         return cast("list[str]", cast(Any, self).history)
 
     def restart(self) -> None:
-        """Forget what was learned: the transcript was cleared."""
+        """Start over, since the transcript was cleared."""
         super().restart()
         self._asked, self.answer = None, {}
 
     def write(self, text: str) -> None:
-        """Put a frame into the composer, to be looked over and sent."""
+        """Put a frame into the composer, to be edited and sent."""
         self.draft = text
 
     def refresh(self) -> None:
-        """Show the answer to what was sent last, once it has come."""
+        """Show the answer to the last frame sent, once it has arrived."""
         pair = self.reading.read().row(self._asked).answer if self._asked else None
         if pair and pair.answer and pair.ask is self._asked:
             self.answer = _told(pair.answer, pair.ms or 0.0)
 
     def template(self, name: str) -> str:
-        """The frame to begin with for an action's name, or for a mistake's, as JSON."""
+        """Return the template for an action or a mistake, by its name, as JSON."""
         fill = MISTAKES.get(name) or TEMPLATES[Action[name]]
         with self.reading as known:
             return json.dumps(fill(known.facts(self._connection.name)), indent=2)
 
     def check(self, text: str) -> list[str]:
-        """What the protocol's types and rules have against a frame; empty when nothing."""
+        """Return what is wrong with a frame by the protocol's types and rules; empty if nothing is."""
         try:
             decode(text)
         except NotAFrame as error:
@@ -154,7 +154,7 @@ class Composer(Panel):
         return [finding.words for finding in self.reading.read().peek(entry)]
 
     def send_text(self, text: str) -> str:
-        """Send what is written, in one line; tells what went wrong, or nothing."""
+        """Send the text as one line. Returns what went wrong; empty if nothing did."""
         try:
             line = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
         except ValueError:
@@ -171,7 +171,7 @@ class Composer(Panel):
         return ""
 
     def html(self) -> str:
-        """The last frames that were sent, and what the last one got."""
+        """Return the last frames sent and the answer to the newest one, as HTML."""
         rows = "".join(f"<li><code>{escape(said[:200])}</code></li>" for said in self.sent)
         draft = f"<pre>{escape(redact(self.draft))}</pre>" if self.draft else ""
         answer = f"<p>{escape(self.answer['words'])}</p>" if self.answer else ""
@@ -193,7 +193,7 @@ class Composer(Panel):
 
 
 def _told(entry: Entry, ms: float) -> dict[str, Any]:
-    """An answer as the page shows it."""
+    """Return an answer as the page shows it."""
     words = f"{ARROWS[entry.direction]} {entry.action} {entry.summary}".rstrip()
     fault = (entry.frame or {}).get("action") in FAULTS
     return {"number": entry.number, "words": f"{words} · after {ms:.0f} ms", "fault": fault}

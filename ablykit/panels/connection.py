@@ -1,4 +1,4 @@
-"""The connection panel: how a connection is, what it was granted, which timers run."""
+"""The connection panel: the state of a connection, what it was granted, and the timers that run."""
 
 import time
 from collections.abc import Callable
@@ -58,14 +58,14 @@ def for_page(name: str, facts: Facts, waiting: list[Entry], now: float) -> dict[
 
 
 class ConnectionPanel(OfConnection):
-    """A connection's state machine with the present state lit, its ids and limits, and its timers.
+    """A connection's state machine with the current state lit, its ids and limits, and its timers.
 
         ConnectionPanel(conn)
         ConnectionPanel(relay, "client 1")
 
-    The bar of silence fills while nothing comes; a HEARTBEAT, like any other frame, empties it. When it is
-    full, maxIdleInterval is over and something should have come. Without a name, it is the connection
-    itself, or the first one of the transcript.
+    The silence bar fills while nothing arrives, and any frame empties it. When it is full, maxIdleInterval
+    has passed, and the service should have sent a HEARTBEAT. Without a name, the panel shows the connection
+    it was given, or the first one in the transcript.
     """
 
     _esm = script("connection.js")
@@ -75,14 +75,14 @@ class ConnectionPanel(OfConnection):
 
     def __init__(self, source: HasTranscript | Transcript, connection: str | None = None) -> None:
         self._now: Callable[[], float] | None = getattr(source, "now", None)
-        """The time it is where the source has one of its own, such as a replay: no timer runs there."""
+        """The time by the source's own clock, such as a replay's; no timers run there."""
         super().__init__(source, connection)
         self.machine = {"states": STATES, "transitions": [list(each) for each in TRANSITIONS]}
         self.on_page(self._on_page)
         self.refresh()
 
     def refresh(self) -> None:
-        """Bring the facts up to date, here and on the page."""
+        """Update the facts, here and on the page."""
         name = self.connection
         with self.reading as known:
             now = self._now() if self._now else time.time() * 1000
@@ -91,7 +91,7 @@ class ConnectionPanel(OfConnection):
         self.facts = {**shown, "frozen": self._now is not None}
 
     def html(self) -> str:
-        """The facts as a table."""
+        """Return the facts as a table."""
         self.refresh()
         known: dict[str, Any] = self.facts
         rows = "".join(f"<tr><th>{escape(n)}</th><td>{escape(v)}</td></tr>" for n, v in self._lines())
@@ -129,7 +129,7 @@ def _limits(details: dict[str, Any]) -> list[list[str]]:
 
 
 def _heartbeats(facts: Facts) -> bool:
-    """Return whether HEARTBEAT frames were asked for, or nothing else was."""
+    """Return whether the client gets HEARTBEAT frames: by default, or because it asked for them."""
     return facts.params.get("heartbeats") != "false"
 
 

@@ -1,4 +1,4 @@
-"""A frame as text to take along: a cell, a command, a Python dict."""
+"""A frame as text to copy: a notebook cell, a shell command or a Python dict."""
 
 import re
 from pprint import pformat
@@ -11,7 +11,7 @@ WIDTH = 88
 
 
 def copies(entry: Entry, url: str | None = None) -> dict[str, str]:
-    """The forms a frame can be taken along in, by name. `url` is where its connection was opened."""
+    """Return the forms in which a frame can be copied, by name. `url` is that of its connection."""
     if entry.kind != "frame":
         return {"command": f"ablykit connect {quote(str(entry.raw))}"} if entry.kind == "open" else {}
     frame = entry.frame
@@ -33,5 +33,5 @@ def _commands(text: str, url: str | None) -> dict[str, str]:
 
 
 def url_of(entries: Any, connection: str) -> str | None:
-    """Where a connection was opened, as far as a transcript still has that."""
+    """Return the URL of a connection; None if the transcript no longer has it."""
     return next((str(e.raw) for e in entries if e.kind == "open" and e.connection == connection), None)

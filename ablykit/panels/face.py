@@ -1,4 +1,4 @@
-"""What is left of a panel in a notebook whose kernel is gone.
+"""The static face of a panel, which stays in the notebook when its kernel is gone.
 
 JupyterLab shows a widget where an output has one, and "model not found" once the kernel that has its model
 is gone, whatever else is stored in the output. So a panel is two outputs: its face, which is HTML that needs
@@ -19,7 +19,7 @@ from IPython.display import publish_display_data  # type: ignore[reportUnknownVa
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 UPDATED = 20
-"""How many faces are kept up to date: the newest ones. A cell that is run again leaves an old one behind."""
+"""How many faces are kept up to date, newest first: running a cell again leaves an old one behind."""
 
 _FACE = ".jp-OutputArea-child:has(> .jp-OutputArea-output > .ablykit-face)"
 _BELOW = ".jp-OutputArea-child > .lm-Panel"
@@ -32,7 +32,7 @@ _STYLE = (
 
 
 class HasFace:
-    """A widget that shows something also where its kernel is gone."""
+    """A widget that still shows something when its kernel is gone."""
 
     def html(self) -> str:
         """Return the widget as it is now, as HTML that needs no script."""
@@ -58,7 +58,7 @@ class HasFace:
 
 @dataclass
 class _Shown:
-    """A face that stands in a notebook, and what it shows there."""
+    """A face in a notebook, and what it shows there."""
 
     look: Callable[[], dict[str, str]]
     face: dict[str, str]
@@ -81,7 +81,7 @@ def _display(look: Callable[[], dict[str, str]]) -> None:
 
 
 def _update(*_: Any) -> None:
-    """Bring the faces up to date: a cell has run."""
+    """Update the faces after a cell has run."""
     for shown in _shown:
         face = shown.look()
         if face != shown.face:

@@ -1,4 +1,4 @@
-"""The frame inspector: every frame that crosses the wire, as it comes, explained on a click."""
+"""The frame inspector: every frame as it crosses the wire, explained when you click it."""
 
 import json
 import threading
@@ -25,13 +25,13 @@ from ablykit.record.search import LANGUAGE, TERMS, error_code
 from ablykit.record.transcript import ARROWS, Entry, Transcript
 
 RAW_SHOWN = 20_000
-"""How many characters of a frame a page is shown at most."""
+"""The most characters of a frame that a page gets."""
 
 STATIC_ROWS = 200
-"""How many rows the face without a kernel has at most: the newest ones."""
+"""The most rows that the static face has: the newest ones."""
 
 SEARCHES = 8
-"""How many JMESPath expressions are asked of each new frame: the newest ones."""
+"""The most JMESPath expressions that are tried on each new frame: the newest ones."""
 
 _EVENTS = {
     "open": "The WebSocket was opened.",
@@ -44,27 +44,27 @@ _EVENTS = {
 class FrameInspector(Panel):
     """Live rows of frames: number, time, direction, action, channel, summary, answer, size.
 
-    An answer's row shows how long it took and leads to what it answers, and a frame that breaks a rule of
-    the protocol is marked. The chosen frame is explained member by member and byte by byte, below the list
-    or, with `panel.beside = True`, beside it. Rows can be searched (see `ablykit.record.search`), held
-    still and cleared, and HEARTBEATs hidden; WebSocket pings are hidden until asked for. Recordings can be
+    The row of an answer shows how long it took and links to the question. A frame that breaks a rule of the
+    protocol is marked. The selected frame is explained member by member and byte by byte, below the list or,
+    with `panel.beside = True`, beside it. You can search the rows (see `ablykit.record.search`), pause and
+    clear them, and hide HEARTBEATs; WebSocket pings stay hidden until you ask for them. Recordings can be
     saved and opened.
 
         FrameInspector(conn)
 
-    `source` is a connection, a relay, an embedded Ably or a `Transcript`, `title` what stands above.
+    `source` is a connection, a relay, an embedded Ably or a `Transcript`; `title` is the heading.
     """
 
     _esm = script("inspector.js")
     _css = style("inspector.css")
     language = traitlets.Dict().tag(sync=True)
     beside = traitlets.Bool(False).tag(sync=True)
-    """Whether a frame is explained beside the list, where there is room, or below it."""
+    """Whether the explanation stands beside the list, if there is room, instead of below it."""
 
     def __init__(self, source: HasTranscript | Transcript, title: str = "Frames") -> None:
         self._title = self._own_title = title
         self._live: Transcript | None = None
-        """The transcript to go back to while a recording is shown."""
+        """The live transcript to return to, while a recording is shown."""
         self._watched = False
         self._sending = threading.RLock()
         self._searches: deque[Search] = deque(maxlen=SEARCHES)
@@ -86,7 +86,7 @@ class FrameInspector(Panel):
             self.to_page({"reset": True})
 
     def refresh(self) -> None:
-        """Send the page rows it has not got yet, for a moment; nothing before a page asks."""
+        """Send the page the rows it doesn't have yet, for a moment. Nothing is sent before a page asks."""
         with self._sending:
             if self._watched:
                 self._send_from(self._sent, BUDGET)
@@ -97,7 +97,7 @@ class FrameInspector(Panel):
         return self._behind
 
     def html(self) -> str:
-        """The newest rows as a table."""
+        """Return the newest rows as a table."""
         self.reading.read()
         entries = [entry for entry in self.transcript if not entry.is_ping]
         shown = entries[-STATIC_ROWS:]
@@ -125,7 +125,7 @@ class FrameInspector(Panel):
             asked(self, content)
 
     def _rows_wanted(self, content: dict[str, Any]) -> None:
-        """A view was opened just now: it gets all rows from the number its page has on."""
+        """Send a view that was just opened every row from the number that its page has on."""
         number: Any = content.get("from")
         with self._sending:
             self._watched = True
@@ -135,7 +135,7 @@ class FrameInspector(Panel):
         self.to_page({"detail": self._detail(content.get("number"))})
 
     def _find(self, content: dict[str, Any]) -> None:
-        """Ask a JMESPath expression of every frame, and of each that comes."""
+        """Try a JMESPath expression on every frame, and on each one that comes."""
         try:
             search = Search(f"?{content.get('expression', '')}")
         except ValueError as error:
@@ -148,7 +148,7 @@ class FrameInspector(Panel):
         return None
 
     def _compose(self, content: dict[str, Any]) -> None:
-        """Take a frame into the composers that are linked."""
+        """Put a frame into the linked composers."""
         entry = self._entry(content.get("number"))
         composers = [panel for panel in self.linked if isinstance(panel, Composer)]
         if not composers:
@@ -246,7 +246,7 @@ def _broken(row: Row) -> list[str]:
 
 
 def _pair(row: Row) -> dict[str, Any] | None:
-    """Return the other half of a question or an answer, and what to say of it."""
+    """Return the other half of a question or an answer, and a word about it."""
     if row.answers:
         first, *more = (pair.ask.number for pair in row.answers)
         others = f" and {len(more)} more" if more else ""
@@ -304,7 +304,7 @@ def _static_row(row: Row, columns: list[str], began: float) -> str:
 
 
 def pretty(entry: Entry) -> str:
-    """The frame as text, a member a line where it is an object, secrets as stars."""
+    """Return the frame as text, one member a line if it is an object, with stars in place of secrets."""
     frame = entry.frame
     return redact(json.dumps(frame, indent=2, ensure_ascii=False, default=in_hex) if frame else entry.text)
 
@@ -315,7 +315,7 @@ def _shown(entry: Entry) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """Text of several lines, with what could disguise it shown as escapes."""
+    """Return text with everything shown as escapes that could disguise it."""
     return "\n".join(map(visible, text.split("\n")))
 
 

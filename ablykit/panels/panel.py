@@ -1,4 +1,4 @@
-"""What all panels share: they follow a transcript, are linked, and have a face without a kernel."""
+"""What all panels share: they follow a transcript, they are linked, and they have a static face."""
 
 import re
 import threading
@@ -19,7 +19,7 @@ BATCH_INTERVAL = 0.05
 """Seconds between two updates of a page: at most 20 a second, however many frames come."""
 
 BUDGET = 0.02
-"""Seconds that one update may take; what is left is for the next one."""
+"""Seconds that one update may take. The next one does the rest."""
 
 SHARE, OVERLOADED = 8, 60
 """Between two updates a panel rests this many times as long as the last one took while more comes, so
@@ -34,19 +34,19 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 
 
 def style(name: str) -> str:
-    """A panel's stylesheet, after what all panels share."""
+    """Return a panel's stylesheet, with the shared styles before it."""
     return (HERE / "panel.css").read_text("utf-8") + (HERE / name).read_text("utf-8")
 
 
 def script(name: str) -> str:
-    """A panel's script with all that it imports before it: anywidget takes one file."""
+    """Return a panel's script with everything it imports before it, since anywidget takes one file."""
     own = (HERE / name).read_text("utf-8")
     imported = [re.sub(r"^export ", "", part, flags=re.MULTILINE) for part in _imported_by(own, [])]
     return "".join(imported) + _IMPORT.sub("", own)
 
 
 def _imported_by(text: str, seen: list[str]) -> list[str]:
-    """The text of each file that is imported, what it imports itself before it, each once."""
+    """Return the text of each imported file once, after the files that it imports itself."""
     found: list[str] = []
     for name in _IMPORT.findall(text):
         if name not in seen:
@@ -61,7 +61,7 @@ class HasTranscript(Protocol):
 
     @property
     def transcript(self) -> Transcript:
-        """What crossed its wire."""
+        """The frames that crossed its wire."""
         ...
 
 
@@ -71,11 +71,10 @@ _linked: WeakKeyDictionary[Transcript, "WeakSet[Panel]"] = WeakKeyDictionary()
 class Panel(HasFace, anywidget.AnyWidget):
     """A view of a transcript that is live in a notebook.
 
-    `source` is a connection, anything else with a transcript, or a `Transcript`. What happened before
-    the panel was made, or before the page showed it, is in it too. A panel only draws: what the entries
-    mean is in `reading`, which all panels of a transcript share. What is selected in one panel is selected
-    in all panels of the same transcript: `selected` is the entry's number. `print` a panel for its text;
-    `stop()` ends its following.
+    `source` is a connection, anything else with a transcript, or a `Transcript`. The panel also has what
+    happened before it was made, or before a page showed it. It only draws: `reading`, which all panels of a
+    transcript share, knows what the entries mean. All panels of a transcript have the same selection:
+    `selected` is the number of the entry. `print` a panel to get it as text; `stop()` it to stop following.
     """
 
     selected = traitlets.Int(NOTHING).tag(sync=True)
@@ -97,20 +96,20 @@ class Panel(HasFace, anywidget.AnyWidget):
         self.refresh()
 
     def restart(self) -> None:
-        """Forget what was shown: the transcript is another one, or was cleared."""
+        """Start over, since the transcript was replaced or cleared."""
         self.selected = NOTHING
 
     def refresh(self) -> None:
-        """Bring the page up to date. Called at most 20 times a second; each panel has its own."""
+        """Update the page. Called at most 20 times a second; each panel has its own."""
         raise NotImplementedError
 
     @property
     def is_behind(self) -> bool:
-        """Whether an update could not do all there was to do; then the next one follows."""
+        """Return whether the last update left work for another one."""
         return False
 
     def stop(self) -> None:
-        """Follow the transcript no longer; what is shown stays."""
+        """Stop following the transcript. What is shown stays."""
         self._stop()
         _linked.get(self.transcript, WeakSet()).discard(self)
         with self._soon:
@@ -121,7 +120,7 @@ class Panel(HasFace, anywidget.AnyWidget):
 
     @property
     def linked(self) -> "list[Panel]":
-        """The other panels of the same transcript."""
+        """Return the other panels of the same transcript."""
         return [panel for panel in _linked.get(self.transcript, ()) if panel is not self]
 
     def to_page(self, message: dict[str, Any]) -> None:
@@ -129,7 +128,7 @@ class Panel(HasFace, anywidget.AnyWidget):
         cast(Any, self).send(message)
 
     def on_page(self, answer: Callable[[Any, dict[str, Any], Any], None]) -> None:
-        """Call `answer` with what a page asks."""
+        """Call `answer` with each request of a page."""
         cast(Any, self).on_msg(answer)
 
     def __str__(self) -> str:
@@ -151,7 +150,7 @@ class Panel(HasFace, anywidget.AnyWidget):
         self._on_entry()
 
     def _on_entry(self, _: Entry | None = None) -> None:
-        """Something happened, on whatever thread: refresh soon, once for all that comes till then."""
+        """Refresh soon, once for everything that happens until then. May be called on any thread."""
         if self._scheduled:
             return
         with self._soon:
@@ -177,7 +176,7 @@ class Panel(HasFace, anywidget.AnyWidget):
 
 
 class OfConnection(Panel):
-    """A panel of one connection: the one named, the source itself, or the first one of the transcript."""
+    """A panel of one connection: the named one, the source itself, or the transcript's first."""
 
     def __init__(self, source: HasTranscript | Transcript, connection: str | None) -> None:
         self._name: str | None = connection or getattr(source, "name", None)
@@ -185,7 +184,7 @@ class OfConnection(Panel):
         super().__init__(source)
 
     def restart(self) -> None:
-        """Forget which connection was the first one."""
+        """Start over without a first connection."""
         super().restart()
         self._first = ""
 

@@ -1,4 +1,4 @@
-"""The presence panel: who is here, since when, with what data, on which connection."""
+"""The presence panel: the members, since when, with what data, and on which connection."""
 
 import json
 import time
@@ -18,12 +18,12 @@ LONGEST = 200
 
 
 class Presence(OfConnection):
-    """The members of a connection's channels, as it is told of them; and who left last.
+    """The members of a connection's channels as that connection learns of them, and those who left last.
 
         Presence(conn)
         Presence(relay, "client 1", channel="chat:lobby")
 
-    A click on a member selects the frame that told of it last, in every linked panel.
+    Click a member to select the last frame about it in every linked panel.
     """
 
     _esm = script("presence.js")
@@ -31,7 +31,7 @@ class Presence(OfConnection):
     members = traitlets.List(traitlets.Dict()).tag(sync=True)
     left = traitlets.List(traitlets.Dict()).tag(sync=True)
     now = traitlets.Float().tag(sync=True)
-    """The kernel's time, in ms since 1970, when it last told a page: the page counts on from there."""
+    """The kernel's time at its last update, in ms since 1970; the page counts on from there."""
     title = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -44,7 +44,7 @@ class Presence(OfConnection):
         self.refresh()
 
     def refresh(self) -> None:
-        """Learn who came, changed and left."""
+        """Update who is present."""
         with self.reading as known:
             members = known.members(self.connection)
             self._members, left = self._here(members.all), self._here(members.left)
@@ -55,7 +55,7 @@ class Presence(OfConnection):
         self.left = [_shown(member) for member in left]
 
     def html(self) -> str:
-        """The members as a table."""
+        """Return the members as a table."""
         self.refresh()
         rows = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

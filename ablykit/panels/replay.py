@@ -1,4 +1,4 @@
-"""The replay panel: a recording is played again, in every panel that follows it."""
+"""The replay panel: play a recording again, in every panel that follows it."""
 
 import threading
 import time
@@ -19,14 +19,14 @@ from ablykit.relay.replay import resend
 from ablykit.wire import WireError
 
 SPEEDS = {"0.1×": 0.1, "½×": 0.5, "1×": 1.0, "2×": 2.0, "10×": 10.0, "at once": inf}
-"""How fast a recording can be played, by what the button says."""
+"""The speeds at which a recording can be played, by the button's label."""
 
 LONGEST = 5.0
-"""Seconds that a pause of the recording lasts at most, at any speed."""
+"""The longest that a pause in the recording lasts, in seconds, at any speed."""
 
 
 class Service(Protocol):
-    """An Ably to send to: a `LocalAbly`, or what `ablykit.start()` gave."""
+    """An Ably to send to: a `LocalAbly`, or what `ablykit.start()` returned."""
 
     @property
     def tls_url(self) -> str:
@@ -40,14 +40,14 @@ class Service(Protocol):
 
 
 class Replay(Panel):
-    """Steps, plays and slows down a recording, in all panels made of it.
+    """Step through a recording, or play it at any speed, in every panel that follows it.
 
         replay = Replay("talk.jsonl")
         FrameInspector(replay), Sequence(replay), replay
 
-    `recording` is a file, a `Transcript`, or what has one. `to` is a live service (or the URL of one, with
-    its key): then the recording's client side can be sent to it again, and the panel tells what is
-    answered otherwise than then.
+    `recording` is a file, a `Transcript`, or anything that has one. With `to`, a live service or its URL with
+    a key, the recording's client side can be sent to that service again. The panel then lists the answers
+    that differ from the recording.
     """
 
     _esm = script("replay.js")
@@ -59,10 +59,10 @@ class Replay(Panel):
     speed = traitlets.Unicode("1×").tag(sync=True)
     speeds = traitlets.List(traitlets.Unicode()).tag(sync=True)
     at = traitlets.Unicode().tag(sync=True)
-    """The entry that was played last, in a line."""
+    """The entry that was played last, as one line."""
     differences = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sending = traitlets.Unicode().tag(sync=True)
-    """What became of the sending again; empty when there was none, `-` where it can't be."""
+    """The result of sending the recording again; empty before that, `-` if it can't be sent."""
 
     def __init__(
         self, recording: str | Path | HasTranscript | Transcript, to: Service | str | None = None
@@ -82,13 +82,13 @@ class Replay(Panel):
         self.on_page(self._on_page)
 
     def now(self) -> float:
-        """The time it is in the recording: that of the entry played last, in ms since 1970."""
+        """The time in the recording: that of the entry played last, in ms since 1970."""
         return self.transcript[-1].at if len(self.transcript) else 0.0
 
     # -- playing
 
     def step(self, count: int = 1) -> Self:
-        """Play the next entries, `count` of them, at once."""
+        """Play the next `count` entries at once."""
         with self._step:
             for index in range(self.position, min(self.position + count, self.total)):
                 entry = self.recording[index]
@@ -99,7 +99,7 @@ class Replay(Panel):
         return self
 
     def seek(self, position: int) -> Self:
-        """Go to where `position` entries have been played, back or forth."""
+        """Go back or forth to where `position` entries have been played."""
         with self._step:
             if position < self.position:
                 self.position, self.at = 0, ""
@@ -118,7 +118,7 @@ class Replay(Panel):
         return self
 
     def pause(self) -> Self:
-        """Stand still."""
+        """Pause."""
         self._halt.set()
         if self._player and self._player is not threading.current_thread():
             self._player.join()
@@ -133,7 +133,7 @@ class Replay(Panel):
         self.playing = False
 
     def _pause_before_next(self) -> float:
-        """Seconds until the next entry is due."""
+        """Return the seconds until the next entry is due."""
         if not self.position:
             return 0.0
         now, then = self.recording[self.position], self.recording[self.position - 1]
@@ -142,7 +142,7 @@ class Replay(Panel):
     # -- sending again
 
     def send_again(self) -> list[str]:
-        """Send the recording's client side to the live service; tells what differs, a text each.
+        """Send the recording's client side to the live service, and return the differences as text.
 
         Raises `ValueError` without a service, `WireError` when it can't be reached.
         """
@@ -164,15 +164,15 @@ class Replay(Panel):
     # -- showing
 
     def refresh(self) -> None:
-        """Nothing to do: what is shown are its own traits."""
+        """Do nothing: everything shown is a trait already."""
 
     def stop(self) -> None:
-        """Stand still, and follow no longer."""
+        """Pause, and stop following the recording."""
         self.pause()
         super().stop()
 
     def html(self) -> str:
-        """Where it stands, as HTML that needs no script."""
+        """Return the position as HTML that needs no script."""
         return f"<div><b>Replay</b> <pre>{escape(str(self))}</pre></div>"
 
     def __str__(self) -> str:
@@ -197,7 +197,7 @@ class Replay(Panel):
         self.seek(position if isinstance(position, int) else 0)
 
     def _send_wanted(self, content: dict[str, Any]) -> None:
-        """Send on a thread of its own: it takes a while, and the notebook goes on."""
+        """Send on another thread: it takes a while, and the notebook goes on meanwhile."""
         if self.sending == "-" or self.sending == "sending …":
             return
         self.sending, self.differences = "sending …", []

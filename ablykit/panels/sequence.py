@@ -1,4 +1,4 @@
-"""The sequence panel: who said what to whom, time downward."""
+"""The sequence panel: who sent what to whom, with time running down the page."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -11,19 +11,19 @@ from ablykit.record import sequence
 from ablykit.record.transcript import Entry, Transcript
 
 SHOWN = 200
-"""How many entries are drawn at first: the newest ones. A button draws as many more."""
+"""How many entries are drawn at first, newest last. A button draws as many more."""
 
 
 class Sequence(Panel):
-    """Lifelines for each client and the service, frames as arrows; a ⚠ where a rule is broken.
+    """A diagram with a lifeline for each client and the service, and an arrow for each frame.
 
         Sequence(conn)
         Sequence(transcript).save("talk.svg")
 
-    Time goes downward, evenly spaced or, with `spacing="time"`, as it passed. `svg()` and `mermaid()` give
-    the diagram as text; `save` writes either, by the file's ending. Of many entries the newest `shown` are
-    drawn, and the diagram says how many are not. WebSocket pings are left out until
-    `panel.pings = True`, since they would soon fill the diagram of a connection that is quiet.
+    Time runs down the page, evenly spaced or, with `spacing="time"`, to scale. A ⚠ marks a frame that breaks
+    a rule. `svg()` and `mermaid()` return the diagram as text; `save` writes either, by the file's ending.
+    The newest `shown` entries are drawn, and the diagram says how many are not. WebSocket pings are left out
+    until you set `panel.pings = True`, since they would soon fill the diagram of a quiet connection.
     """
 
     _esm = script("sequence.js")
@@ -33,11 +33,11 @@ class Sequence(Panel):
     pings = traitlets.Bool(False).tag(sync=True)
     """Whether WebSocket pings and pongs are drawn."""
     shown = traitlets.Int(SHOWN, min=1).tag(sync=True)
-    """How many entries are drawn at most."""
+    """The most entries that are drawn."""
     left_out = traitlets.Int(0).tag(sync=True)
-    """How many earlier ones are not drawn."""
+    """How many earlier entries are not drawn."""
     ping_count = traitlets.Int(0).tag(sync=True)
-    """How many there are to draw or to leave out."""
+    """How many WebSocket pings and pongs there are to draw or to leave out."""
 
     def __init__(self, source: HasTranscript | Transcript, *, spacing: sequence.Spacing = "even") -> None:
         super().__init__(source, spacing=spacing)
@@ -46,31 +46,31 @@ class Sequence(Panel):
         self.refresh()
 
     def refresh(self) -> None:
-        """Draw what has happened by now."""
+        """Draw what has happened so far."""
         self.ping_count = sum(entry.is_ping for entry in self.transcript)
         _, self.left_out = self._entries()
         self.drawing = self.svg()
 
     def svg(self) -> str:
-        """The diagram as an SVG element."""
+        """Return the diagram as an SVG element."""
         entries, left_out = self._entries()
         spacing = cast("sequence.Spacing", self.spacing)
         return sequence.svg(entries, spacing, broken=self.reading.read().broken, left_out=left_out)
 
     def mermaid(self) -> str:
-        """The diagram in Mermaid's language."""
+        """Return the diagram in Mermaid's language."""
         entries, left_out = self._entries()
         return sequence.mermaid(entries, left_out=left_out)
 
     def save(self, path: str | Path) -> None:
-        """Write the diagram to a file ending in `.svg` or `.mmd`. Raises `ValueError` for another."""
+        """Write the diagram to a file that ends in `.svg` or `.mmd`. Raises `ValueError` otherwise."""
         path = Path(path)
         if path.suffix not in (".svg", ".mmd"):
             raise ValueError(f"A diagram is saved as .svg or .mmd, not as {path.name!r}")
         path.write_text(self.svg() if path.suffix == ".svg" else self.mermaid(), "utf-8")
 
     def html(self) -> str:
-        """Return the diagram as an image, which pages show that trust no drawing in HTML."""
+        """Return the diagram as an image, for pages that don't trust a drawing in HTML."""
         image = quote(self.svg(), safe=" +=:/,;()")
         return f'<img alt="Sequence of frames" src="data:image/svg+xml;charset=utf-8,{image}">'
 
@@ -82,6 +82,6 @@ class Sequence(Panel):
             self.to_page({"mermaid": self.mermaid()})
 
     def _entries(self) -> tuple[list[Entry], int]:
-        """The entries that are drawn, and how many before them are not."""
+        """Return the entries that are drawn, and how many before them are not."""
         every = [entry for entry in self.transcript if self.pings or not entry.is_ping]
         return every[-self.shown :], max(len(every) - self.shown, 0)

@@ -21,7 +21,7 @@ class SideBySide(HasFace, HBox):
         cast(Any, super()).__init__(panels)
 
     def html(self) -> str:
-        """The panels as they are now, as HTML that needs no script."""
+        """Return the panels as they are now, as HTML that needs no script."""
         style = "flex:1 1 420px;min-width:0;overflow-x:auto"
         cells = "".join(f'<div style="{style}">{panel.html()}</div>' for panel in self._panels)
         return f'<div style="display:flex;flex-wrap:wrap;gap:1em">{cells}</div>'
