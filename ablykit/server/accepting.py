@@ -1,7 +1,7 @@
-"""HTTP as uvicorn speaks it, with a limit to how long a client may take to send a request.
+"""uvicorn's HTTP protocol, with a limit on how long a client may take to send a request.
 
-uvicorn itself waits for ever for a request that has begun. A client that opens sockets and then says nothing,
-or says it one byte at a time, would hold them for good.
+uvicorn itself waits for ever for a request that has begun. A client could open many sockets and send nothing,
+or one byte a minute, and keep them all.
 """
 
 import asyncio
@@ -10,30 +10,30 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 TIMEOUTS = {h11.IDLE: 10.0, h11.SEND_BODY: 30.0}
-"""How long a request's head and its body may take to arrive, in seconds."""
+"""How long the head and the body of a request may take to arrive, in seconds."""
 
 LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class Accepting(H11Protocol):
-    """One HTTP connection, up to where it becomes a WebSocket."""
+    """One HTTP connection, until it is upgraded to a WebSocket."""
 
     _timer: asyncio.TimerHandle | None = None
     _awaited: object = None
-    """What the timer waits for: a state of h11's."""
+    """The h11 state for which the timer runs."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected: its request is due."""
+        """Start waiting for a request on a new connection."""
         super().connection_made(transport)
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of a request came."""
+        """Take bytes of a request, and restart the timer if its head is complete."""
         super().data_received(data)
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Stop the timer when the connection is gone."""
         super().connection_lost(exc)
         self._stop_timer()
 

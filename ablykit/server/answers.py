@@ -1,18 +1,18 @@
-"""The answers of one connection: every publish is answered once, in the order of the msgSerials.
+"""The answers of one connection: every publish gets one ACK or NACK, in the order of the msgSerials.
 
-A log may take its time before it gives a publish its place, and may be quicker for one channel than for
-another. A client counts on its ACKs coming in order (RTN7a), so a publish takes its place in a queue before a
-rule sees it, and an answer that is ready early waits for those before it:
+A log may take its time to decide about a publish, and one channel's log may be faster than another's. But a
+client expects its ACKs in order (RTN7a). So the session opens an answer, in a queue, before it calls the
+rule, and an answer that is ready early waits for those before it:
 
-    answer = answers.open(serial, now)      # before the rule is asked
+    answer = answers.open(serial, now)      # before the rule runs
     answer.ack(result)                      # now or later; or answer.nack(error)
 
-The first thing said counts. Most logs answer at once, so the queue is empty nearly always. What must never
-happen: an answer that overtakes another, a second answer to one publish, a publish that is never answered
-(`overdue` sees to that).
+Only the first call counts. Most logs decide at once, so the queue is nearly always empty. Three things must
+never happen: an answer overtakes another, a publish gets a second answer, or a publish gets none (`overdue`
+makes sure that it does).
 
-Answers that were sent are remembered for a while, so that a client that resumes and publishes again what it
-had no answer to gets that answer, and nothing is published twice (RTN19a2).
+Answers that were sent are remembered for a while. A client that resumes publishes again whatever it has no
+answer to; it then gets the remembered answer, and nothing is published twice (RTN19a2).
 """
 
 from collections import OrderedDict, deque
@@ -25,32 +25,34 @@ REMEMBERED = 1_000
 """How many answers a connection remembers."""
 
 REMEMBERED_SERIALS = 10_000
-"""How many serials of messages the remembered answers may hold together."""
+"""How many message serials the remembered answers may hold together."""
 
 MOST_OPEN = 10_000
-"""How many publishes of one connection may wait for their place in a log."""
+"""How many publishes of one connection may wait for an answer at once."""
 
 PATIENCE = 10_000
-"""How long a publish waits for its place before it is refused, in ms."""
+"""How long a publish waits for the log before it is refused, in ms."""
 
 
-LATE = "The log did not answer in time: it may have this publish or not"
+LATE = (
+    "The log did not answer in time: the message may have been published or not. Check the channel's history"
+)
 
 
 class Answer(Protocol):
-    """Takes what a publish came to: `ack` or `nack`, once."""
+    """The answer to one publish: call `ack` or `nack` once."""
 
     def ack(self, result: PublishResult | None = None) -> None:
-        """Say that the log has it; `result` is what the ACK says of it, if anything."""
+        """Answer that the log has the publish. `result` goes into the ACK."""
         ...
 
     def nack(self, error: AblyError) -> None:
-        """Say that it was refused, and why."""
+        """Answer that the publish was refused, with the reason."""
         ...
 
 
 class Unheard:
-    """The answer to what nobody waits for, such as an event of the service itself."""
+    """The answer to a publish that nobody waits for, such as an event of the service itself."""
 
     def ack(self, result: PublishResult | None = None) -> None:
         """Do nothing."""
@@ -63,7 +65,7 @@ UNHEARD = Unheard()
 
 
 class Open:
-    """The answer to one publish, with its place in the queue."""
+    """The answer to one publish, in the queue of its connection."""
 
     __slots__ = ("_answers", "asked", "frame", "serial")
 
@@ -71,17 +73,17 @@ class Open:
         self._answers = answers
         self.serial = serial
         self.asked = asked
-        """When it was published, ms of running time."""
+        """When it was published, in ms of running time."""
         self.frame: ProtocolMessage | None = None
-        """The ACK or NACK; None while there is none."""
+        """The ACK or NACK; None until it is known."""
 
     def ack(self, result: PublishResult | None = None) -> None:
-        """Say that the log has it."""
+        """Answer with an ACK."""
         res = None if result is None else [result]
         self._give(ProtocolMessage(action=Action.ACK, msg_serial=self.serial, count=1, res=res))
 
     def nack(self, error: AblyError) -> None:
-        """Say that it was refused, and why."""
+        """Answer with a NACK."""
         self._give(ProtocolMessage(action=Action.NACK, msg_serial=self.serial, count=1, error=error.info))
 
     def _give(self, frame: ProtocolMessage) -> None:
@@ -91,7 +93,7 @@ class Open:
 
 
 class Answers:
-    """The answers of a connection. `send` is called with each, in order."""
+    """The answers of a connection. Calls `send` with each ACK and NACK, in order."""
 
     def __init__(self, send: Callable[[ProtocolMessage], None]) -> None:
         self._send = send
@@ -99,40 +101,40 @@ class Answers:
         self._given: OrderedDict[int, ProtocolMessage] = OrderedDict()
         self._serials = 0
         self.last_serial = -1
-        """The highest msgSerial that was published."""
+        """The highest msgSerial published so far; -1 for none."""
 
     def open(self, serial: int, now: float) -> Open:
-        """Return the answer to a publish that is about to be made."""
+        """Return a new answer at the end of the queue, for a publish that is about to be made."""
         self.last_serial = serial
         answer = Open(self, serial, now)
         self._open.append(answer)
         return answer
 
     def given(self, serial: int) -> ProtocolMessage | None:
-        """Return the answer that a publish was given, if it is still remembered."""
+        """Return the answer that was sent to a publish; None if it is not remembered."""
         return self._given.get(serial)
 
     @property
     def waiting(self) -> int:
-        """How many publishes have no answer yet, or one that waits for others."""
+        """The number of publishes that have not been answered yet."""
         return len(self._open)
 
     @property
     def due(self) -> float | None:
-        """When the publish that has waited longest will have waited too long, ms; None if none waits."""
+        """When the oldest open publish becomes overdue, in ms of running time; None if none is open."""
         return self._open[0].asked + PATIENCE if self._open else None
 
     def overdue(self, now: float) -> None:
-        """Refuse the publishes that have waited too long, with 50003.
+        """Refuse the publishes that have waited longer than `PATIENCE`, with 50003.
 
-        Whether a log that was so late has them after all is not known, which is what 50003 says.
+        A log that is so late may still append them. That is why 50003 says that the outcome is unknown.
         """
         late = [answer for answer in self._open if answer.frame is None and answer.asked + PATIENCE <= now]
         for answer in late:
             answer.nack(AblyError(50003, LATE))
 
     def flush(self) -> None:
-        """Send the answers that no longer wait for another, and remember them."""
+        """Send and remember the answers at the front of the queue that are known."""
         waiting = self._open
         while waiting and (frame := waiting[0].frame) is not None:
             self._remember(waiting.popleft().serial, frame)

@@ -1,4 +1,10 @@
-"""What outlives a socket: a connection, so that another socket can resume it."""
+"""A connection: the part of a client's state that outlives its socket.
+
+A socket breaks; the client opens another and resumes (RTN15). Whatever the second socket needs from the first
+is kept here: the keys that resume it, the members it entered, and the answers it may not have received.
+Everything else, such as attachments, belongs to the `Session` and ends with its socket; the client attaches
+again.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -20,36 +26,36 @@ from ablykit.server.channels.channel import Channel
 
 
 class Holder(Protocol):
-    """What a connection needs of whatever has its socket."""
+    """What a connection needs from the session that has its socket."""
 
     @property
     def identity(self) -> Identity:
-        """Who holds it."""
+        """The identity of the client."""
         ...
 
     def reply(self, frame: ProtocolMessage) -> None:
-        """Send a frame to its client."""
+        """Send a frame to the client."""
         ...
 
     def disconnect(self, error: AblyError) -> None:
-        """Drop its socket; the client may come back and resume."""
+        """End the socket. The client may come back and resume."""
         ...
 
 
 @dataclass
 class Connection:
-    """What outlives a socket, so that another one can resume it."""
+    """A connection, with or without a socket at the moment."""
 
     id: str
     keys: list[str]
-    """The connectionKeys it can be resumed by; the last is the one its client was told."""
+    """The connectionKeys that resume it. The client got the last one in its newest CONNECTED."""
     app: App
     client_id: str | None
     session: Holder | None = None
     expires: float | None = None
-    """When it is forgotten, ms of running time; None while a socket is open."""
+    """When it can no longer be resumed, in ms of running time; None while it has a socket."""
     present: set[tuple[Channel, str]] = field(default_factory=set[tuple[Channel, str]])
-    """The members it entered, or is entering: on which channel, by which clientId."""
+    """The members it has entered or is entering: the channel and clientId of each."""
     answers: Answers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,11 +63,11 @@ class Connection:
 
     @property
     def key(self) -> str:
-        """Its connectionKey."""
+        """The newest connectionKey."""
         return self.keys[-1]
 
     def _send(self, frame: ProtocolMessage) -> None:
-        """Send a frame to its client, by whichever socket it has now, if any."""
+        """Send a frame to the client over the current socket, if there is one."""
         if self.session:
             self.session.reply(frame)
 
@@ -76,7 +82,10 @@ def connected(
     max_idle_interval: int,
     error: ErrorInfo | None,
 ) -> ProtocolMessage:
-    """Return CONNECTED: what a connection is, and what it may do (RTN21). `max_idle_interval` is in ms."""
+    """Return the CONNECTED frame, with the connection's id, key and limits (RTN21).
+
+    `modern` is for protocol v2 and later (see `ConnectionParams.modern`); `max_idle_interval` is in ms.
+    """
     details = ConnectionDetails(
         client_id=connection.client_id or identity.client_id,
         connection_key=connection.key,
@@ -96,7 +105,7 @@ def connected(
 
 
 def recovery_key(recover: str | None) -> str | None:
-    """The connectionKey in a recovery key (RTN16g), which is JSON; in 2021 it began with the key."""
+    """Return the connectionKey in a recovery key (RTN16g): JSON in v2 and later, `KEY:…` in 2021."""
     if recover is None:
         return None
     try:

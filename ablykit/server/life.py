@@ -1,35 +1,35 @@
-"""The life of a session: its states, and the events that lead from one to the next.
+"""The states of a session, and the events that lead from one state to the next.
 
-A session is complete when it is made: it begins OPEN, with its client, its connection and its limits known.
-So there are only three states, and all that a session asks is whether it is still open. `Session` looks every
-event up in the table below, and `docs/architecture.md` draws it. A pair that is not in the table is a mistake
-of the caller (`KeyError`), not a state of its own.
+A session starts OPEN: it is made only once its client, its connection and its limits are known. So there are
+just three states, and the only question is whether a session is still open. `Session` looks up every event in
+the table below, and `docs/architecture.md` draws it. If a state and event are not in the table, the caller
+made a mistake, and gets a `KeyError`.
 
-The states that a *client* goes through (connecting, connected, suspended and so on, RTN4) are another matter;
-they are in `protocol.states`.
+The states of a *client* (connecting, connected, suspended and so on, RTN4) are a different matter: see
+`protocol.states`.
 """
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a session is in its life."""
+    """The state of a session."""
 
     OPEN = "open"
     """Frames flow both ways."""
     ENDING = "ending"
-    """The last frame is written, and the WebSocket is being closed: nothing more is heard or sent."""
+    """The last frame is written and the WebSocket is closing: nothing more is received or sent."""
     GONE = "gone"
     """The socket is gone."""
 
 
 class Event(StrEnum):
-    """What ends a session."""
+    """An event that ends a session."""
 
-    CLOSED = "CLOSE came"
+    CLOSED = "CLOSE was received"
     DISCONNECTED = "DISCONNECTED was sent"
     REFUSED = "a fatal ERROR was sent"
-    DROPPED = "the socket went"
+    DROPPED = "the socket was lost"
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -42,4 +42,4 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ENDING, Event.REFUSED): State.ENDING,
     (State.ENDING, Event.DROPPED): State.GONE,
 }
-"""Which state each event leads to. What is not here does not happen: a socket goes once."""
+"""The state that each event leads to. Pairs that can't happen are missing: a socket is lost only once."""

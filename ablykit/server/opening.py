@@ -1,4 +1,5 @@
-"""How a connection begins: a client is let in, or told why not (RTN14, RTN15)."""
+"""Opening a connection: authenticate the client, resume or make its connection, or refuse it (RTN14,
+RTN15)."""
 
 from ablykit.protocol import (
     AblyError,
@@ -21,22 +22,24 @@ from ablykit.server.session import Session, Transport
 def open_session(
     service: Service, transport: Transport, query: str, now: float, *, secure: bool, path: str = "/"
 ) -> Session | None:
-    """Answer a new WebSocket by its URL's query.
+    """Answer a new WebSocket, given the query and the path of its URL.
 
-    Returns the session that CONNECTED was sent on; or None where an ERROR was sent, and the transport closed.
+    Return the session, after sending CONNECTED; or None, after sending an ERROR and closing the transport. A
+    refusal is a frame in an accepted WebSocket, never an HTTP status, because a browser does not show that to
+    its page.
     """
     params = ConnectionParams()
     try:
         params = parse_query(query)
         if path != "/":
-            raise AblyError(40400, f"Nothing at {path[:60]!r}: the realtime endpoint is /")
+            raise AblyError(40400, f"There is nothing at {path[:60]!r}: the realtime endpoint is at /")
         identity = identify(service, params, secure=secure)
         client_id = identity.named(params.client_id)
     except AblyError as error:
         service.denials.note(error)
         stamp = service.clock.now()
         frame = ProtocolMessage(action=Action.ERROR, error=error.info, timestamp=stamp)
-        # of a query that is wrong itself, the format can still be read
+        # If the query itself is invalid, `params` has only defaults, but the format can still be found in it.
         transport.write(Delivery(frame), Variant(format_of(query), params.modern), None)
         transport.close(1000, str(error.code))
         return None
@@ -65,7 +68,8 @@ def open_session(
 def _resumable(
     service: Service, key: str | None, identity: Identity, client_id: str | None, now: float
 ) -> Connection | None:
-    """The connection of a connectionKey, if this client may go on with it."""
+    """Return the connection with this connectionKey; None if there is none or this client may not resume
+    it."""
     earlier = service.connections.get(key) if key else None
     if earlier is None or earlier.app is not identity.app or client_id not in (None, earlier.client_id):
         return None
@@ -73,12 +77,12 @@ def _resumable(
 
 
 def _take_over(service: Service, connection: Connection, *, anew: bool) -> None:
-    """Take a connection from whichever socket has it; `anew` is from another process (RTN16d)."""
+    """Take a connection from the socket that has it, if any. `anew` means for another process (RTN16d)."""
     if connection.session is not None:
         replaced, connection.session = connection.session, None
         replaced.disconnect(AblyError(80016, "This connection was resumed from another socket"))
     service.resume(connection)
-    if anew:  # its new key distinguishes it
+    if anew:  # recovery gives it a new key, and the old one still finds it
         connection.keys.append(_new_key(service, connection.id))
         service.connections[connection.key] = connection
 

@@ -1,4 +1,7 @@
-"""The service: its apps, and the connections it remembers. All of its methods belong to one thread."""
+"""The service: its apps, its connections, and what it does over time.
+
+Every method must be called on the service's own thread; other threads go through `Running.call`.
+"""
 
 import itertools
 from collections import OrderedDict
@@ -18,17 +21,17 @@ if TYPE_CHECKING:
     from ablykit.record.transcript import Transcript
 
 MOST_DROPPED = 10_000
-"""How many connections are remembered whose sockets are gone, so that they can be resumed."""
+"""How many connections without a socket are remembered, so that they can be resumed."""
 
 HOUSEKEEPING = 5_000
-"""How often messages and channels are looked through for what has had its time, in ms."""
+"""How often old messages and unused channels are looked for, in ms."""
 
 
 class Service(Registry):
-    """Everything the embedded Ably knows.
+    """The whole state of an embedded Ably.
 
-    `heartbeat_interval` is in ms; `enforce_rates` refuses what comes faster than the limits. See `Registry`
-    for the rest.
+    `heartbeat_interval` is in ms. With `enforce_rates`, publishes above the rate limits are refused. See
+    `Registry` for the other arguments.
     """
 
     def __init__(
@@ -45,19 +48,22 @@ class Service(Registry):
         self.enforce_rates = enforce_rates
         self.instance = self.ids.new("instance", 14)
         self.connections: dict[str, Connection] = {}
-        """Connections by connectionKey: open ones, and dropped ones that may still be resumed."""
+        """The connections that are open or can be resumed, by connectionKey."""
         self._dropped: OrderedDict[str, Connection] = OrderedDict()
-        """Those of them whose sockets are gone, by connectionId, the one dropped longest ago first."""
+        """The connections whose sockets are gone, by connectionId, the one dropped first at the front."""
         self.names = itertools.count(1)
         self.denials = Denials()
         self._minute = self.clock.wall() // MINUTE
         self.agenda.at("housekeeping", monotonic() + HOUSEKEEPING, self._housekeeping)
         self.transcript: Transcript | None = None
-        """Where all that crosses the wire is written down, from when someone asks for it."""
+        """The transcript of everything that crosses the wire; None until `LocalAbly.transcript` is used."""
 
     def revoke(self, app: App, revocations: Iterable[Revocation]) -> None:
-        """Take tokens no longer, from when each revocation says. Connections that live by one are ended
-        then, and asked for another token before."""
+        """Revoke tokens from when each revocation applies.
+
+        If that is later, a connection with such a token is asked for a new one now, and disconnected then if
+        it did not send one.
+        """
         listed, now = list(revocations), self.monotonic()
         self.add_revocations(listed)
         for applies_at in {revocation.applies_at for revocation in listed}:
@@ -68,17 +74,17 @@ class Service(Registry):
         self.agenda.run(now)
 
     def _enforce(self, app: App) -> None:
-        """End the connections whose tokens are no longer taken."""
+        """Disconnect the clients whose tokens have been revoked."""
         for holder in self._holders_in(app):
             if self.is_revoked(holder.identity):
-                holder.disconnect(AblyError(40141, "The token was revoked"))
+                holder.disconnect(AblyError(40141, "The token was revoked: reconnect with a new one"))
 
     def _holders_in(self, app: App) -> list[Holder]:
         return [c.session for c in self.connections.values() if c.app is app and c.session]
 
     def remove_app(self, app: App) -> None:
-        """End an app: its connections, and all that it kept."""
-        gone = AblyError(40400, f"No app {app.id!r} here any more")
+        """Disconnect the clients of an app, and forget everything it kept."""
+        gone = AblyError(40400, f"The app {app.id!r} was removed from this service")
         for connection in [c for c in self.connections.values() if c.app is app]:
             if connection.session:
                 connection.session.disconnect(gone)
@@ -88,8 +94,10 @@ class Service(Registry):
     # -- connections
 
     def drop(self, connection: Connection, expires: float, leave_at: float | None) -> None:
-        """Remember a connection whose socket is gone: until `expires` it can be resumed; at `leave_at` its
-        members leave. Both are ms of running time."""
+        """Remember a connection whose socket is gone.
+
+        It can be resumed until `expires`, and its members leave at `leave_at`, both in ms of running time.
+        """
         connection.session, connection.expires = None, expires
         self._dropped[connection.id] = connection
         self.agenda.at(("expires", connection.id), expires, lambda now: self._expire(connection, now))
@@ -101,7 +109,7 @@ class Service(Registry):
             self._expire(next(iter(self._dropped.values())), self.monotonic())
 
     def resume(self, connection: Connection) -> None:
-        """Take up a dropped connection again: it does not expire, and its members stay."""
+        """Take up a dropped connection again, so that it does not expire and its members stay."""
         connection.expires = None
         self._dropped.pop(connection.id, None)
         self.agenda.cancel(("expires", connection.id))
@@ -112,7 +120,8 @@ class Service(Registry):
         presence.leave_all(connection, now)
 
     def expect_answers(self, connection: Connection) -> None:
-        """See to it that each publish of a connection is answered, also where a log never does."""
+        """Make sure that each open publish of a connection gets an answer, even if its log never gives
+        one."""
 
         def refuse_the_overdue(now: float) -> None:
             connection.answers.overdue(now)
@@ -122,7 +131,7 @@ class Service(Registry):
             self.agenda.at(("answers", connection.id), due, refuse_the_overdue)
 
     def forget(self, connection: Connection) -> None:
-        """Let nobody resume a connection any more, by whichever of its keys."""
+        """Forget a connection, so that it can't be resumed by any of its keys."""
         self.resume(connection)
         for key in connection.keys:
             self.connections.pop(key, None)
@@ -130,17 +139,18 @@ class Service(Registry):
     # -- what is due
 
     def next_due(self) -> float | None:
-        """When something is due next; ms of running time."""
+        """Return when the next action is due, in ms of running time; None if there is none."""
         return self.agenda.next_due
 
     def sweep(self, now: float) -> None:
-        """Do all that is due."""
+        """Do everything that is due at `now` (ms of running time)."""
         self.agenda.run(now)
 
     def advance(self, ms: float) -> None:
-        """Move the clock forward. What is due until then is done in order, each at its own time.
+        """Move the clock forward by `ms`. Everything due on the way is done in order, each at its own time.
 
-        Housekeeping is done once, at the end: it repeats every few seconds, and a day has many of them.
+        Housekeeping is done only once, at the end. It repeats every few seconds, and would run thousands of
+        times in a day.
         """
         self.agenda.cancel("housekeeping")
         ahead = self.clock.ahead + ms
@@ -152,10 +162,10 @@ class Service(Registry):
             self.sweep(max(due, self.monotonic()))
         self.clock.ahead = ahead
         self._housekeeping(self.monotonic())
-        self.agenda.wake()  # whoever waits has counted by the time before
+        self.agenda.wake()  # a timer that is waiting was set by the time before the move
 
     def _housekeeping(self, now: float) -> None:
-        """Forget what has had its time, and publish the statistics of the minute that is over."""
+        """Forget old messages and unused channels, and publish the statistics of a minute that has ended."""
         self.agenda.at("housekeeping", now + HOUSEKEEPING, self._housekeeping)
         minute = self.clock.wall() // MINUTE
         for app in self.apps.values():

@@ -1,19 +1,24 @@
-"""One socket's conversation: a frame in, frames out.
+"""A session: what the service says to one client over one socket. A frame in, frames out.
 
-A `Session` is made when a client has been let in (`opening.open_session`), and knows everything about it
-from then on. There is no socket and no clock in here: both are arguments. Bytes come in by `receive`; what is
-to be sent goes to a `Transport`. So the same session runs behind a WebSocket, in a test without sockets, and
-on a clock that is moved by hand.
+`opening.open_session` makes a `Session` once the client has authenticated, so a session knows its client, its
+connection and its limits from the start. It has no socket and no clock: bytes and the time are arguments, and
+frames to send go to a `Transport`. That is why the same session runs behind a WebSocket, in a test without
+sockets, and on a clock that is moved by hand.
 
     session = open_session(service, transport, "key=…&v=5", now, secure=True)
-    session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # the transport is given ATTACHED
+    session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # calls transport.write with
+    ATTACHED
 
-A frame finds its handler in one table. Those that are acknowledged (MESSAGE, PRESENCE, ANNOTATION) go to a
-`Rule`, which checks them and gives them to a channel's log. The log answers when it has decided, at once or
-later; whatever the rule raises becomes the NACK. Rules take values: only the session changes the session.
+A table (`_HANDLERS`) maps each action to its handler. A frame that gets an ACK or NACK (MESSAGE, PRESENCE,
+ANNOTATION) goes on to a `Rule`, which checks it and appends it to a channel's log. The log answers when it
+has decided, at once or later; an error that the rule raises becomes the NACK. Rules take values and return
+values: only the session changes the session.
 
-`receive` raises nothing and always leaves the client with an answer. What must never be done here: reading a
-clock, writing to a socket, or sending a message to a subscriber by any other way than the log.
+A session ends in one of four ways (`life.TRANSITIONS`). Its *connection* lives on for a while, so that
+another socket can resume it.
+
+`receive` never raises, and every frame that needs an answer gets one. A session must never read a clock,
+write to a socket, or send a message to a subscriber in any other way than through the log.
 """
 
 from collections.abc import Callable
@@ -53,26 +58,26 @@ LOGGER = quiet_logger("ablykit.server")
 
 
 class Transport(Protocol):
-    """What a session needs of the socket below it."""
+    """What a session needs from the socket below it."""
 
     def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
-        """Send a frame, in the form the variant says, its channel renamed if one is given."""
+        """Send a frame in the form of this variant, under the channel name `channel` if given."""
         ...
 
     def close(self, code: int, reason: str) -> None:
-        """Close the WebSocket, after all that was written."""
+        """Close the WebSocket, after everything that was written before."""
         ...
 
 
 def not_served(
     publisher: Publisher, attachment: Attachment | None, frame: ProtocolMessage, now: float, answer: Answer
 ) -> None:
-    """Refuse a frame of a kind that is not served (see `publishing.Rule`)."""
-    raise AblyError(40000, f"{name_of(frame.action)} is not served here yet")
+    """Refuse a frame whose action the service does not support (see `publishing.Rule`)."""
+    raise AblyError(40000, f"This service does not support {name_of(frame.action)} frames")
 
 
 class Session:
-    """One socket's conversation, with a client that has been let in. `connection` is new or resumed."""
+    """The session of one socket with an authenticated client. `connection` is new or resumed."""
 
     def __init__(
         self,
@@ -97,11 +102,12 @@ class Session:
         self.variant = Variant(params.format, params.modern)
         self.state = State.OPEN
         self.ended = False
-        """Whether nothing more will be heard or sent: that it is not open. Asked for every frame."""
+        """Whether the session is no longer open. Kept beside `state` because it is read for every frame."""
         self.attachments: dict[str, Attachment] = {}
-        """What it is attached to, by the name it attached with: one channel may have several."""
+        """The attachments, by the channel name of each ATTACH. One channel may have several, under different
+        names."""
         self.deadline: float | None = identity.due(now)
-        """When `on_time` has something to do, ms of running time; None for never."""
+        """When `on_time` has something to do, in ms of running time; None for never."""
         self._publisher = self._new_publisher()
         self._resumed = resumed
         self._query, self._security, self._opened_at = query, "tls" if secure else "plain", now
@@ -110,13 +116,15 @@ class Session:
     # -- its life
 
     def begin(self, error: ErrorInfo | None) -> None:
-        """Send CONNECTED; `error` says why what the client wanted to resume could not be (RTN15c7)."""
+        """Send CONNECTED. `error` says why the connection that the client asked for can't be resumed
+        (RTN15c7)."""
         self.app.opened(self._security)
         self.reply(self._connected(error))
-        self._tell("connection.opened")
+        self._announce("connection.opened")
 
     def receive(self, raw: bytes, format: Format, now: float) -> None:
-        """Take one WebSocket message from the client. Whatever it is, it is answered."""
+        """Handle one WebSocket message from the client. This never raises: a bad message is answered with
+        ERROR."""
         if self.ended:
             return
         try:
@@ -130,30 +138,33 @@ class Session:
             self.reply_error(error)
         except Exception:
             LOGGER.exception("A frame could not be handled")
-            self.reply_error(AblyError(50000, "The service failed at this frame; its log says why"))
+            self.reply_error(
+                AblyError(50000, "The service failed to handle this frame: the server's log says why")
+            )
 
     def refuse(self, error: AblyError, code: int = 1000) -> None:
-        """Say what is wrong, and end the connection."""
+        """Send a fatal ERROR and close the WebSocket with this close code."""
         self.give_up(error)
         self.transport.close(code, f"{error.code}")
 
     def give_up(self, error: AblyError) -> None:
-        """Say what is wrong, where the transport closes by itself."""
+        """Send a fatal ERROR when the transport is already closing by itself."""
         self.reply_error(error)
         self._end(Event.REFUSED)
 
     def disconnect(self, error: AblyError, code: int = 1000) -> None:
-        """Drop this socket; the client may come back and resume."""
+        """Send DISCONNECTED and close the WebSocket. The client may come back and resume."""
         self._note(error)
         self.reply(ProtocolMessage(action=Action.DISCONNECTED, error=error.info))
         self._end(Event.DISCONNECTED)
         self.transport.close(code, str(error.code))
 
     def dropped(self, now: float) -> None:
-        """Note that the socket is gone. Its connection is kept for a while, unless it was closed."""
+        """Take note that the socket is gone. The connection is kept for a while, unless the client closed
+        it."""
         self._end(Event.DROPPED)
         self.app.open[self._security] -= 1
-        self._tell("connection.closed", duration=int(now - self._opened_at))
+        self._announce("connection.closed", duration=int(now - self._opened_at))
         connection = self.connection
         if connection.session is self:
             leave_at = now + self.params.remain_present_for if connection.present else None
@@ -168,11 +179,12 @@ class Session:
             attachment.channel.detach(attachment)
 
     def heartbeat(self) -> None:
-        """Break the silence (RTN23a)."""
+        """Send a HEARTBEAT (RTN23a)."""
         self.reply(ProtocolMessage(action=Action.HEARTBEAT))
 
     def on_time(self, now: float) -> None:
-        """Do what is due: ask for a new token (RTN22), and end with the old one's time (RTN15h)."""
+        """Do what is due at `now`: ask for a new token (RTN22), or disconnect when the token expires
+        (RTN15h)."""
         end = self.identity.deadline
         if end is None or self.deadline is None or now < self.deadline or self.ended:
             return
@@ -180,10 +192,10 @@ class Session:
             self.deadline = end
             self.reply(ProtocolMessage(action=Action.AUTH))
         else:
-            self.disconnect(AblyError(40142, "The token's time is over"))
+            self.disconnect(AblyError(40142, "The token has expired: reconnect with a new one"))
 
-    def _tell(self, event: str, duration: int | None = None) -> None:
-        """Publish an event of this connection on the app's metachannels."""
+    def _announce(self, event: str, duration: int | None = None) -> None:
+        """Publish an event of this connection on the app's metachannels. `duration` is in ms."""
         own = {"connectionId": self.connection.id, "clientId": self.connection.client_id}
         self.app.announce(metachannels.CONNECTIONS, event, own)
         query = metachannels.shown(dict(parse_qsl(self._query, keep_blank_values=True)))
@@ -206,7 +218,7 @@ class Session:
     # -- what goes out
 
     def send(self, delivery: Delivery, channel: str | None = None) -> None:
-        """Send a frame that may be going to others too."""
+        """Send a delivery, which other subscribers may share (see `channel.Subscriber`)."""
         if not self.ended:
             self.transport.write(delivery, self.variant, channel)
 
@@ -215,7 +227,7 @@ class Session:
         self.send(Delivery(frame))
 
     def reply_error(self, error: AblyError, channel: str | None = None) -> None:
-        """Send an ERROR: about a channel if one is named, else about the connection (RTN15i)."""
+        """Send an ERROR about a channel, or about the whole connection if `channel` is None (RTN15i)."""
         self._note(error, channel)
         stamp = self.service.clock.now()
         self.reply(ProtocolMessage(action=Action.ERROR, channel=channel, error=error.info, timestamp=stamp))
@@ -225,11 +237,11 @@ class Session:
 
     @property
     def connection_id(self) -> str:
-        """The connectionId."""
+        """The id of the session's connection."""
         return self.connection.id
 
     def wants(self, delivery: Delivery) -> bool:
-        """Whether this is not an echo, or echoes are wanted (RTN2b)."""
+        """Return whether to send a delivery: it is no echo, or the client wants echoes (RTN2b)."""
         return self.params.echo or delivery.publisher != self.connection.id
 
     # -- what comes in
@@ -254,10 +266,12 @@ class Session:
         self.transport.close(1000, "closed")
 
     def _on_disconnect(self, frame: ProtocolMessage, now: float) -> None:
-        self.disconnect(AblyError(80003, "Disconnected, as asked"))
+        self.disconnect(AblyError(80003, "The client asked to be disconnected"))
 
     def _on_attach(self, frame: ProtocolMessage, now: float) -> None:
         attachment, attached, backlog = attaching.attach(self, frame, now)
+        # ATTACHED comes first, then the backlog, then new messages. The order holds because nothing can be
+        # appended between reading the backlog and attaching: both happen here, on the service's one thread.
         self.attachments[attachment.name] = attachment
         attachment.channel.attach(attachment)
         self.reply(attached)
@@ -274,7 +288,7 @@ class Session:
         self.reply(ProtocolMessage(action=Action.DETACHED, channel=name))
 
     def detach(self, attachment: Attachment, now: float) -> None:
-        """Let go of an attachment; with the last one of a channel this connection's members leave."""
+        """Remove an attachment. When it was the last one to its channel, this connection's members leave."""
         channel = attachment.channel
         self.attachments.pop(attachment.name, None)
         channel.detach(attachment)
@@ -282,24 +296,27 @@ class Session:
             presence.leave_all(self.connection, now, channel)
 
     def _on_sync(self, frame: ProtocolMessage, now: float) -> None:
-        """Send all members again, as a client asks."""
+        """Send all members again, because the client asked for it."""
         name = channel_of(frame)
         attachment = self.attachments.get(name)
         if attachment is None or not attachment.modes & Flag.PRESENCE_SUBSCRIBE:
-            raise AblyError(91008, f"{name!r} is not attached with the mode PRESENCE_SUBSCRIBE")
+            raise AblyError(
+                91008, f"{name!r} is not attached with the mode PRESENCE_SUBSCRIBE: attach it with that mode"
+            )
         self._sync(attachment)
 
     def _sync(self, attachment: Attachment) -> None:
         for page in presence.sync(attachment.channel, attachment.name):
             self.reply(page)
 
-    # -- another token (RTC8)
+    # -- a new token (RTC8)
 
     def _on_auth(self, frame: ProtocolMessage, now: float) -> None:
-        """Go on with the token of an AUTH (RTC8a). One that does not fit ends the connection (RTC8a2)."""
+        """Replace the token by that of an AUTH (RTC8a). A token that does not fit ends the connection
+        (RTC8a2)."""
         token = frame.auth.access_token if frame.auth else None
         if not token:
-            raise AblyError(40000, "An AUTH needs auth, with an accessToken in it")
+            raise AblyError(40000, "An AUTH needs `auth`: an object with an `accessToken`")
         try:
             self.identity = by_new_token(self.service, token, self.app, self.connection.client_id)
         except AblyError as error:
@@ -312,8 +329,7 @@ class Session:
             self._keep_or_lose(attachment, now)
 
     def _keep_or_lose(self, attachment: Attachment, now: float) -> None:
-        """Go on with what the new token allows of what was asked for; where that is nothing, the channel is
-        lost (RTC8a1)."""
+        """Give an attachment the modes that the new token allows, or detach it if there are none (RTC8a1)."""
         channel, name = attachment.channel, attachment.name
         modes, lost = Flag(0), None
         try:
@@ -338,10 +354,10 @@ class Session:
                 )
             )
 
-    # -- what is acknowledged
+    # -- frames that get an ACK or NACK
 
     def _new_publisher(self) -> Publisher:
-        """Who publishes over this connection, until another token comes."""
+        """Return the publisher for rules: this client with its current token."""
         return Publisher(
             self.identity,
             self.limits,
@@ -351,23 +367,26 @@ class Session:
             self.connection,
         )
 
-    def _in_turn(self, frame: ProtocolMessage, now: float) -> None:
-        """Publish and answer, once: a serial that does not rise is never published again.
+    def _on_publish(self, frame: ProtocolMessage, now: float) -> None:
+        """Publish a frame and answer it, once.
 
-        After a resume its answer is repeated (RTN19a2); else there is none.
+        A msgSerial that is not higher than the last one is never published again, since the client is
+        repeating itself. After a resume its earlier answer is sent again (RTN19a2); otherwise nothing is.
         """
         serial = frame.msg_serial
         if serial is None:
             name = name_of(frame.action)
             article = "An" if name[0] in "AEIOU" else "A"
-            raise AblyError(40000, f"{article} {name} needs a msgSerial, to be acknowledged by")
+            raise AblyError(40000, f"{article} {name} needs a msgSerial, which its ACK or NACK repeats")
         answers = self.connection.answers
         if serial <= answers.last_serial:
             if self._resumed and (given := answers.given(serial)):
                 self.reply(given)
             return
         if answers.waiting >= MOST_OPEN:
-            self.refuse(AblyError(42921, f"{MOST_OPEN} publishes have no answer yet: wait for some"))
+            self.refuse(
+                AblyError(42921, f"{MOST_OPEN} publishes have no ACK yet: wait for some before you send more")
+            )
             return
         answer = answers.open(serial, now)
         self._publish(frame, answer, now)
@@ -375,7 +394,8 @@ class Session:
             self.service.expect_answers(self.connection)
 
     def _publish(self, frame: ProtocolMessage, answer: Open, now: float) -> None:
-        """Let a rule publish and answer. What it raises it raises before the log has anything."""
+        """Let a rule publish and answer. A rule raises only before the log has the publish, so a NACK is
+        true."""
         try:
             if self.service.enforce_rates:
                 self._check_publish_rate(now)
@@ -388,23 +408,36 @@ class Session:
             answer.nack(error)
         except Exception:
             LOGGER.exception("A publish could not be handled")
-            answer.nack(AblyError(50000, "The service failed at this publish; its log says why"))
+            answer.nack(
+                AblyError(50000, "The service failed to handle this publish: the server's log says why")
+            )
 
     # -- limits
 
     def _far_too_many(self, now: float) -> bool:
-        """Whether frames of any kind come so fast that the connection has been ended for it."""
-        too_many = self._frames.count(now) > 4 * self.limits.max_inbound_rate
+        """Return whether the client sends frames so fast that the connection was ended for it."""
+        limit = 4 * self.limits.max_inbound_rate
+        too_many = self._frames.count(now) > limit
         if too_many:
-            self.refuse(AblyError(42924, "Far too many frames a second: the connection ends here"))
+            self.refuse(
+                AblyError(
+                    42924, f"More than {limit} frames in one second: connect again, and send more slowly"
+                )
+            )
         return too_many
 
     def _check_publish_rate(self, now: float) -> None:
         count, limit = self._publishes.count(now), self.limits.max_inbound_rate
         if count > 2 * limit:
-            self.refuse(AblyError(42921, f"{count} publishes in a second where {limit} are allowed"))
+            self.refuse(
+                AblyError(
+                    42921, f"{count} publishes in one second, where {limit} are allowed: send more slowly"
+                )
+            )
         if count > limit:
-            raise AblyError(42911, f"At most {limit} publishes a second are taken from a connection")
+            raise AblyError(
+                42911, f"A connection may publish at most {limit} times a second: send more slowly"
+            )
 
     _RULES: ClassVar[dict[int, Rule]] = {
         Action.MESSAGE: revising.publish,
@@ -412,7 +445,7 @@ class Session:
         Action.ANNOTATION: annotating.publish,
         Action.OBJECT: not_served,
     }
-    """The frames that are acknowledged, and what checks each and gives it to the log."""
+    """The actions that get an ACK or NACK, and the rule for each."""
 
     _HANDLERS: ClassVar[dict[int, "Callable[[Session, ProtocolMessage, float], None]"]] = {
         Action.HEARTBEAT: _on_heartbeat,
@@ -422,11 +455,11 @@ class Session:
         Action.DETACH: _on_detach,
         Action.SYNC: _on_sync,
         Action.AUTH: _on_auth,
-        **dict.fromkeys(_RULES, _in_turn),
+        **dict.fromkeys(_RULES, _on_publish),
     }
 
 
 def _not_for_clients(action: int) -> str:
     if action in Action.__members__.values():
-        return f"{name_of(action)} (action {action}) is not for clients to send"
+        return f"Clients don't send {name_of(action)} (action {action}): only the service does"
     return f"Unknown action {action}"

@@ -1,11 +1,11 @@
 """The WebSocket endpoint: the socket below a session.
 
-uvicorn hands the connection over as the upgrade request arrives; from there on the bytes go
-through websockets' own sans-I/O protocol and straight into the session, without ASGI between.
+uvicorn hands a connection over when its upgrade request arrives. From then on the bytes go through the
+sans-I/O protocol of `websockets` and straight into the session, with no ASGI in between.
 
 Connections take turns. However much a client sends, its frames are handled for `TURN` seconds at a time; then
-every other connection is looked after before it goes on. Meanwhile no more is read from its socket, so that a
-client that sends faster than it is served is slowed down by TCP and costs no memory.
+every other connection has its turn. Until its next turn nothing more is read from its socket. A client that
+sends faster than the service works is therefore slowed down by TCP, and costs no memory.
 """
 
 import asyncio
@@ -36,28 +36,28 @@ CLOSE_TIMEOUT = 2.0
 """How long a client may take to answer a close, in seconds."""
 
 LINGER = 0.25
-"""How long a client that broke the WebSocket protocol is still read, unheeded, in seconds."""
+"""How long bytes are still read, and ignored, from a client that broke the WebSocket protocol, in seconds."""
 
 SLOW_TIMEOUT = 30.0
-"""How long a client that reads too slowly may take to read why it is ended, in seconds."""
+"""How long a client that reads too slowly may take to read why it was disconnected, in seconds."""
 
 TURN = 0.002
 """How long one connection's frames are handled before the others get their turn, in seconds."""
 
 SLICE = 2_048
-"""How many bytes are taken apart at once, between looks at the clock."""
+"""How many bytes are parsed at once before the clock is checked again."""
 
 MAX_WAITING = 16 * 1024 * 1024
-"""How many bytes may wait for a client that does not read them."""
+"""The most bytes that may wait in the send buffer of a client that does not read them."""
 
 LONGEST_LINE = 8_192
-"""How many bytes a line of an upgrade request has at most: what `websockets` reads."""
+"""The most bytes that a line of an upgrade request may have: the limit of `websockets`."""
 
 _OPCODE = {Format.JSON: Opcode.TEXT, Format.MSGPACK: Opcode.BINARY}
 
 
 def framed(payload: bytes, format: Format) -> bytes:
-    """A payload in one unmasked WebSocket frame, as a server sends it (RFC 6455 §5.2)."""
+    """Return a payload in one unmasked WebSocket frame, as a server sends it (RFC 6455 §5.2)."""
     return Frame(_OPCODE[format], payload).serialize(mask=False)
 
 
@@ -66,7 +66,7 @@ def _as_sent(raw: bytes, format: Format) -> str | bytes:
 
 
 class WebSocket(asyncio.Protocol):
-    """One WebSocket and its session. `open_sockets` holds it while it is open."""
+    """One WebSocket and its session. It is in `open_sockets` while it is open."""
 
     def __init__(
         self, service: Service, open_sockets: "set[WebSocket]", max_frame_size: int, door: Door
@@ -78,10 +78,10 @@ class WebSocket(asyncio.Protocol):
         self._session: Session | None = None
         self._loop = asyncio.get_running_loop()
         self._ws = ServerProtocol(max_size=max_frame_size, logger=quiet_logger("ablykit.server"))
-        self._unread, self._at = b"", 0  # what came and is not taken apart yet, and where to go on in it
+        self._unread, self._at = b"", 0  # bytes that are not parsed yet, and where to continue in them
         self._events: deque[Any] = deque()
         self._has_turn = False
-        """Whether another turn is asked for; until it comes nothing more is read."""
+        """Whether another turn has been scheduled. Nothing is read from the socket until it comes."""
         self._message = bytearray()
         self._format = Format.JSON
         self._last_write = 0.0
@@ -92,23 +92,23 @@ class WebSocket(asyncio.Protocol):
     # -- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection is being upgraded."""
+        """Take over a connection that is being upgraded."""
         self._transport = cast(asyncio.Transport, transport)
         self._open_sockets.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came: the upgrade request, then frames."""
+        """Take bytes: first the upgrade request, then frames."""
         self._unread, self._at = self._unread[self._at :] + data, 0
         if not self._has_turn:
             self._take_turn()
 
     def eof_received(self) -> None:
-        """The client will send no more."""
+        """Take note that the client will send nothing more."""
         self._ws.receive_eof()
         self._flush()
 
     def _take_turn(self) -> None:
-        """Handle what came, for a while; what is left waits for the next turn."""
+        """Handle received bytes for `TURN` seconds; the rest waits for the next turn."""
         self._has_turn = False
         end = time.perf_counter() + TURN
         while self._events or self._at < len(self._unread):
@@ -122,7 +122,7 @@ class WebSocket(asyncio.Protocol):
                     self._loop.call_soon(self._take_turn)
                     return
             self._check_frame_size()
-            self._flush()  # only now: an answer to a close or ping comes after the answers before it
+            self._flush()  # only now: the reply to a ping or close must follow the answers to earlier frames
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -143,19 +143,21 @@ class WebSocket(asyncio.Protocol):
     def _check_frame_size(self) -> None:
         if isinstance(self._ws.parser_exc, PayloadTooBig) and self._session and not self._session.ended:
             limit = self._max_frame_size
-            self._session.give_up(AblyError(40009, f"Frame too large: at most {limit} bytes are taken"))
+            self._session.give_up(
+                AblyError(40009, f"The frame is too large: send at most {limit} bytes in one frame")
+            )
 
     def _refuse_upgrade(self) -> None:
-        """Answer an upgrade request that `websockets` does not read: it has limits for lines and headers."""
+        """Refuse an upgrade request with longer lines or more headers than `websockets` reads."""
         line = self._unread.partition(b"\r\n")[0]
         status = "414 URI Too Long" if len(line) > LONGEST_LINE else "431 Request Header Fields Too Large"
-        text = f"{status}: a line may have {LONGEST_LINE} bytes, and a request 128 headers".encode()
+        text = f"{status}: a line may have at most {LONGEST_LINE} bytes, and a request 128 headers".encode()
         head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
         self._transport.write(head.encode() + text)
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Tell the session that the socket is gone."""
         self._open_sockets.discard(self)
         self._unread, self._at = b"", 0
         self._events.clear()
@@ -171,7 +173,7 @@ class WebSocket(asyncio.Protocol):
     def write(self, delivery: Delivery, variant: Variant, channel: str | None) -> None:
         """Send a frame (see `session.Transport`)."""
         if self._transport.is_closing():
-            return  # the socket is gone, and the session hears of it in a moment
+            return  # the socket is gone; `connection_lost` is about to tell the session
         self._last_write = self._loop.time()
         if transcript := self._service.transcript:
             transcript.record(self._name, "in", _as_sent(delivery.payload(variant, channel), variant.format))
@@ -180,7 +182,8 @@ class WebSocket(asyncio.Protocol):
             self._give_up()
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close the WebSocket; the socket goes when the client has answered, or in time."""
+        """Start to close the WebSocket. The socket closes when the client has answered, or after a
+        timeout."""
         if self._ws.state is State.OPEN:
             self._ws.send_close(code, reason)
             self._flush()
@@ -188,7 +191,7 @@ class WebSocket(asyncio.Protocol):
         self._set_timer(timeout, self._transport.abort)
 
     def shut_down(self, error: AblyError) -> None:
-        """The service stops: say so, and close."""
+        """Disconnect the client because the service stops, and close the socket."""
         if self._session and not self._session.ended:
             self._session.disconnect(error, 1001)
         self._transport.close()
@@ -198,14 +201,14 @@ class WebSocket(asyncio.Protocol):
         self._watch()
 
     def belongs_to(self, app: App, client_id: str | None) -> bool:
-        """Whether this is a connection of an app; with `client_id`, of that one."""
+        """Return whether this is a connection of an app and, if given, of a clientId."""
         session = self._session
         if session is None:
             return False
         return session.app is app and client_id in (None, session.connection.client_id)
 
     def abort(self) -> None:
-        """Cut the connection without another word."""
+        """Cut the connection without a closing handshake."""
         self._transport.abort()
 
     # -- inside
@@ -226,7 +229,7 @@ class WebSocket(asyncio.Protocol):
         self._watch()
 
     def _checked(self, request: Request) -> Response | None:
-        """The answer to an upgrade that comes from a web page which may not use the service."""
+        """Return the refusal of an upgrade from a web page that may not use the service; None if it may."""
         try:
             self._door.check(request.headers.get_all("Host"), request.headers.get_all("Origin"))
         except AblyError as error:
@@ -259,7 +262,7 @@ class WebSocket(asyncio.Protocol):
                 self._transport.write(data)
             elif self._ws.parser_exc:
                 # The client may still be writing. If its bytes stayed unread, TCP would answer them with a
-                # reset, and the client might never read why it is ended.
+                # reset, and the client might never read why it was disconnected.
                 self._set_timer(LINGER, self._transport.close)
                 return
             else:
@@ -269,8 +272,7 @@ class WebSocket(asyncio.Protocol):
             self._set_timer(CLOSE_TIMEOUT, self._transport.abort)
 
     def _watch(self) -> None:
-        """Do what is due: something is sent after each heartbeat interval of silence (RTN23), and a token
-        has its end."""
+        """Do what is due: send something after an interval of silence (RTN23), and let a token expire."""
         session = self._session
         if session is None or session.ended:
             return
@@ -295,7 +297,7 @@ class WebSocket(asyncio.Protocol):
         self._transport.write(Frame(Opcode.PING, b"").serialize(mask=False))
 
     def _control(self, frame: Frame) -> None:
-        """Note a ping or pong; websockets answers pings, and closes, by itself."""
+        """Record a ping or pong. `websockets` itself answers pings and closes."""
         if frame.opcode is Opcode.PING:
             self._note("out", bytes(frame.data), "ping")
             self._note("in", bytes(frame.data), "pong")
@@ -303,14 +305,16 @@ class WebSocket(asyncio.Protocol):
             self._note("out", bytes(frame.data), "pong")
 
     def _note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
-        """Write down what crosses the wire, if anyone asked for that."""
+        """Record what crosses the wire, if the service has a transcript."""
         if transcript := self._service.transcript:
             transcript.record(self._name, direction, raw, kind)
 
     def _give_up(self) -> None:
-        """End a connection whose client does not read, before it costs more memory."""
+        """Disconnect a client that does not read what it is sent, before it costs more memory."""
         self._giving_up = True
-        error = AblyError(42915, f"More than {MAX_WAITING} bytes wait to be read by this client")
+        error = AblyError(
+            42915, f"More than {MAX_WAITING} bytes are waiting for this client: it must read faster"
+        )
         if self._session:
             self._session.disconnect(error, 1013)
 

@@ -57,7 +57,7 @@ def test_what_is_not_served_yet_says_so_about_its_channel_only(world, action):
     client = world.client()
     frame = only(client.say({"action": action, "channel": "c", "msgSerial": 0}))
     assert (frame["action"], frame["msgSerial"], frame["count"]) == (2, 0, 1)
-    assert "not served here" in frame["error"]["message"]
+    assert "does not support" in frame["error"]["message"]
     frame = only(client.say({"action": action, "channel": "c"}))
     assert (frame["action"], frame["channel"]) == (9, "c")
 

@@ -79,9 +79,7 @@ def rest_app(service: Service, door: Door | None = None) -> Starlette:
 
     async def refuse(request: Request, error: Exception) -> Response:
         key = request.path_params.get("key")
-        if (
-            key is not None and service.named(key)[0] is None
-        ):  # SDKs expect this even where the method is wrong
+        if key is not None and service.named(key)[0] is None:  # this matters more than a wrong method
             error = no_app(key)
         refusal = _refusal(error)
         service.denials.note(refusal, getattr(request.state, "identity", None))
