@@ -6,8 +6,7 @@ frames to send go to a `Transport`. That is why the same session runs behind a W
 sockets, and on a clock that is moved by hand.
 
     session = open_session(service, transport, "key=…&v=5", now, secure=True)
-    session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # calls transport.write with
-    ATTACHED
+    session.receive(b'{"action":10,"channel":"c"}', Format.JSON, now)      # the transport gets ATTACHED
 
 A table (`_HANDLERS`) maps each action to its handler. A frame that gets an ACK or NACK (MESSAGE, PRESENCE,
 ANNOTATION) goes on to a `Rule`, which checks it and appends it to a channel's log. The log answers when it

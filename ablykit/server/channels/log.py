@@ -15,11 +15,9 @@ same methods and call back later. Code that appends must work with either.
 What must always hold:
 
 - Serials rise, and sort as text, whatever the clock does. A serial is `TIMESTAMP-COUNT@LOG`. If the clock
-stands
-  still until the count has no digits left, or steps back, the log moves the timestamp on by itself.
-- A publish is taken whole or not at all. The log refuses content that can't be encoded before it has a place.
-Once
-  it has one, a follower that fails can neither take it back nor keep it from the other followers.
+  steps back, or stands still until the count has no digits left, the log moves the timestamp on by itself.
+- A publish is taken whole or not at all. The log refuses content that can't be encoded before it has a
+  place. Once it has one, a follower that fails can neither take it back nor keep it from the others.
 - Every byte kept is counted (`ByteBudget`), and finding an entry never reads the whole log.
 """
 
