@@ -1,8 +1,8 @@
-"""`docs/coverage.md`: which clause of Ably's specification is shown by which test.
+"""Make `docs/coverage.md`, which says which tests show which clauses of Ably's specification.
 
     python -m tests.coverage_table
 
-writes it, from `tests/coverage.toml`. Raises `KeyError` for a test that is not there.
+writes the page from `tests/coverage.toml`. Raises `KeyError` for a test that does not exist.
 """
 
 import ast
@@ -15,14 +15,14 @@ TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "coverage.md"
 NOT_HERE = "not here: "
 
-HEAD = """# What of Ably's specification is shown by which test
+HEAD = """# Which tests show which clauses of Ably's specification
 
-Ably's [feature specification](https://sdk.ably.com/builds/ably/specification/main/features/) is written for client libraries. This table has
-the clauses that ask something of the service they talk to: what that is, in a few words, and the tests of this repository that
-show the embedded Ably doing it. Where it does not, the table says *not here*, and why.
+Ably's [feature specification](https://sdk.ably.com/builds/ably/specification/main/features/) is written for client libraries. This table
+has the clauses that ask something of the service as well: what that is, in a few words, and the tests in this repository that show the
+embedded Ably doing it. *Not here* marks a clause that the embedded Ably doesn't serve or that concerns only clients, with the reason.
 
-{count} clauses are shown, {missing} are not here. The table is made by `python -m tests.coverage_table`; a test checks that it is up to date and
-that every test it names is there.
+The tests show {count} clauses, and {missing} are not here. `python -m tests.coverage_table` makes this page. A test checks that the page is
+up to date and that every test it names exists.
 """
 
 
@@ -67,7 +67,7 @@ def page() -> str:
     missing = sum(isinstance(value, str) for value in every)
     parts = [HEAD.format(count=len(every) - missing, missing=missing)]
     for section, rows in sections.items():
-        parts.append(f"\n## {section}\n\n| clause | asks for | shown by |\n|---|---|---|\n")
+        parts.append(f"\n## {section}\n\n| clause | in short | shown by |\n|---|---|---|\n")
         parts += [f"{_row(clause, value)}\n" for clause, value in rows.items()]
     return "".join(parts)
 
