@@ -190,30 +190,33 @@ def run(name: str, checkout: Path, log: Path) -> tuple[str, Results]:
         return version, Results.read(report)
 
 
-HEAD = """# How far the embedded Ably is like the real one
+HEAD = """# How closely the embedded Ably matches the real one
 
-Each of Ably's SDKs has its own test suite, written for Ably's sandbox. Here those suites run unchanged against the embedded Ably, on
-a machine without a network. A hosts file maps the sandbox's name to the embedded Ably. Stand-ins replace Ably's echo service and
-connectivity checks (`tests/interop/echo_service.py`) and the proxy that makes faults (`tests/interop/fault_proxy.py`). The SDKs are
-installed from npm and PyPI.
+Each of Ably's SDKs has a test suite, which Ably runs against its own sandbox. Here, those suites run unchanged against the embedded Ably,
+without a network. A hosts file sends the sandbox's host name to the embedded Ably. Stand-ins replace Ably's echo service and
+connectivity check (`tests/interop/echo_service.py`) and Ably's proxy, which causes faults (`tests/interop/fault_proxy.py`). The SDKs
+themselves come from npm and PyPI.
 
-| suite | release | passed | failed | skipped by the suite itself |
+| suite | release | passed | failed | skipped by the suite |
 |---|---|---|---|---|
 {rows}
 
-ably-js has two suites. `ably-js-uts` is the newer one, which follows Ably's Universal Test Specification; only those of its tests that
-need a server are run.
+ably-js has two suites. `ably-js-uts` is the newer one and follows Ably's Universal Test Specification. Only those of its tests that need a
+server run here.
 
-The published packages of these releases do not contain the tests, so they run from a checkout of each release's tag, with its
-submodule. Put both checkouts into one folder, as `ably-js` and `ably-python`, and run
+## Run them yourself
+
+The published packages of these releases don't contain the tests, so you need a checkout of each release's tag, with its submodule. Put
+both checkouts into one folder, as `ably-js` and `ably-python`, and run:
 
 ```bash
 python -m tests.interop.suites FOLDER
 ```
 
-This needs npm and `unshare` (util-linux), takes about {minutes} minutes, and rewrites this page. `ABLY_SUITES=FOLDER pytest
-tests/interop/test_suites.py` does the same as a test, which is skipped where `ABLY_SUITES` is not set. The package of ably-python 1.1.1
-does contain its suite, which is part of every run of the tests (`tests/interop/test_own_suite.py`).
+You need npm and `unshare` (from util-linux). The run takes about {minutes} minutes and rewrites this page.
+
+To run the suites as a test, set `ABLY_SUITES=FOLDER` and run `pytest tests/interop/test_suites.py`. Without `ABLY_SUITES`, that test is
+skipped. The package of ably-python 1.1.1 does contain its test suite, which runs with all other tests (`tests/interop/test_own_suite.py`).
 """
 
 
