@@ -1,4 +1,5 @@
-"""The wire, as data: no I/O, no clock, no asyncio."""
+"""The protocol as data: frames, codecs, errors, credentials, URLs, and `explain`. No I/O, no clock, no
+asyncio."""
 
 from ablykit.protocol.actions import (
     DEFAULT_MODES,

@@ -1,10 +1,10 @@
-"""The numbers of the protocol and their names: actions and flags."""
+"""The numbers of the protocol and their names: actions, flags and channel modes."""
 
 from enum import IntEnum, IntFlag
 
 
 class Action(IntEnum):
-    """What a ProtocolMessage is for: its `action` member (TR2)."""
+    """The kinds of ProtocolMessage, as its `action` member numbers them (TR2)."""
 
     HEARTBEAT = 0
     ACK = 1
@@ -31,7 +31,7 @@ class Action(IntEnum):
 
 
 class MessageAction(IntEnum):
-    """What one Message does to the channel's history: its `action` member (TM5)."""
+    """The kinds of Message, as its `action` member numbers them (TM5)."""
 
     CREATE = 0
     UPDATE = 1
@@ -42,7 +42,7 @@ class MessageAction(IntEnum):
 
 
 class PresenceAction(IntEnum):
-    """What one PresenceMessage says of a member: its `action` member (TP2)."""
+    """The kinds of PresenceMessage, as its `action` member numbers them (TP2)."""
 
     ABSENT = 0
     PRESENT = 1
@@ -52,7 +52,7 @@ class PresenceAction(IntEnum):
 
 
 class AnnotationAction(IntEnum):
-    """Whether an Annotation is put on a message or taken off it (TAN2b)."""
+    """The kinds of Annotation, as its `action` member numbers them (TAN2b)."""
 
     CREATE = 0
     DELETE = 1
@@ -87,20 +87,20 @@ MODES = (
     | Flag.OBJECT_SUBSCRIBE
     | Flag.OBJECT_PUBLISH
 )
-"""Every flag that is a channel mode: a thing an attachment may do."""
+"""All channel modes: the flags that say what an attachment may do."""
 
 MODE_NAMES = {mode.name.lower(): mode for mode in MODES if mode.name}
-"""The modes by the names that the channel param `modes` has for them (RTL4k)."""
+"""The modes, by their names in the channel param `modes` (RTL4k)."""
 
 DEFAULT_MODES_2021 = Flag.PRESENCE | Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE
-"""The modes an ATTACH asks for when it names none, before version 2: 983040."""
+"""The modes of an ATTACH that requests none, in protocol v1 (2021): 983040."""
 
 DEFAULT_MODES = DEFAULT_MODES_2021 | Flag.ANNOTATION_PUBLISH
-"""The same since version 2 (TR3w): 3080192."""
+"""The modes of an ATTACH that requests none, in protocol v2 and later (TR3w): 3080192."""
 
 
 def name_of(action: int) -> str:
-    """The name of an action, or `action N` for a number the protocol does not know."""
+    """Return the name of an action, or `action N` for an unknown number."""
     try:
         return Action(action).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""What stands inside values that look opaque: ids, serials, keys, tokens; and what a message weighs."""
+"""Take apart values that look opaque (ids, serials, keys, tokens), and weigh messages."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from ablykit.protocol.tokens import jwt_object
 
 
 class Part(NamedTuple):
-    """A part of a value: its name, the part itself, what it means."""
+    """One part of a value: its name, its text, and its meaning."""
 
     name: str
     value: str
@@ -22,13 +22,13 @@ class Part(NamedTuple):
 
 
 def parts(type_name: str, name: str, value: Any) -> list[Part]:
-    """The parts of a member's value, for the members that have any; empty where it is not so made."""
+    """Return the parts of a member's value; empty for a member without parts, or a value of another form."""
     take_apart = _MEMBERS.get(name) or _MEMBERS.get(f"{type_name}.{name}")
     return list(take_apart(value)) if take_apart and isinstance(value, str) else []
 
 
 def clock(ms: float) -> str:
-    """A time in ms since 1970 as a clock shows it; empty for what no clock can show."""
+    """Return a time in ms since 1970 as a date and time in UTC; empty if it is out of range."""
     try:
         moment = datetime.fromtimestamp(ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
@@ -37,7 +37,8 @@ def clock(ms: float) -> str:
 
 
 def weight(message: dict[str, Any], limit: int | None = None) -> list[Part]:
-    """What a message weighs against `limit` (maxMessageSize, in bytes), in all and by member (TM6)."""
+    """Return a message's size in bytes, in all and by member, compared with `limit` (maxMessageSize)
+    (TM6)."""
     try:
         each = weights(convert(message, Message))
     except (NotAFrame, TypeError, ValueError):
@@ -83,14 +84,14 @@ def _serial(value: str) -> Iterator[Part]:
 
 
 _CLAIMS = {
-    "alg": "How it is signed.",
-    "typ": "What it is.",
-    "kid": "The API key it is signed with, by name.",
-    "iat": "When it was made.",
-    "exp": "When it ends.",
+    "alg": "The algorithm that signed it.",
+    "typ": "The type of the token.",
+    "kid": "The name of the API key that signed it.",
+    "iat": "When it was issued.",
+    "exp": "When it expires.",
     "x-ably-capability": "What it allows.",
-    "x-ably-clientId": "Whom it identifies.",
-    "x-ably-revocation-key": "By which it can be revoked, with others.",
+    "x-ably-clientId": "The clientId that its holder must use.",
+    "x-ably-revocation-key": "A name by which it can be revoked, together with other tokens.",
 }
 
 
@@ -107,9 +108,9 @@ def _token(value: str) -> Iterator[Part]:
             when = (
                 f" = {clock(said * 1000)}" if name in ("iat", "exp") and isinstance(said, int | float) else ""
             )
-            meaning = Meaning(_CLAIMS.get(name, "A claim that the protocol does not know."), "RSA8")
+            meaning = Meaning(_CLAIMS.get(name, "The protocol has no such claim."), "RSA8")
             yield Part(f"{title}.{name}", f"{shown}{when}", meaning)
-    yield Part("signature", "****", Meaning("Made with the key's secret; nobody else can."))
+    yield Part("signature", "****", Meaning("Proof that the holder of the key's secret made the token."))
 
 
 _MEMBERS: dict[str, Callable[[str], Iterator[Part]]] = {

@@ -62,7 +62,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     40133: ("wrong_api_key_for_token_revocation", "Tokens can be revoked only with the key that issued them."),
     40140: ("token_error_unspecified", "The token was not accepted, for a reason no finer code names."),
     40141: ("token_revoked", "The token has been revoked; the client needs a new one."),
-    40142: ("token_expired", "The token's time is over; the client needs a new one."),
+    40142: ("token_expired", "The token has expired; the client needs a new one."),
     40143: ("token_unrecognized", "The token is not one this service issued, or it was forgotten."),
     40144: ("invalid_jwt", "The JWT is malformed, badly signed or lacks a claim."),
     40145: ("invalid_ably_token", "The Ably token is malformed."),

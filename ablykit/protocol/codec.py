@@ -1,6 +1,14 @@
-"""Frames to bytes and back, as JSON or as MessagePack.
+"""Encode frames to bytes and decode them again, as JSON or as MessagePack.
 
-`decode` never loses a member: what the types do not know is kept and written back by `encode`.
+There are two levels. `read` and `plain` deal in plain values, such as dicts; `typed` turns a plain value into
+a `ProtocolMessage`. `decode` and `encode` do both steps at once:
+
+    frame = decode(b'{"action":15,"channel":"c","novel":1}')
+    frame.channel, dict(frame.unknown)      # 'c', {'novel': 1}
+    encode(frame, Format.MSGPACK)           # has "novel" again
+
+No member is ever lost: those that the types don't know are kept in `unknown`, at every level, and encoded
+again. A relay or a recording therefore works with frames of a newer protocol.
 """
 
 from enum import StrEnum
@@ -13,18 +21,20 @@ from ablykit.protocol.frames import ProtocolMessage, Wire, known_names, nested, 
 
 
 class Format(StrEnum):
-    """How frames are written: the `format` parameter of a connection."""
+    """The encoding of frames: the `format` parameter of a connection."""
 
     JSON = "json"
     MSGPACK = "msgpack"
 
 
 class NotAFrame(AblyError):
-    """What came is no ProtocolMessage; the error says where it went wrong. Code 40000."""
+    """The error for bytes or a value that is not a ProtocolMessage. Its message says where; its code is
+    40000."""
 
 
 class NotUTF8(NotAFrame):
-    """A text frame whose bytes are not UTF-8; the stream can't be trusted any further."""
+    """The error for a text frame that is not UTF-8. The WebSocket must then be closed with code 1007 (RFC
+    6455 §8.1)."""
 
 
 T = TypeVar("T", bound=Wire)
@@ -37,28 +47,28 @@ _LANGUAGE = {Format.JSON: "JSON", Format.MSGPACK: "MessagePack"}
 
 
 def format_of(raw: str | bytes) -> Format:
-    """Which format `raw` is in: a MessagePack map begins with a byte that no JSON text has."""
+    """Return the format of `raw`. A MessagePack map starts with a byte that no JSON text starts with."""
     return Format.MSGPACK if isinstance(raw, bytes) and raw[:1] >= b"\x80" else Format.JSON
 
 
 def decode(raw: str | bytes, format: Format | None = None) -> ProtocolMessage:
-    """One frame from what came over the wire.
+    """Return the frame in one WebSocket message.
 
-    `format` is told from `raw` unless given. Raises `NotAFrame` (code 40000) for
-    anything that is not a ProtocolMessage, saying what was wrong and where.
+    Without `format`, the format is guessed from `raw`. Raises `NotAFrame` for anything that is not a
+    ProtocolMessage.
     """
     return typed(read(raw, format))
 
 
 def read(raw: str | bytes, format: Format | None = None) -> Any:
-    """The plain value behind `raw`, not yet checked to be a frame. Raises `NotAFrame`."""
+    """Return the plain value in `raw`, without checking that it is a frame. Raises `NotAFrame`."""
     format = format or format_of(raw)
     try:
         return _READ[format].decode(raw.encode() if isinstance(raw, str) else raw)
     except UnicodeError as error:
         raise NotUTF8(40000, f"Not valid UTF-8: {error}") from error
     except RecursionError as error:
-        raise NotAFrame(40000, f"Too deeply nested to be read as {_LANGUAGE[format]}") from error
+        raise NotAFrame(40000, f"Too deeply nested to be decoded as {_LANGUAGE[format]}") from error
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         if format is Format.JSON and isinstance(raw, bytes):
             _check_utf8(raw)
@@ -66,16 +76,16 @@ def read(raw: str | bytes, format: Format | None = None) -> Any:
 
 
 def typed(value: Any) -> ProtocolMessage:
-    """A plain value (such as a dict from `json.loads`) as a ProtocolMessage. Raises `NotAFrame`."""
+    """Return a plain value, such as a dict from `json.loads`, as a ProtocolMessage. Raises `NotAFrame`."""
     if not isinstance(value, dict):
         raise NotAFrame(40000, f"A frame is an object with an action, not {_kind(value)}")
     if "action" not in value:
-        raise NotAFrame(40000, "A frame needs an action: none was given")
+        raise NotAFrame(40000, "A frame needs an action, and this object has none")
     return convert(value, ProtocolMessage)
 
 
 def convert(value: Any, type: type[T]) -> T:
-    """A plain value as one of the wire's types, unknown members kept. Raises `NotAFrame`."""
+    """Return a plain value as one of the wire types, with unknown members kept. Raises `NotAFrame`."""
     try:
         result = msgspec.convert(value, type)
         _keep_unknown(result, value)
@@ -87,7 +97,7 @@ def convert(value: Any, type: type[T]) -> T:
 
 
 def plain(frame: Wire) -> dict[str, Any]:
-    """A frame as a dict with the wire's names, absent members left out, unknown ones put back."""
+    """Return a frame as a dict with the names used on the wire: without absent members, with unknown ones."""
     inner = nested(type(frame))
     members = {
         wire: _plain(value) if name in inner else value
@@ -98,13 +108,13 @@ def plain(frame: Wire) -> dict[str, Any]:
 
 
 def encode(frame: ProtocolMessage, format: Format = Format.JSON) -> bytes:
-    """One frame as it crosses the wire. Raises `NotAFrame` when a value can't be written."""
+    """Return the bytes of a frame. Raises `NotAFrame` for a value that the format can't hold."""
     try:
         return _WRITE[format].encode(plain(frame) if _has_unknown(frame) else frame)
     except RecursionError as error:
-        raise NotAFrame(40000, f"Too deeply nested to be written as {_LANGUAGE[format]}") from error
+        raise NotAFrame(40000, f"Too deeply nested to be encoded as {_LANGUAGE[format]}") from error
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotAFrame(40000, f"Can't be written as {_LANGUAGE[format]}: {error}") from error
+        raise NotAFrame(40000, f"Can't be encoded as {_LANGUAGE[format]}: {error}") from error
 
 
 def _plain(value: Wire | list[Wire]) -> Any:
@@ -115,11 +125,11 @@ def _check_utf8(raw: bytes) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise NotUTF8(40000, f"Not valid UTF-8: byte {error.start} can't be read") from error
+        raise NotUTF8(40000, f"Not valid UTF-8: byte {error.start} can't be decoded") from error
 
 
 def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
-    """Remember, all the way down, what the types did not take of the plain value a frame was made of."""
+    """Keep the members of `value` that the frame's types don't know, at every level."""
     known = known_names(type(frame))
     if not known.issuperset(value):
         frame.keep({name: item for name, item in value.items() if name not in known})
@@ -133,8 +143,12 @@ def _keep_unknown(frame: Wire, value: dict[str, Any]) -> None:
 
 
 def _has_unknown(frame: Wire) -> bool:
-    """Whether a frame, or anything in it, has members its type does not know. Asked before each encoding."""
-    if vars(frame):  # where unknown members are, and nothing else is
+    """Return whether a frame, or anything inside it, has unknown members.
+
+    This runs before every encoding. Frames without unknown members, nearly all, are encoded without a dict in
+    between.
+    """
+    if vars(frame):  # `Wire.keep` puts unknown members here, and nothing else is here
         return True
     for name in nested(type(frame)):
         value: Wire | list[Wire] | None = getattr(frame, name)

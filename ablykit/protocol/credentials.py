@@ -1,7 +1,10 @@
-"""API keys and what they allow; and how their secrets are kept out of sight.
+"""API keys, their capabilities, and how a key's secret stays hidden.
 
-A secret is shown as `****` wherever anything is printed. A URL with the stars in it still works:
-`reveal` fills them in on the way to the socket, from the keys this process was told to `remember`.
+Wherever a key is printed, its secret is `****`. A URL with these stars still works, because `reveal` replaces
+them by the secret on the way to the socket. It knows the keys that this process has remembered:
+
+    remember(ApiKey.parse("app.id:secret"))
+    reveal("wss://h/?key=app.id:****")          # 'wss://h/?key=app.id:secret'
 """
 
 import hmac
@@ -20,7 +23,7 @@ from ablykit.protocol.codec import Format, NotAFrame, read
 from ablykit.protocol.errors import AblyError
 
 STARS = "****"
-"""What stands for a secret wherever it is shown."""
+"""What is shown in place of a secret."""
 
 OPERATIONS = frozenset(
     [
@@ -43,7 +46,7 @@ OPERATIONS = frozenset(
         "privileged-headers",
     ]
 )
-"""Everything a capability can grant, besides `*` for all of it."""
+"""The operations that a capability can grant; `*` grants all of them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class ApiKey:
 
     @classmethod
     def parse(cls, text: str) -> "ApiKey":
-        """The key that `text` spells. Raises `AblyError` 40005 when it is not of a key's form."""
+        """Return the key in a text. Raises `AblyError` 40005 if the text does not have the form of a key."""
         name, colon, secret = text.partition(":")
         app_id, dot, key_id = name.partition(".")
         if not (colon and dot and app_id and key_id and secret):
@@ -69,11 +72,12 @@ class ApiKey:
         return f"{self.app_id}.{self.key_id}"
 
     def matches(self, secret: str) -> bool:
-        """Whether `secret` is this key's, compared in constant time."""
+        """Return whether this is the key's secret. It compares in constant time, so timing gives nothing
+        away."""
         return hmac.compare_digest(self.secret.encode(), secret.encode())
 
     def reveal(self) -> str:
-        """The whole key, secret included. For the wire only, never for a screen."""
+        """Return the whole key with its secret: for the wire only, never for a screen."""
         return f"{self.name}:{self.secret}"
 
     def __str__(self) -> str:
@@ -87,12 +91,12 @@ _ID = re.compile(r"[A-Za-z0-9_-]{6,}")
 
 
 def is_id(text: str) -> bool:
-    """Return whether text looks like the id of an app or a key, which Ably makes of 6 such characters."""
+    """Return whether a text could be the id of an app or a key: at least 6 letters, digits, `-` or `_`."""
     return _ID.fullmatch(text) is not None
 
 
 def _shape(text: str) -> str:
-    """What can be said of a malformed key without repeating it."""
+    """Return what is wrong with a malformed key, without repeating any of it."""
     if not text:
         return "it is empty"
     if ":" not in text:
@@ -107,7 +111,7 @@ _VARIABLES = ("ABLY_API_KEY", "ABLY_LIMITED_KEY")
 
 
 def remember(key: ApiKey) -> None:
-    """Keep a key of one's own: from now on `redaction.redact` hides it and `reveal` can fill it in."""
+    """Remember a key: from now on `redaction.redact` hides its secret, and `reveal` can fill it in."""
     _remembered[key.name] = key
     known_secrets.cache_clear()
 
@@ -119,7 +123,7 @@ def forget(key: ApiKey) -> None:
 
 
 def known_keys() -> dict[str, ApiKey]:
-    """The keys this process knows, by name: those remembered, and `ABLY_API_KEY`'s."""
+    """Return the keys that this process knows, by name: remembered ones, and those in the environment."""
     known = dict(_remembered)
     for variable in _VARIABLES:
         if (text := os.environ.get(variable)) and (key := _key_in(text)):
@@ -137,35 +141,39 @@ def _key_in(text: str) -> ApiKey | None:
 
 @lru_cache(maxsize=1)
 def known_secrets() -> tuple[str, ...]:
-    """Each secret as it is, and as it stands in a URL. Asked for every frame, so it is kept until a key
-    is remembered or forgotten."""
+    """Return each known secret, as it is and as a URL has it.
+
+    The result is cached until a key is remembered or forgotten, because every frame needs it.
+    """
     return tuple({form for key in known_keys().values() for form in (key.secret, quote(key.secret))})
 
 
 def reveal(url: str, keys: dict[str, ApiKey] | None = None) -> str:
-    """`url` with `APPID.KEYID:****` filled in, for a key this process (or `keys`) knows.
+    """Return a URL with the secret in place of the stars in `key=APPID.KEYID:****`.
 
-    Raises `AblyError` 40101 when there are stars and the key is not known.
+    The key must be one that this process knows, or in `keys`. Raises `AblyError` 40101 if it is not.
     """
     shown = re.search(r"([?&]key=)([^&:]+):\*{4}(?=&|$)", url)
     if not shown:
         return url
     key = (known_keys() | (keys or {})).get(shown[2])
     if key is None:
-        raise AblyError(40101, f"The secret of {shown[2]} is not known here: put it where the stars are")
+        raise AblyError(
+            40101, f"The secret of the key {shown[2]} is unknown here: write it in place of the stars"
+        )
     return f"{url[: shown.start()]}{shown[1]}{key.name}:{quote(key.secret)}{url[shown.end() :]}"
 
 
 class _Shape(NamedTuple):
-    """Where the stars of a resource stand."""
+    """The shape of a resource: where its stars are."""
 
     any_qualifier: bool
     length: int
-    """How many segments it has, without a star at its end."""
+    """The number of segments, not counting a star at the end."""
     is_open: bool
-    """Whether there is one: for all that is longer."""
+    """Whether there is a star at the end, which covers all longer names."""
     fixed: tuple[int, ...]
-    """Which segments are not stars."""
+    """The indexes of the segments that are not stars."""
 
     @classmethod
     def of(cls, qualifier: str, base: str) -> "_Shape":
@@ -179,52 +187,56 @@ class _Shape(NamedTuple):
         return length > self.length if self.is_open else length == self.length
 
     def key(self, qualifier: str, segments: Sequence[str]) -> tuple[str, ...]:
-        """What must be the same in all that a resource of this shape covers."""
+        """Return what every channel that a resource of this shape covers has in common with it."""
         return ("*" if self.any_qualifier else qualifier, *[segments[place] for place in self.fixed])
 
 
 MOST_STEPS = 1_000_000
-"""How many segments may be compared to intersect two capabilities: far less than a second's work."""
+"""How many segments may be compared to intersect two capabilities. This many take far less than a second."""
 
 
 @dataclass(frozen=True)
 class Capability:
-    """What a key allows: resource -> operations.
+    """The operations that a key or token allows, by resource.
 
-    A resource is a channel name, `ns:*` for all below a namespace, `*` for all; a `*` between
-    colons matches one segment. `[*]` before it matches any qualifier, such as `[meta]`.
+    A resource is a channel name, `ns:*` for all channels of a namespace, or `*` for all channels. A `*`
+    between colons matches one segment. `[*]` at the start matches any qualifier, such as `[meta]`.
     """
 
     grants: dict[str, tuple[str, ...]]
 
     @classmethod
     def parse(cls, value: object) -> "Capability":
-        """From JSON text or a dict; None allows everything. Raises `AblyError` 40000 if malformed."""
+        """Return the capability in JSON text or a dict; None allows everything. Raises `AblyError` 40000."""
         if value is None:
             return cls({"*": ("*",)})
         if isinstance(value, str):
             try:
                 value = read(value, Format.JSON)
             except NotAFrame as error:
-                raise AblyError(40000, f"A capability is JSON: {error.message}") from error
+                raise AblyError(40000, f"A capability must be JSON: {error.message}") from error
         if not isinstance(value, dict):
-            raise AblyError(40000, "A capability is an object: resource -> list of operations")
+            raise AblyError(
+                40000, "A capability must be an object such as {'a-channel': ['publish', 'subscribe']}"
+            )
         return cls({str(r): _operations(str(r), ops) for r, ops in value.items()})  # type: ignore[reportUnknownVariableType]
 
     def canonical(self) -> str:
-        """The one way to write it: JSON with resources and operations in order, without white space."""
+        """Return the capability as Ably writes it: JSON without white space, resources and operations
+        sorted."""
         ordered = {resource: sorted(self.grants[resource]) for resource in sorted(self.grants)}
         return json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
 
     def within(self, other: "Capability") -> "Capability":
-        """What both allow: for each pair of resources of which one lies in the other, the narrower one.
+        """Return what both capabilities allow: where one resource covers another, the narrower of the two.
 
-        Raises `AblyError` 40000 for more than `MOST_STEPS`.
+        Raises `AblyError` 40000 if that would take more than `MOST_STEPS`.
         """
         pairs = ((self, other), (other, self))
         if sum(len(narrow.grants) * wide._steps for narrow, wide in pairs) > MOST_STEPS:
             raise AblyError(
-                40000, "The capability has too many resources, or too many with stars between colons"
+                40000,
+                "The capability has too many resources, or too many with stars between colons: use fewer",
             )
         found: dict[str, set[str]] = {}
         for narrow, wide in pairs:
@@ -237,22 +249,22 @@ class Capability:
         )
 
     def matching(self, channel: ChannelName) -> "dict[str, tuple[str, ...]]":
-        """The resources that match a channel, each with its operations."""
+        """Return the resources that match a channel, each with its operations."""
         matching = set(self._covering(channel.qualifier, channel.base))
         return {resource: ops for resource, ops in self.grants.items() if resource in matching}
 
     def operations(self, channel: ChannelName) -> frozenset[str]:
-        """All that is allowed on a channel: the union over every resource that matches it."""
+        """Return the operations allowed on a channel: those of all resources that match it."""
         matching = self._covering(channel.qualifier, channel.base)
         granted = frozenset(chain.from_iterable(self.grants[resource] for resource in matching))
         return OPERATIONS if "*" in granted else granted
 
     @cached_property
     def _by_shape(self) -> "dict[_Shape, dict[tuple[str, ...], list[str]]]":
-        """The resources by where their stars stand, and by what stands elsewhere.
+        """The resources by their shape, and then by the segments that are not stars.
 
-        So those that cover a resource are found by one look-up for each shape there is, of which a capability
-        has few, and not by a comparison with each of its resources, of which it may have thousands.
+        To find the resources that cover a channel takes one look-up for each shape. A capability may have
+        thousands of resources, but they have only a few shapes.
         """
         found: dict[_Shape, dict[tuple[str, ...], list[str]]] = {}
         for resource in self.grants:
@@ -263,11 +275,11 @@ class Capability:
 
     @property
     def _steps(self) -> int:
-        """How many segments `_covering` looks at, at the most."""
+        """The most segments that `_covering` looks at."""
         return sum(1 + len(shape.fixed) for shape in self._by_shape)
 
     def _covering(self, qualifier: str, base: str) -> "Iterator[str]":
-        """The resources that every channel of another resource, or this one channel, is in."""
+        """Yield the resources that cover a whole other resource, or one channel, given in its parts."""
         segments = base.split(":")
         for shape, resources in self._by_shape.items():
             if shape.has_room(len(segments)):
@@ -276,28 +288,33 @@ class Capability:
 
 def _operations(resource: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise AblyError(40000, f"The operations of {resource!r} are a list, such as ['publish']")
+        raise AblyError(40000, f"The operations of {resource!r} must be a list such as ['publish']")
     operations = tuple(cast("list[Any]", value))
     if not all(isinstance(operation, str) for operation in operations):
-        raise AblyError(40000, f"The operations of {resource!r} are names, such as 'publish'")
+        raise AblyError(40000, f"The operations of {resource!r} must be names such as 'publish'")
     if unknown := set(operations) - OPERATIONS - {"*"}:
-        raise AblyError(40000, f"Unknown operation {min(unknown)!r} for {resource!r}")
+        known = ", ".join(sorted(OPERATIONS))
+        raise AblyError(
+            40000, f"Unknown operation {min(unknown)[:40]!r} for {resource!r}: the operations are {known}"
+        )
     if not operations:
-        raise AblyError(40000, f"No operation for {resource!r}: leave the resource out instead")
+        raise AblyError(40000, f"No operations for {resource!r}: leave the resource out instead")
     if "*" in operations and len(operations) > 1:
-        raise AblyError(40000, f"The operations of {resource!r} are '*' alone, or are named one by one")
+        raise AblyError(
+            40000, f"The operations of {resource!r} must be either '*' alone or names without '*'"
+        )
     return operations
 
 
 def _both(one: set[str], two: set[str]) -> set[str]:
-    """The operations that both sets have; `*` has all."""
+    """Return the operations in both sets, where `*` contains all."""
     if "*" in one:
         return two
     return one if "*" in two else one & two
 
 
 def _split(resource: str) -> tuple[str, str]:
-    """A resource's qualifier and the rest of it."""
+    """Return a resource's qualifier, and the rest of it."""
     if not resource.startswith("["):
         return "", resource
     qualifier, _, base = resource[1:].partition("]")

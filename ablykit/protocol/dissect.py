@@ -1,7 +1,7 @@
-"""The bytes of a frame: hex beside text, the MessagePack structure marked, and the WebSocket's own header.
+"""Dissect the bytes of a frame: the WebSocket header, then hex beside text or the MessagePack structure.
 
-The header is what RFC 6455 prescribes for a frame sent in one piece; the masking key a client chose is
-not written down, so its four bytes are shown as dots.
+The header is computed: it is what RFC 6455 prescribes for a frame sent in one piece. A transcript does not
+record the masking key that a client chose, so its four bytes are shown as dots.
 """
 
 import struct
@@ -12,16 +12,15 @@ from typing import Literal, NamedTuple
 from ablykit.protocol.explanation import visible
 
 WIDTH = 16
-"""How many bytes stand on a line."""
+"""How many bytes are shown on a line."""
 
 SHOWN = 4_096
-"""How many bytes of a frame are shown at most."""
+"""The most bytes of a frame that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of bytes and what it is; `depth` is how far inside it stands. `data` is None for
-    bytes that are not known."""
+    """A run of bytes and what it is. `depth` is how deep it is nested; `data` is None for unknown bytes."""
 
     start: int
     data: bytes | None
@@ -30,7 +29,7 @@ class Span:
 
 
 class Line(NamedTuple):
-    """A line of a dissection: offset, bytes in hex, what they say."""
+    """A line of a dissection: the offset, the bytes in hex, and what they mean."""
 
     offset: str
     hex: str
@@ -39,14 +38,17 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Dissection:
-    """A frame's bytes. `header` is the WebSocket's, `spans` the MessagePack structure (none in JSON)."""
+    """The dissected bytes of a frame: the WebSocket `header`, and the MessagePack structure in `spans`.
+
+    A JSON frame has no spans.
+    """
 
     header: tuple[Span, ...]
     spans: tuple[Span, ...]
     data: bytes
 
     def lines(self) -> list[Line]:
-        """The header, then the structure where there is one, else `WIDTH` bytes a line."""
+        """Return the header, then the MessagePack structure or, for JSON, the bytes with `WIDTH` a line."""
         head = [Line("", "·· ·· ·· ··" if s.data is None else s.data.hex(" "), s.says) for s in self.header]
         if self.spans:
             body = [
@@ -58,7 +60,7 @@ class Dissection:
             parts = ((at, self.data[at : at + WIDTH]) for at in range(0, min(len(self.data), SHOWN), WIDTH))
             body = [Line(f"{at:04x}", part.hex(" "), _ascii(part)) for at, part in parts]
         left = len(self.data) - SHOWN
-        return [*head, *body, *([Line("", "", f"… and {left} bytes more")] if left > 0 else [])]
+        return [*head, *body, *([Line("", "", f"… and {left} more bytes")] if left > 0 else [])]
 
     def __str__(self) -> str:
         width = WIDTH * 3 - 1
@@ -66,7 +68,7 @@ class Dissection:
 
 
 def dissect(raw: str | bytes, direction: Literal["in", "out"] = "in") -> Dissection:
-    """The bytes of a frame as it crosses the wire. What a client sends (`out`) is masked on the way."""
+    """Return the dissection of a frame as it crosses the wire. A frame from a client (`out`) is masked."""
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     spans = tuple(_structure(data)) if isinstance(raw, bytes) and raw else ()
     header = _header(len(data), opcode=1 if isinstance(raw, str) else 2, masked=direction == "out")
@@ -74,7 +76,7 @@ def dissect(raw: str | bytes, direction: Literal["in", "out"] = "in") -> Dissect
 
 
 def _header(length: int, *, opcode: int, masked: bool) -> Iterator[Span]:
-    """The WebSocket frame header (RFC 6455 §5.2)."""
+    """Yield the parts of the WebSocket frame header (RFC 6455 §5.2)."""
     yield Span(0, bytes([0x80 | opcode]), f"FIN, opcode {opcode}: {'text' if opcode == 1 else 'binary'}")
     bit, said = (0x80, "MASK, ") if masked else (0, "")
     if length < 126:
@@ -87,7 +89,7 @@ def _header(length: int, *, opcode: int, masked: bool) -> Iterator[Span]:
 
 
 def _structure(data: bytes) -> Iterator[Span]:
-    """Each part of a MessagePack value, in order; where it is cut off, a word that says so."""
+    """Yield each part of a MessagePack value in order. If it is cut off, the last span says so."""
     reader = _Reader(data)
     yield from reader.spans()
     if reader.at < len(data):
@@ -112,7 +114,7 @@ _SIZED: dict[int, tuple[str, int, int]] = {
     **{0xDC + n: ("array", 2 << n, 0) for n in range(2)},
     **{0xDE + n: ("map", 2 << n, 0) for n in range(2)},
 }
-"""By first byte: what it begins, how many bytes tell its length, how many more before the content."""
+"""By first byte: the kind of value, how many bytes hold its length, and how many more precede the content."""
 
 
 class _Reader:
@@ -122,7 +124,7 @@ class _Reader:
         self.data, self.at = data, 0
 
     def spans(self) -> Iterator[Span]:
-        """One value and all within it; `left` counts what is still to come at each depth."""
+        """Yield a value and everything inside it; `left` counts the values still to come at each depth."""
         left = [1]
         try:
             while left:
@@ -140,7 +142,7 @@ class _Reader:
             self.at = len(self.data)
 
     def _part(self) -> tuple[str, int]:
-        """What begins here, and how many values stand inside it."""
+        """Return a description of the value that starts here, and how many values are inside it."""
         start = self.at
         head = self._take(1)[0]
         try:

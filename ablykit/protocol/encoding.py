@@ -1,7 +1,8 @@
-"""Message data and its `encoding` chain (RSL4, RSL6).
+"""The data of a message and its `encoding` (RSL4, RSL6), and the size of a message (TM6).
 
-`encoding` names what was done to the data, first step first, with `/` between; undo it from the
-right. The service reads only the last step: binary is base64 in JSON and bare in MessagePack.
+`encoding` names the steps that were applied to the data, separated by `/`, first step first; a client undoes
+them from the right. The service looks at the last step only: binary data is base64 in JSON, and plain bytes
+in MessagePack.
 """
 
 import base64
@@ -16,24 +17,24 @@ from ablykit.protocol.errors import AblyError
 from ablykit.protocol.frames import Annotation, Message, PresenceMessage
 
 Item = Message | PresenceMessage | Annotation
-"""What a frame carries and a channel keeps."""
+"""An item that frames carry and channels keep."""
 
 M = TypeVar("M", Message, PresenceMessage, Annotation)
 
 DEEPEST = 64
-"""How many levels data, extras and members that are not known may be nested."""
+"""How many levels deep data, extras and unknown members may be nested."""
 
 INTEGERS = range(-(2**63), 2**64)
-"""The integers that MessagePack has. JSON has them all, though JavaScript reads those beyond 2**53 as the
-nearest float."""
+"""The integers that MessagePack can hold. JSON can hold them too, but JavaScript rounds those beyond
+2**53."""
 
 
 def check(item: Item) -> None:
-    """Raise `AblyError` 40013, naming the place, unless clients of every format can be sent this.
+    """Raise `AblyError` 40013, naming the place, unless both JSON and MessagePack can hold the item.
 
-    What only one format has would reach some clients and fail for others: binary inside of objects, NaN,
-    integers of more than 64 bits, keys that are not text, MessagePack's own types. This takes time in
-    proportion to the item's size.
+    An item that only one format can hold would reach some clients and fail for others: binary inside objects,
+    NaN, integers of more than 64 bits, keys that are not text, MessagePack's own types. The check takes time
+    in proportion to the item's size.
     """
     data = item.data
     if isinstance(data, str):
@@ -41,7 +42,7 @@ def check(item: Item) -> None:
             _from_base64(data)
     elif not isinstance(data, bytes | dict | list | None):
         raise AblyError(
-            40013, f"Message data is text, binary, an object or an array, not {type(data).__name__}"
+            40013, f"Message data must be text, binary, an object or an array, not {type(data).__name__}"
         )
     if not isinstance(data, dict | list) and _has_text_only(item):
         return
@@ -52,7 +53,7 @@ def check(item: Item) -> None:
 
 
 def _has_text_only(item: Item) -> bool:
-    """Whether the members beside the data are text and numbers of known types, as in most messages."""
+    """Return whether all members beside the data are text or numbers: a shortcut for most messages."""
     nested = isinstance(item, Message) and (item.version or item.annotations)
     return item.extras is None and not nested and not item.unknown
 
@@ -78,17 +79,17 @@ def _check_portable(members: dict[str, Any]) -> None:
 
 
 def _items(holder: dict[Any, Any] | list[Any], path: Path) -> Iterable[tuple[Any, Any]]:
-    """What an object or array holds, by name or index."""
+    """Return the values in an object or array with their names or indexes. Raises `AblyError` 40013."""
     if isinstance(holder, list):
         return enumerate(holder)
     for key in holder:
         if not isinstance(key, str):
-            raise _unportable(path, f"has a key of type {type(key).__name__}: keys are text")
+            raise _unportable(path, f"has a key of type {type(key).__name__}: keys must be text")
     return holder.items()
 
 
 def _why_not(value: Any) -> str | None:
-    """Why a value can't be sent to every client, and what to send in its place; None for one that can."""
+    """Return why not every client could be sent a value, and what to send instead; None if all could."""
     if value is None or isinstance(value, str | bool):
         return None
     if isinstance(value, int):
@@ -96,19 +97,20 @@ def _why_not(value: Any) -> str | None:
     if isinstance(value, float):
         return None if isfinite(value) else "is not a finite number: send null, or text"
     if isinstance(value, bytes):
-        return "is binary, which only data as a whole may be: send it as base64"
-    return f"is a {type(value).__name__} of MessagePack's, which JSON can't hold: send it as text"
+        return "is binary, and only the data as a whole may be binary: send it as base64"
+    return f"is a MessagePack {type(value).__name__}, which JSON can't hold: send it as text"
 
 
 def _unportable(path: Path, why: str) -> AblyError:
-    """The refusal of a value that not every client could be sent. A long path is cut."""
+    """Return the error for a value that not every client could be sent. A long path is cut."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part[:40]}" for part in path]
     where = "".join(parts).removeprefix(".")
     return AblyError(40013, f"{where if len(where) <= 120 else where[:120] + '…'} {why}")
 
 
 def in_format(message: M, format: Format) -> M:
-    """The same message as a client of `format` reads it: binary moved in or out of base64."""
+    """Return an item as a client of this format reads it: binary data as base64 in JSON, as bytes in
+    MessagePack."""
     data, encoding = message.data, message.encoding
     if format is Format.JSON and isinstance(data, bytes):
         text = base64.b64encode(data).decode()
@@ -120,18 +122,20 @@ def in_format(message: M, format: Format) -> M:
 
 
 def size_of(item: Item) -> int:
-    """Return the bytes of an item as limits count them: its name, clientId, data and extras (TM6), an
-    annotation's type, and what is not known of it."""
+    """Return the size of an item in bytes, as limits count it (TM6).
+
+    Its name, clientId, data and extras count, an annotation's type, and unknown members.
+    """
     return sum([_bytes_of(value) for _, value in _counted(item)])
 
 
 def weights(item: Item) -> dict[str, int]:
-    """Return the bytes of each member that counts, for those that are there; together they are `size_of`."""
+    """Return the size in bytes of each member that counts and is present. Together they are `size_of`."""
     return {name: _bytes_of(value) for name, value in _counted(item)}
 
 
 def _counted(item: Item) -> list[tuple[str, Any]]:
-    """The members that count, by their names, for those that are there; unknown ones with their name."""
+    """Return the names and values of the members that count. An unknown member's name counts as well."""
     members = [
         ("name", None if isinstance(item, PresenceMessage) else item.name),
         ("type", item.type if isinstance(item, Annotation) else None),
@@ -144,7 +148,8 @@ def _counted(item: Item) -> list[tuple[str, Any]]:
 
 
 def _bytes_of(value: Any) -> int:
-    """A value's bytes as JSON; 0 for what JSON can't hold, which `check` refuses."""
+    """Return the size of a value as JSON; 0 for a value that JSON can't hold, which `check` refuses
+    anyway."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     if isinstance(value, bytes):
@@ -163,4 +168,4 @@ def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:  # binascii.Error, and what is not ASCII
-        raise AblyError(40013, f"The encoding says base64, but the data is not: {error}") from error
+        raise AblyError(40013, f"The encoding says base64, but the data is not base64: {error}") from error

@@ -1,4 +1,4 @@
-"""Errors as the service tells them: a code, an HTTP status, a message and a page to read."""
+"""Errors as the service sends them: a code, an HTTP status, a message, and a page to read about it."""
 
 from ablykit.protocol.catalogue import ERRORS
 from ablykit.protocol.frames import ErrorInfo
@@ -14,11 +14,11 @@ _STATUS = {
     50004: 503,
     50005: 503,
 }
-"""HTTP statuses that the code's first three digits do not tell."""
+"""The HTTP statuses of codes whose first three digits are not their status."""
 
 
 def status_of(code: int) -> int:
-    """The HTTP status that goes with an error code: its first three digits where they are one."""
+    """Return the HTTP status of an error code: its first three digits if they are a status."""
     if code in _STATUS:
         return _STATUS[code]
     head = code // 100
@@ -26,14 +26,14 @@ def status_of(code: int) -> int:
 
 
 def href(code: int) -> str:
-    """The public page about an error code (TI5)."""
+    """Return the URL of the public page about an error code (TI5)."""
     return f"https://help.ably.io/error/{code}"
 
 
 def error_info(code: int, message: str | None = None, status: int | None = None) -> ErrorInfo:
-    """An ErrorInfo as the service sends it, its message ending with where to read more.
+    """Return an ErrorInfo as the service sends it, with the page to read at the end of its message.
 
-    Without `message` the catalogue's own title stands.
+    Without `message`, the message is the title that the catalogue has.
     """
     text = message or title_of(code)
     return ErrorInfo(
@@ -45,15 +45,16 @@ def error_info(code: int, message: str | None = None, status: int | None = None)
 
 
 def title_of(code: int) -> str:
-    """The name of an error code in words, such as `Capability denied`."""
+    """Return the title of an error code, such as `Capability denied`."""
     entry = ERRORS.get(code)
     return entry[0].replace("_", " ").capitalize() if entry else f"Error {code}"
 
 
 class AblyError(Exception):
-    """A refusal with a code of the error catalogue.
+    """An error with a code of the catalogue.
 
-    `code` and `status` are as on the wire; `message` says what was wrong, where, and what to do.
+    `code` and `status` (the HTTP status) are as on the wire. `message` says what was wrong, where, and what
+    to do next.
     """
 
     def __init__(self, code: int, message: str, status: int | None = None) -> None:
@@ -64,7 +65,7 @@ class AblyError(Exception):
 
     @property
     def info(self) -> ErrorInfo:
-        """This error as a frame carries it."""
+        """The ErrorInfo of this error, as a frame carries it."""
         return error_info(self.code, self.message, self.status)
 
     def __str__(self) -> str:

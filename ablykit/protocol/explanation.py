@@ -1,7 +1,7 @@
-"""`explain`: a frame, a number or a name, in plain sentences.
+"""`explain`: say in plain sentences what a frame, a number or a name of the protocol means.
 
-One tree of `Row`s is made from what is asked; text for a terminal and HTML for a notebook are two
-renderings of it.
+`explain` makes an `Explanation` with a list of `Row`s. Text for a terminal and HTML for a notebook are two
+renderings of the same rows. The sentences come from `meanings` and `catalogue`.
 """
 
 import json
@@ -34,7 +34,7 @@ NUMBERS: dict[tuple[str, str], tuple[type[IntEnum], dict[Any, Meaning]]] = {
     ("PresenceMessage", "action"): (meanings.PresenceAction, meanings.PRESENCE_ACTIONS),
     ("Annotation", "action"): (meanings.AnnotationAction, meanings.ANNOTATION_ACTIONS),
 }
-"""Members whose number has a name of its own."""
+"""The members whose numbers have names."""
 
 INSIDE: dict[tuple[str, str], str] = {
     ("ProtocolMessage", "connectionDetails"): "ConnectionDetails",
@@ -48,12 +48,12 @@ INSIDE: dict[tuple[str, str], str] = {
     ("Message", "version"): "MessageVersion",
     ("Message", "annotations"): "MessageAnnotations",
 }
-"""Which type stands inside which member."""
+"""The type of each member that holds one or more frames' parts."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing explained: its name, its value as shown, what it means, how deep it stands."""
+    """One line of an explanation: a name, a value as text, what it means, and how deep it is nested."""
 
     name: str
     value: str
@@ -63,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Something explained. `print` it, show it in a notebook, or read its `rows`."""
+    """An explanation. `print` it, show it in a notebook, or read its `rows`."""
 
     title: str
     sentence: str
@@ -80,7 +80,7 @@ class Explanation:
     __repr__ = __str__
 
     def __rich__(self) -> "RenderableType":
-        """The form rich prints in a terminal."""
+        """Return what rich prints in a terminal."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
@@ -100,7 +100,7 @@ class Explanation:
         return f"<style>{_CSS}</style>{self.html()}"
 
     def html(self) -> str:
-        """The explanation as an HTML fragment; every value is text in it, never markup."""
+        """Return the explanation as an HTML fragment. Values are escaped: they are never markup."""
         rows = "".join(
             f'<tr><th scope="row" {_LEFT}>{_INDENT * row.depth}{_text(row.name)}</th>'
             f"<td {_LEFT}>{f'<code>{_text(row.value)}</code>' if row.value else ''}</td><td {_LEFT}>"
@@ -114,8 +114,10 @@ class Explanation:
 
 
 _INDENT, _LEFT = "\u00a0" * 4, 'style="text-align:left"'
-"""What keeps members nested on a page that drops the style sheet of a notebook that it does not trust:
-spaces that do not break, and cells that begin at the left, which JupyterLab's own do not."""
+"""Indentation that works without a style sheet: JupyterLab drops the sheet of a notebook that is not trusted.
+
+It uses non-breaking spaces, and aligns cells to the left, which JupyterLab's own style does not.
+"""
 
 _CSS = (
     ".ablykit-explain table{border-collapse:collapse;font-size:90%}"
@@ -128,12 +130,13 @@ _CSS = (
 
 
 def explain(what: Any, *, max_message_size: int | None = None) -> Explanation:
-    """What something of the protocol means.
+    """Return an explanation of something in the protocol.
 
-    `what` is a frame (dict, typed, or text or bytes as they crossed the wire), an action, a value
-    of `flags`, an error code, or the name of any of these or of a member. Raises `KeyError` for a
-    name that means nothing in the protocol, `NotAFrame` for text that is no frame. With
-    `max_message_size`, in bytes, each message of a frame is weighed against it.
+    `what` is a frame (a dict, a typed frame, or text or bytes as they crossed the wire), an action, a value
+    of `flags`, an error code, or the name of any of these or of a member. With `max_message_size`, in bytes,
+    the size of each message is compared with it.
+
+    Raises `KeyError` for a name that the protocol does not have, `NotAFrame` for text that is not a frame.
     """
     if isinstance(what, Wire):
         return _frame(plain(what), type(what).__name__, max_message_size)
@@ -153,12 +156,12 @@ def explain(what: Any, *, max_message_size: int | None = None) -> Explanation:
 
 
 def summary(frame: dict[str, Any]) -> str:
-    """A frame in a few words, for a list of frames."""
+    """Return a frame in a few words, for a list of frames."""
     return "; ".join(filter(None, _summary(frame)))
 
 
 def visible(text: str) -> str:
-    """`text` with control and direction characters shown as escapes, so it can't disguise itself."""
+    """Return a text with control and direction characters as escapes, so that it can't disguise itself."""
     return "".join(c if c.isprintable() or c == " " else f"\\u{ord(c):04x}" for c in text)
 
 
@@ -197,7 +200,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def flag_bits(flags: int) -> list[tuple[str, int, Meaning]]:
-    """The bits set in `flags`: name, bit number, meaning; unknown bits come as `bit N`."""
+    """Return the name, number and meaning of each bit set in `flags`. An unknown bit is named `bit N`."""
     bits: list[tuple[str, int, Meaning]] = []
     for bit in range(max(flags, 0).bit_length()):
         if flags >> bit & 1:
@@ -277,7 +280,7 @@ def _number(number: int) -> Explanation:
         return found
     if number > 0 and all(1 << bit in Flag.__members__.values() for _, bit, _ in flag_bits(number)):
         return _flags(number)
-    raise KeyError(f"{number} is no action, no flags and no error code of the protocol")
+    raise KeyError(f"{number} is not an action, flag or error code of the protocol")
 
 
 def _action(action: Action) -> Explanation:
@@ -324,12 +327,14 @@ def _name(text: str) -> Explanation:
         if name.lower() == text.lower()
     )
     if not rows:
-        raise KeyError(f"{text!r} is no action, flag, member or error of the protocol{_did_you_mean(text)}")
+        raise KeyError(
+            f"{text!r} is not an action, flag, member or error of the protocol{_did_you_mean(text)}"
+        )
     return Explanation(rows[0].name.partition(".")[2], "A member of frames.", rows)
 
 
 def _did_you_mean(text: str) -> str:
-    """A question at the end of an error, where something of the protocol is written much like `text`."""
+    """Return a question for the end of an error, if some name of the protocol is similar to `text`."""
     names = [*Action.__members__, *Flag.__members__, *(identifier for identifier, _ in ERRORS.values())]
     names += [name for type in TYPES for name in meanings.MEMBERS[type.__name__]]
     known = {name.lower(): name for name in names}
@@ -350,7 +355,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _in_words(name: str, value: int) -> str:
-    """A time as a clock shows it, a duration in seconds, a size in KiB; empty for other numbers."""
+    """Return a time as a date, a duration in seconds or a size in KiB; empty for other numbers."""
     if name == "timestamp":
         moment = anatomy.clock(value)
         return f" = {moment}" if moment else ""
@@ -362,7 +367,7 @@ def _in_words(name: str, value: int) -> str:
 
 
 def in_hex(value: Any) -> str:
-    """Bytes in words: how many there are, and the first 16 in hex. Any other value as Python writes it."""
+    """Return how many bytes there are and the first 16 in hex. Any other value is returned as its `repr`."""
     if not isinstance(value, bytes):
         return repr(value)
     if not value:

@@ -1,8 +1,9 @@
-"""JMESPath expressions, asked of plain values: whether they find anything in them.
+"""JMESPath expressions: decide whether an expression finds anything in a plain value.
 
-Someone who searches their own frames may use all of the language. A channel's filter is asked of every
-message, by a service that others use too, so a `Filter` is held to what costs time in proportion to the
-message: comparisons of members, `&&`, `||`, `!`, and functions that build nothing.
+A search through one's own frames may use the whole language (`Expression`). A channel's filter is different:
+the service evaluates it for every message, on behalf of a client that others must not suffer from. So a
+`Filter` may use only what takes time in proportion to the message: comparisons of members, `&&`, `||`, `!`,
+and functions that don't build new values.
 """
 
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 import jmespath
 
 MOST_PARTS = 100
-"""How many parts a filter may have: members, literals, operators and functions together."""
+"""The most parts that a filter may have: members, literals, operators and functions together."""
 
 FUNCTIONS = (
     "contains",
@@ -24,7 +25,7 @@ FUNCTIONS = (
     "ceil",
     "floor",
 )
-"""The functions of a filter: they give a value of their arguments, a number or a truth."""
+"""The functions that a filter may use: their result is one of their arguments, a number or a boolean."""
 
 _COMPARING = frozenset(
     {
@@ -42,12 +43,15 @@ _COMPARING = frozenset(
         "subexpression",
     }
 )
-"""The nodes of a filter, beside functions. Others, such as `[a, b]`, `[]` and `*`, build new values from what
-they find, each larger than the one before."""
+"""The kinds of nodes that a filter may have, besides functions.
+
+Other kinds, such as `[a, b]`, `[]` and `*`, build new values from what they find. Nested, they can build
+values that are many times larger than the message.
+"""
 
 
 class Expression:
-    """A JMESPath expression. Raises `ValueError`, saying where it is wrong, for text that is none."""
+    """A JMESPath expression. Raises `ValueError`, saying where the error is, for invalid text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -55,13 +59,13 @@ class Expression:
             self._compiled: Any = jmespath.compile(text)
         except RecursionError:
             raise ValueError("It is nested too deeply") from None
-        except Exception as error:  # jmespath's own, and whatever else its parser trips over
+        except Exception as error:  # jmespath's own errors, and whatever else its parser raises
             raise ValueError(" ".join(str(error).split())) from None
 
     def finds(self, value: Any) -> bool:
-        """Whether it gives something that is not false, null or empty. A number counts, 0 too.
+        """Return whether the result is not false, null or empty. Any number counts as found, even 0.
 
-        What the expression can't be asked of is not found.
+        An expression that fails for this value finds nothing.
         """
         try:
             found = self._compiled.search(value)
@@ -71,9 +75,9 @@ class Expression:
 
 
 class Filter(Expression):
-    """An expression that costs no more than `MOST_PARTS` looks at a value.
+    """An expression with at most `MOST_PARTS` parts, each of which takes time in proportion to the value.
 
-    Raises `ValueError`, saying what to write instead, for one that might cost more.
+    Raises `ValueError`, saying what to write instead, for any other expression.
     """
 
     def __init__(self, text: str) -> None:
@@ -84,15 +88,15 @@ class Filter(Expression):
             node = waiting.pop()
             parts += 1
             if parts > MOST_PARTS:
-                raise ValueError(f"It has more than {MOST_PARTS} parts")
+                raise ValueError(f"It has more than {MOST_PARTS} parts: write a shorter one")
             kind = node["type"]
             if kind == "function_expression" and node["value"] not in FUNCTIONS:
-                raise ValueError(f"There is no function {node['value'][:40]} in filters: {_WHAT_THERE_IS}")
+                raise ValueError(f"A filter can't use the function {node['value'][:40]}: {_INSTEAD}")
             if kind != "function_expression" and kind not in _COMPARING:
-                raise ValueError(f"{kind.replace('_', ' ')} is not for filters: {_WHAT_THERE_IS}")
+                raise ValueError(f"A filter can't have a {kind.replace('_', ' ')}: {_INSTEAD}")
             waiting += cast("list[dict[str, Any]]", node["children"])
 
 
-_WHAT_THERE_IS = (
+_INSTEAD = (
     f"compare members such as name and headers.x, with &&, ||, ! and the functions {', '.join(FUNCTIONS)}"
 )

@@ -1,8 +1,8 @@
-"""ProtocolMessage and everything it carries, as types.
+"""The types of the wire: ProtocolMessage and everything it carries.
 
-Names are snake_case here and camelCase on the wire; msgspec does the mapping. A member that is
-absent is `None`, and `null` on the wire counts as absent. Members the protocol does not know are
-kept in `unknown` and written back when the frame is encoded.
+Names are snake_case here and camelCase on the wire; msgspec maps them. An absent member is `None`, and `null`
+on the wire counts as absent. Members that a type doesn't know are kept in `unknown`, and encoded again with
+the frame.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Int = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
 
 Param = str | bool | Int | float
-"""A channel param's value: text, or what people write in place of text."""
+"""The value of a channel param. It should be text, but people write numbers and booleans too."""
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -31,20 +31,20 @@ class Wire(
     kw_only=True,
     dict=True,
 ):
-    """What all types on the wire share."""
+    """The base of all types of the wire."""
 
     @property
     def unknown(self) -> Mapping[str, Any]:
-        """The members this type does not know, by their names on the wire."""
+        """The members that this type doesn't know, by their names on the wire."""
         kept = vars(self)
         return kept["unknown"] if kept else _NOTHING
 
     def keep(self, unknown: Mapping[str, Any]) -> None:
-        """Remember members this type does not know, to be written back by the codec."""
+        """Keep members that this type doesn't know, so that the codec encodes them again."""
         vars(self).update(unknown=unknown)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some members changed; unknown members come along."""
+        """Return a copy with some members changed. Unknown members are copied too."""
         copy = msgspec.structs.replace(self, **changes)
         if unknown := self.unknown:
             copy.keep(unknown)
@@ -52,7 +52,7 @@ class Wire(
 
 
 class ErrorInfo(Wire):
-    """What went wrong (TI1)."""
+    """An error (TI1)."""
 
     message: str | None = None
     code: Int | None = None
@@ -85,7 +85,7 @@ class AuthDetails(Wire):
 
 
 class MessageVersion(Wire):
-    """Which version of a message this is, and who made it (TM2s)."""
+    """The version of a message: its serial, and when, by whom and why it was made (TM2s)."""
 
     serial: str | None = None
     timestamp: Int | None = None
@@ -95,13 +95,13 @@ class MessageVersion(Wire):
 
 
 class MessageAnnotations(Wire):
-    """Annotations of a message, summed up (TM2u)."""
+    """The summary of a message's annotations (TM2u)."""
 
     summary: dict[str, Any] | None = None
 
 
 class Message(Wire):
-    """One message of a channel (TM2)."""
+    """One message on a channel (TM2)."""
 
     id: str | None = None
     name: str | None = None
@@ -119,7 +119,7 @@ class Message(Wire):
 
 
 class PresenceMessage(Wire):
-    """One member of a channel's presence set, or a change of it (TP3)."""
+    """One member of a channel's presence set, or a change to it (TP3)."""
 
     action: Int | None = None
     id: str | None = None
@@ -149,13 +149,13 @@ class Annotation(Wire):
 
 
 class PublishResult(Wire):
-    """What became of one published ProtocolMessage: a serial for each of its messages (PBR2)."""
+    """The result of publishing one ProtocolMessage: a serial for each of its messages (PBR2)."""
 
     serials: list[str | None] | None = None
 
 
 class ProtocolMessage(Wire):
-    """A frame: what one WebSocket message carries, either way (TR4)."""
+    """A frame: the content of one WebSocket message, in either direction (TR4)."""
 
     action: Int
     id: str | None = None
@@ -196,19 +196,19 @@ TYPES: tuple[type[Wire], ...] = (
 
 @cache
 def wire_names(type: type[Wire]) -> dict[str, str]:
-    """The members of a type: Python name -> name on the wire, in order."""
+    """Return the names of a type's members in order: Python name -> name on the wire."""
     return dict(zip(type.__struct_fields__, type.__struct_encode_fields__, strict=True))
 
 
 @cache
 def known_names(type: type[Wire]) -> frozenset[str]:
-    """The names of a type's members on the wire."""
+    """Return the names that a type's members have on the wire."""
     return frozenset(type.__struct_encode_fields__)
 
 
 @cache
 def nested(type: type[Wire]) -> dict[str, str]:
-    """Those of a type's members that are wire types themselves, or lists of them."""
+    """Return the members that are wire types, or lists of them: Python name -> name on the wire."""
     hints = get_type_hints(type)
     return {name: wire for name, wire in wire_names(type).items() if _is_wire(hints[name])}
 

@@ -1,6 +1,6 @@
-"""What every action, member and flag means: one sentence each, with its unit and spec clause.
+"""The meaning of every action, member and flag: one sentence each, with its unit and spec clause.
 
-Errors have theirs in `catalogue`. Everything that explains anything reads it here.
+Error codes have theirs in `catalogue`. `explain` and the panels take all their sentences from these two.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from ablykit.protocol.actions import (
 
 
 class Meaning(NamedTuple):
-    """One sentence about a thing; `unit` and `clause` are empty where there is none."""
+    """A sentence of explanation, with a spec clause and a unit if there are any."""
 
     sentence: str
     clause: str = ""
@@ -53,7 +53,7 @@ MESSAGE_ACTIONS: dict[MessageAction, Meaning] = {
     MessageAction.UPDATE: Meaning("A new version of an earlier message.", "TM5"),
     MessageAction.DELETE: Meaning("An earlier message is marked as deleted.", "TM5"),
     MessageAction.META: Meaning("Something about the channel itself, such as its occupancy.", "TM5"),
-    MessageAction.SUMMARY: Meaning("What the annotations of a message add up to.", "TM5"),
+    MessageAction.SUMMARY: Meaning("The summary of a message's annotations.", "TM5"),
     MessageAction.APPEND: Meaning("More data for the end of an earlier message.", "TM5"),
 }
 
@@ -101,7 +101,7 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
         "connectionKey": Meaning("The secret to resume this connection with; here in 2021, in connectionDetails today.", "TR4e"),
         "connectionSerial": Meaning("In 2021 the count of messages sent to this connection; -1 is none yet.", "TR4f"),
         "connectionDetails": Meaning("What the service grants this connection: identity, limits, times.", "TR4o"),
-        "count": Meaning("How many frames, from msgSerial on, this answers.", "TR4g", "ProtocolMessages"),
+        "count": Meaning("How many frames this answers, starting with msgSerial.", "TR4g", "ProtocolMessages"),
         "error": Meaning("What went wrong.", "TR4h"),
         "flags": Meaning("Yes-or-no facts and channel modes, one bit each.", "TR4i", "bits"),
         "msgSerial": Meaning("The sender's count of what it published on this connection; its ACK or NACK repeats it.", "TR4j"),
@@ -112,7 +112,7 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
         "timestamp": Meaning("When the service made this frame.", "TR4m", "ms since 1970"),
         "auth": Meaning("New credentials.", "TR4p"),
         "params": Meaning("Channel options, such as rewind; the answer repeats those understood.", "TR4q"),
-        "res": Meaning("What became of each frame that this ACK covers, in their order.", "TR4s"),
+        "res": Meaning("The result of each frame that this ACK covers, in order.", "TR4s"),
     },
     "ConnectionDetails": {
         "clientId": Meaning("Who this connection is; * means it may be anyone.", "CD2a"),
@@ -146,9 +146,9 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
         "timestamp": Meaning("When the service took it.", "TM2f", "ms since 1970"),
         "extras": _EXTRAS,
         "action": Meaning("Whether this makes a message or changes an earlier one.", "TM2j"),
-        "serial": Meaning("The message's own place in the channel, and its name for good.", "TM2r"),
+        "serial": Meaning("The message's place in the channel. It names the message, and never changes.", "TM2r"),
         "version": Meaning("Which version of the message this is.", "TM2s"),
-        "annotations": Meaning("What its annotations add up to.", "TM2u"),
+        "annotations": Meaning("The summary of its annotations.", "TM2u"),
     },
     "MessageVersion": {
         "serial": Meaning("The version's place in the channel.", "TM2s1"),
@@ -158,7 +158,7 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
         "metadata": Meaning("More facts about the change.", "TM2s5"),
     },
     "MessageAnnotations": {
-        "summary": Meaning("For each type of annotation, what they add up to.", "TM2u"),
+        "summary": Meaning("The summary of each type of annotation.", "TM2u"),
     },
     "PresenceMessage": {
         "action": Meaning("What happened to the member.", "TP3b"),
@@ -185,9 +185,9 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
         "extras": _EXTRAS._replace(clause="TAN2l"),
     },
     "AuthDetails": {
-        "accessToken": Meaning("The token to go on with.", "AD2"),
+        "accessToken": Meaning("The new token.", "AD2"),
     },
     "PublishResult": {
-        "serials": Meaning("The serial each message was given; null for one that was not kept.", "PBR2a"),
+        "serials": Meaning("The serial of each message; null for one that was not kept.", "PBR2a"),
     },
 }

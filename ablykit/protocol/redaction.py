@@ -1,12 +1,22 @@
-"""Secrets out of sight: whatever is printed, recorded or logged passes here first.
+"""Redaction: replace secrets by `****` in everything that is printed, recorded or logged.
 
-`redact` takes text and `redact_binary` MessagePack. A secret is known in three ways: it was remembered
-(`credentials.remember`), it stands where secrets stand (a query parameter, a member of JSON or MessagePack,
-a header, a URL's user), or it has the form of an API key or a JWT. Where there is structure it is read: names
-are compared as they are meant, however they are written (`k%65y`, `"access\\u0054oken"`).
+`redact` takes text and `redact_binary` takes MessagePack. A secret is recognised in three ways:
 
-All of this takes time in proportion to the text: no pattern looks twice at what it has passed. Most frames
-hold no secret, and are let through after a look for a few words.
+- it was remembered (`credentials.remember`);
+- it is in a place for secrets: a query parameter, a member of JSON or MessagePack, a header, the user of a
+URL;
+- it has the form of an API key or a JWT.
+
+    redact("wss://h/?key=app.id:secret&v=5")        # 'wss://h/?key=app.id:****&v=5'
+
+Names are compared by their meaning, however they are written: `k%65y` is `key`, and `"access\\u0054oken"` is
+`accessToken`.
+
+All of this takes time in proportion to the text, even for a text made to slow it down: no pattern goes back
+over what it has matched. That is what the possessive `++` in them is for. Most frames contain no secret, and
+pass after a search for a few words.
+
+When in doubt, redact: a secret must never be shown, while a star too many does little harm.
 """
 
 import json
@@ -18,13 +28,13 @@ from urllib.parse import unquote
 from ablykit.protocol.credentials import STARS, known_secrets
 
 TOKENS = frozenset({"accesstoken", "access_token", "token", "keysecret"})
-"""Names whose value is a secret as a whole, in lower case."""
+"""The names, in lower case, whose whole value is a secret."""
 
 KEYS = frozenset({"key", "keystr"})
-"""Names whose value is an API key: its secret part is one, where it has one."""
+"""The names whose value is an API key: only its secret part is redacted."""
 
 _MARKS = ("token", "key", "basic", "bearer", "eyj", "://", "%", "\\u")
-"""Without one of these in it, in lower case, a text holds no secret but those that are remembered."""
+"""A text that contains none of these, in lower case, can have no secrets except remembered ones."""
 
 _JWT = re.compile(r"((?<![\w-])eyJ[\w-]++\.[\w-]++\.)[\w-]++")
 _PARAM = re.compile(r"((?:[?&;]|^)([\w%.-]{1,60}+)=)([^&;\s\"'<>]++)")
@@ -40,7 +50,7 @@ _KEY = re.compile(r"([^.:%\s]++(?:\.|%2E)[^:%\s]++(?::|%3A))(.+)", re.I | re.S)
 
 
 def redact(text: str) -> str:
-    """Return a text with every secret in it as `****`; of a JWT only the signature is one."""
+    """Return a text with every secret in it replaced by `****`. Of a JWT, only the signature is a secret."""
     for secret in known_secrets():
         if secret in text:
             text = text.replace(secret, STARS)
@@ -55,13 +65,13 @@ def redact(text: str) -> str:
 
 
 def starred(token: str) -> str:
-    """Return a token as it may be shown: stars, but for what a JWT says openly."""
+    """Return a token redacted: stars, but a JWT keeps its header and claims, which anyone could read."""
     found = _JWT.fullmatch(token)
     return f"{found[1]}{STARS}" if found else STARS
 
 
 def _as_shown(name: str, value: str) -> str:
-    """The value of a name as it may be shown."""
+    """Return the redacted value of a member or parameter with this name."""
     if name in TOKENS:
         return starred(value) if value else value
     found = _KEY.fullmatch(value)
@@ -74,7 +84,7 @@ def _param(found: re.Match[str]) -> str:
 
 
 def _members(text: str) -> str:
-    """The text with the values of secret members starred, in JSON as in a printed dict."""
+    """Return a text with the values of secret members redacted, in JSON or in a printed dict."""
     parts: list[str] = []
     at = 0
     for member in _MEMBER.finditer(text):
@@ -101,7 +111,8 @@ def _string_at(text: str, at: int) -> re.Match[str] | None:
 
 
 def _end_of_list(text: str, at: int) -> int | None:
-    """Where the list that begins here ends, if it holds no other list; brackets within strings aside."""
+    """Return where the list that starts here ends, if there is no list inside it. Brackets in strings don't
+    count."""
     end = at + 1
     while end < len(text) and text[end] != "]":
         string = _string_at(text, end)
@@ -110,7 +121,7 @@ def _end_of_list(text: str, at: int) -> int | None:
 
 
 def _plain(name: str) -> str:
-    """A member's name as it is meant, in lower case."""
+    """Return a member's name without escapes, in lower case."""
     if "\\" in name:
         try:
             name = str(json.loads(f'"{name}"'))
@@ -123,7 +134,8 @@ def _plain(name: str) -> str:
 
 
 def redact_binary(raw: bytes) -> bytes:
-    """Return MessagePack with as many stars for each secret as it has bytes, so that all stays in place."""
+    """Return MessagePack with each secret replaced by as many stars as it has bytes, so that no length
+    changes."""
     for secret in map(str.encode, known_secrets()):
         raw = raw.replace(secret, b"*" * len(secret))
     lowered = raw.lower()
@@ -139,9 +151,12 @@ def redact_binary(raw: bytes) -> bytes:
 
 
 def _secrets_in(raw: bytes) -> Iterator[tuple[int, int, str]]:
-    """Where the strings and binaries under a secret name stand, and under which name."""
-    # For each map or array that is open: how many values are still to come, whether it is a map, the name
-    # that the next value has (None while a name is due), and the secret name that all in it stands under.
+    """Yield the start, end and name of each string or binary value that has a secret name.
+
+    It reads MessagePack without building values, since the bytes may be cut off or not MessagePack at all.
+    """
+    # For each open map or array: how many values are still to come, whether it is a map, the name of the next
+    # value (None while a name comes next), and the secret name that everything inside it belongs to, if any.
     open_: list[tuple[int, bool, str | None, str | None]] = []
     at = 0
     while at < len(raw):
@@ -160,9 +175,10 @@ def _secrets_in(raw: bytes) -> Iterator[tuple[int, int, str]]:
 
 
 def _token(raw: bytes, at: int) -> tuple[str, int, int, int]:
-    """What begins at a place: its kind, where its content is and ends, and how many values it holds.
+    """Return the kind of the value at `at`, the start and end of its content, and how many values it
+    contains.
 
-    A text that is cut off, and what is no MessagePack at all, ends with the bytes.
+    A text that is cut off ends where the bytes end, and so does anything that is not MessagePack.
     """
     head = raw[at]
     if head <= 0x7F or head >= 0xE0 or head in (0xC0, 0xC1, 0xC2, 0xC3):
@@ -196,7 +212,7 @@ _HEADS: dict[int, tuple[str, int, int]] = {
     0xDE: ("map", 2, 0),
     0xDF: ("map", 4, 0),
 }
-"""For each head that has a length or a fixed size after it: what it is, how many bytes tell its length, and
+"""For each first byte of a value with a length or a fixed size: its kind, how many bytes hold the length, and
 how many more bytes follow."""
 
 
@@ -204,16 +220,16 @@ how many more bytes follow."""
 
 
 class RedactSecrets(logging.Filter):
-    """Lets every log record through, with the secrets in it as `****`."""
+    """A logging filter that lets every record through, with its secrets replaced by `****`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact one record; always true."""
+        """Redact one record and return true."""
         record.msg, record.args = redact(record.getMessage()), ()
         return True
 
 
 def quiet_logger(name: str) -> logging.Logger:
-    """Return the logger `name`, with secrets redacted before any handler sees a record."""
+    """Return the logger with this name. It redacts secrets before any handler sees a record."""
     logger = logging.getLogger(name)
     if not any(isinstance(f, RedactSecrets) for f in logger.filters):
         logger.addFilter(RedactSecrets())

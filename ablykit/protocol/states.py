@@ -1,24 +1,24 @@
-"""The states of a connection and what leads from one to another (RTN4), as data."""
+"""The states of a client's connection, and the transitions between them (RTN4), as data."""
 
 from typing import NamedTuple
 
 from ablykit.protocol.actions import Action
 
 STATES: dict[str, str] = {
-    "initialized": "Made, but not asked to connect yet.",
-    "connecting": "The WebSocket is being opened, or CONNECTED has not come yet.",
-    "connected": "CONNECTED came: frames flow both ways.",
-    "disconnected": "The transport is gone; the service keeps the connection, to be resumed.",
-    "suspended": "Gone for longer than connectionStateTtl: what was kept is lost.",
-    "closing": "CLOSE was sent, CLOSED has not come yet.",
-    "closed": "Ended on purpose.",
-    "failed": "Refused for good: trying again would not help.",
+    "initialized": "The client exists, but has not tried to connect yet.",
+    "connecting": "The WebSocket is being opened, or CONNECTED has not arrived yet.",
+    "connected": "CONNECTED has arrived: frames flow both ways.",
+    "disconnected": "The socket is gone, but the service keeps the connection for the client to resume.",
+    "suspended": "The socket has been gone for longer than connectionStateTtl, so the connection is lost.",
+    "closing": "CLOSE was sent, and CLOSED has not arrived yet.",
+    "closed": "The client closed the connection.",
+    "failed": "The service refused the connection, and trying again would not help.",
 }
 """Each state and what it means (RTN4a)."""
 
 
 class Transition(NamedTuple):
-    """From one state to another, and what brings it about."""
+    """A transition from one state to another, and what causes it."""
 
     start: str
     end: str
@@ -38,11 +38,11 @@ TRANSITIONS = (
     Transition("suspended", "connecting", "retry"),
     Transition("closing", "closed", "CLOSED"),
 )
-"""What leads where; SDKs do the retries, a raw connection does not."""
+"""Every transition. SDKs make the retries; a raw connection does not."""
 
 BY_FRAME = {
     Action.CONNECTED: "connected",
     Action.DISCONNECTED: "disconnected",
     Action.CLOSED: "closed",
 }
-"""What a frame of the service makes of the state (RTN4)."""
+"""The state that a frame from the service leads to (RTN4)."""

@@ -1,4 +1,4 @@
-"""Tokens: the request that is signed for one, what is given for it, and JWTs (RSA8, RSA9)."""
+"""Tokens: signed token requests, the tokens issued for them, and JWTs (RSA8, RSA9)."""
 
 import base64
 import hashlib
@@ -14,20 +14,20 @@ from ablykit.protocol.frames import Int, Wire
 
 DEFAULT_TTL = 3_600_000
 LONGEST_TTL = 86_400_000
-"""How long a token lives without saying, and at most, in ms (TK2a)."""
+"""How long a token lives by default, and at most, in ms (TK2a)."""
 
 LONGEST_REVOCABLE_TTL = 3_600_000
-"""How long it lives at most where it can be revoked, in ms."""
+"""How long a token of a key with revocable tokens lives at most, in ms."""
 
 LATEST = 253_402_300_799
-"""The last second that has a date, in s since 1970: no JWT's times are after it."""
+"""The last second of the year 9999, in seconds since 1970: `datetime` knows no later one."""
 
 EMBEDDED = "x-ably-token"
-"""Where somebody else's JWT carries a token of Ably's: in its header, or in its claims."""
+"""The name under which the header or the claims of a third party's JWT carry an Ably token."""
 
 
 class TokenRequest(Wire):
-    """What a key's owner signs so that somebody else may ask for a token (TE)."""
+    """A request for a token, signed with a key so that a client without that key can send it (TE)."""
 
     key_name: str | None = None
     ttl: Int | None = None
@@ -39,7 +39,7 @@ class TokenRequest(Wire):
 
 
 class TokenDetails(Wire):
-    """A token and what is known of it (TD). Times are in ms since 1970."""
+    """A token and its details (TD). Times are in ms since 1970."""
 
     token: str
     key_name: str
@@ -50,7 +50,7 @@ class TokenDetails(Wire):
 
 
 def mac_of(request: TokenRequest, secret: str) -> str:
-    """The signature of a token request (RSA9g): an HMAC over its members, each on a line of its own."""
+    """Return the signature of a token request (RSA9g): an HMAC over its members, one on each line."""
     members = (
         request.key_name,
         request.ttl,
@@ -72,7 +72,7 @@ def token_request(
     client_id: str | None = None,
     timestamp: int | None = None,
 ) -> TokenRequest:
-    """A signed token request (RSA9). `ttl` is in ms, `timestamp` in ms since 1970 (now, without one)."""
+    """Return a signed token request (RSA9). `ttl` is in ms, `timestamp` in ms since 1970 (by default now)."""
     request = TokenRequest(
         key_name=key.name,
         ttl=ttl,
@@ -92,9 +92,9 @@ def jwt(
     client_id: str | None = None,
     revocation_key: str | None = None,
 ) -> str:
-    """A JWT that Ably takes as a token (RSA8g): signed with the key's secret, named by its `kid`.
+    """Return a JWT that Ably accepts as a token (RSA8g), signed with the key's secret.
 
-    `ttl` is in ms; without `capability` it may do all that the key may.
+    `ttl` is in ms. Without `capability`, the token allows everything that the key allows.
     """
     issued = int(time.time())
     claims: dict[str, Any] = {"iat": issued, "exp": issued + ttl // 1000}
@@ -104,7 +104,7 @@ def jwt(
         claims["x-ably-clientId"] = client_id
     if revocation_key is not None:
         claims["x-ably-revocation-key"] = revocation_key
-    import jwt as pyjwt  # with it comes much of cryptography: see tests/test_package.py
+    import jwt as pyjwt  # here, because it imports much of cryptography: see tests/test_package.py
 
     return pyjwt.encode(claims, key.secret, algorithm="HS256", headers={"kid": key.name})
 
@@ -116,20 +116,19 @@ def jwt_header(token: str) -> dict[str, Any] | None:
 
 
 def jwt_key_name(header: dict[str, Any]) -> str:
-    """Return the `kid` of a JWT's header. Raises `AblyError` 40144 where there is none."""
+    """Return the `kid` in a JWT's header. Raises `AblyError` 40144 if there is none."""
     kid = header.get("kid")
     if not isinstance(kid, str):
-        raise AblyError(40144, "The JWT's header has no kid: the name of the key it is signed with")
+        raise AblyError(40144, "The JWT's header needs a kid: the name of the key that signed the JWT")
     return kid
 
 
 def jwt_embedded(token: str, header: dict[str, Any]) -> tuple[str, float | None] | None:
-    """Return the Ably token inside somebody else's JWT, and when that JWT ends (s since 1970; None for one
-    that does not say so, or is encrypted). Return None for a JWT that carries no token.
+    """Return the Ably token in a third party's JWT and the JWT's `exp`; None if the JWT has no token in it.
 
-    Nothing in such a JWT can be checked: it is signed with a secret that Ably does not have, if at all. So
-    the time is good for one thing only, to end the token earlier. Raises `AblyError` 40144 for an `exp` that
-    is not a time.
+    `exp` is in seconds since 1970; it is None if the JWT has none or is encrypted. Nothing in such a JWT can
+    be verified, since it is signed with a secret that Ably does not have. So `exp` may only make the token
+    expire earlier. Raises `AblyError` 40144 for an `exp` that is not a time.
     """
     signed = token.split(".")
     claims = (jwt_object(signed[1]) if len(signed) == 3 else None) or {}
@@ -140,10 +139,10 @@ def jwt_embedded(token: str, header: dict[str, Any]) -> tuple[str, float | None]
 
 
 def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
-    """Return a JWT's claims, its signature checked. `iat`, `exp` and, where it is there, `nbf` are times (s
-    since 1970), which are for the caller to judge.
+    """Return the claims of a JWT after verifying its signature. Raises `AblyError` 40144 for an invalid JWT.
 
-    Raises `AblyError` 40144.
+    `iat`, `exp` and, if present, `nbf` are valid times, in seconds since 1970. Whether the JWT is valid *now*
+    is for the caller to decide, by its own clock.
     """
     import jwt as pyjwt
 
@@ -154,15 +153,15 @@ def jwt_claims(token: str, key: ApiKey) -> dict[str, Any]:
         raise AblyError(40144, f"The JWT is not valid: {error}") from None
     claims = jwt_object(payload)
     if claims is None:
-        raise AblyError(40144, "The JWT's claims are not a JSON object")
+        raise AblyError(40144, "The JWT's claims must be a JSON object")
     times = ("iat", "exp", "nbf") if "nbf" in claims else ("iat", "exp")
     return claims | {name: _time(claims, name) for name in times}
 
 
 def jwt_object(part: str) -> dict[str, Any] | None:
-    """Return the JSON object in one part of a JWT; None where there is none.
+    """Return the JSON object in one part of a JWT; None if there is none.
 
-    It is read as frames are: `json` takes NaN and lone surrogates, which are not JSON.
+    It is decoded as frames are, because Python's `json` accepts NaN and lone surrogates, which are not JSON.
     """
     try:
         value = read(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), Format.JSON)
@@ -172,8 +171,8 @@ def jwt_object(part: str) -> dict[str, Any] | None:
 
 
 def _time(claims: dict[str, Any], name: str) -> float:
-    """A claim that is a time in s since 1970. Raises `AblyError` 40144 where it is not one."""
+    """Return a claim that must be a time, in seconds since 1970. Raises `AblyError` 40144 if it is not."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST:
-        raise AblyError(40144, f"The JWT's {name} is not a time, which is a number of seconds since 1970")
+        raise AblyError(40144, f"The JWT's {name} must be a time: a number of seconds since 1970")
     return value

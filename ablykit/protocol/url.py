@@ -8,12 +8,12 @@ from ablykit.protocol.codec import Format
 from ablykit.protocol.errors import AblyError
 
 DEFAULT_ENDPOINT = "main.realtime.ably.net"
-"""Where the real Ably answers today (REC1a)."""
+"""The host of the real Ably (REC1a)."""
 
 
 @dataclass(frozen=True)
 class ConnectionParams:
-    """What a client asks for as it connects. Absent parameters have their defaults here."""
+    """The parameters of a connection. Absent parameters have their defaults."""
 
     key: str | None = None
     access_token: str | None = None
@@ -38,9 +38,9 @@ class ConnectionParams:
 
 
 def parse_query(query: str) -> ConnectionParams:
-    """The parameters in a connection URL's query; unknown ones are ignored.
+    """Return the parameters in the query of a connection's URL. Unknown parameters are ignored.
 
-    Raises `AblyError` 40003 for a value that is not allowed, 40017 for a bad version.
+    Raises `AblyError` 40003 for an invalid value, 40017 for an invalid protocol version.
     """
     given = dict(parse_qsl(query, keep_blank_values=True))
     return ConnectionParams(
@@ -59,15 +59,16 @@ def parse_query(query: str) -> ConnectionParams:
 
 
 def format_of(query: str) -> Format:
-    """The format that a query asks for; JSON if that can't be told."""
+    """Return the format in a query, which may be otherwise invalid; JSON unless it is MessagePack."""
     asked = dict(parse_qsl(query, keep_blank_values=True)).get("format")
     return Format.MSGPACK if asked == Format.MSGPACK.value else Format.JSON
 
 
 def connection_url(base: str, **params: Any) -> str:
-    """`base` with parameters added to its query, in the order given.
+    """Return the URL `base` with parameters added to its query, in the given order.
 
-    Values may be text, numbers, booleans or an `ApiKey` (which goes in with stars for its secret).
+    Values may be text, numbers, booleans or an `ApiKey`, whose secret is written as stars (see
+    `credentials.reveal`).
     """
     parts = urlsplit(base)
     added = "&".join(f"{name}={_write(value)}" for name, value in params.items())
@@ -83,26 +84,27 @@ def _format(text: str) -> Format:
     try:
         return Format(text)
     except ValueError:
-        raise AblyError(40003, f"format is json or msgpack, not {text[:40]!r}") from None
+        raise AblyError(40003, f"format must be json or msgpack, not {text[:40]!r}") from None
 
 
 def _boolean(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise AblyError(40003, f"{name} is true or false, not {text[:40]!r}")
+        raise AblyError(40003, f"{name} must be true or false, not {text[:40]!r}")
     return text.lower() == "true"
 
 
 def version_of(text: str) -> int:
-    """The number of a protocol's version. Raises `AblyError` 40017 for what is none (CSV2)."""
-    major, dot, minor = text.partition(".")  # up to 1.2 versions had two parts
+    """Return a protocol version as a number (CSV2). Raises `AblyError` 40017 for text that is not a
+    version."""
+    major, dot, minor = text.partition(".")  # versions up to 1.2 had two parts
     parts = (major, minor) if dot else (major,)
     is_number = all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts)
     if not is_number or int(major) < 1:
-        raise AblyError(40017, f"v is a protocol version, 1 or above, not {text[:40]!r}", 400)
+        raise AblyError(40017, f"v must be a protocol version of 1 or above, not {text[:40]!r}", 400)
     return int(major)
 
 
 def _milliseconds(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise AblyError(40003, f"{name} is a number of milliseconds, not {text[:40]!r}")
+        raise AblyError(40003, f"{name} must be a number of milliseconds, not {text[:40]!r}")
     return int(text)

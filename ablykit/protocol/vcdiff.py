@@ -1,17 +1,18 @@
-"""VCDIFF (RFC 3284): what turns one payload into the next, for channels attached with `delta=vcdiff`.
+"""Encode VCDIFF deltas (RFC 3284), which turn one payload into the next, for attachments with `delta=vcdiff`.
 
-Only encoding: it writes the default code table's plain instructions, in one window, with the whole
-base as its source. That is all a decoder needs, and little beside what is copied.
+The delta has one window, with the whole base as its source, and uses only the simple instructions of the
+default code table. Every decoder understands that, and a delta is still small: nearly all of it is the text
+that is new.
 """
 
 HEADER = b"\xd6\xc3\xc4\x00\x00"
-"""The magic, version 0, and no secondary compressor or own code table (§4.1)."""
+"""The magic number, version 0, no secondary compressor and no custom code table (§4.1)."""
 
 VCD_SOURCE = 1
-"""The window copies from the base (§4.2)."""
+"""The flag that says that the window copies from the base (§4.2)."""
 
 SHORTEST = 4
-"""The shortest run that is copied: a shorter one is written out in as few bytes."""
+"""The shortest run that is copied: writing out a shorter one takes no more bytes."""
 
 _WIDTH = 8
 _BLOCKS = 4_096
@@ -19,9 +20,10 @@ _CHUNK = 256
 
 
 def encode(base: bytes, target: bytes) -> bytes:
-    """Return the delta that makes `target` out of `base`, which is not empty.
+    """Return the delta that turns `base`, which must not be empty, into `target`.
 
-    It takes time in proportion to the two together, whatever is in them.
+    It takes time in proportion to the length of both, whatever they contain: a client can't send data that
+    makes it slow.
     """
     data, instructions, addresses = bytearray(), bytearray(), bytearray()
     for piece in _pieces(base, target):
@@ -41,7 +43,7 @@ def encode(base: bytes, target: bytes) -> bytes:
 
 
 def _instruct(instructions: bytearray, size: int, *, bare: int, shortest: int, longest: int) -> None:
-    """An ADD or a COPY by its address: one byte for a usual size, else the bare one and the size (§5.6)."""
+    """Append an ADD or COPY instruction: one byte for a common size, otherwise `bare` and the size (§5.6)."""
     if shortest <= size <= longest:
         instructions.append(bare + 1 + size - shortest)
     else:
@@ -50,7 +52,7 @@ def _instruct(instructions: bytearray, size: int, *, bare: int, shortest: int, l
 
 
 def _integer(value: int) -> bytes:
-    """A number, seven bits a byte, all but the last with the high bit set (§2)."""
+    """Return an integer in base 128: seven bits a byte, the high bit set in all but the last (§2)."""
     parts = [value & 0x7F]
     while value := value >> 7:
         parts.append(0x80 | value & 0x7F)
@@ -58,11 +60,11 @@ def _integer(value: int) -> bytes:
 
 
 Piece = bytes | tuple[int, int]
-"""What a target is put together from: bytes that are new, or (start, size) of a run of the base."""
+"""A piece of the target: new bytes, or the (start, size) of a run in the base."""
 
 
 def _pieces(base: bytes, target: bytes) -> list[Piece]:
-    """A target taken apart: what it begins and ends with like the base, and between these what is found."""
+    """Return the pieces of a target: its common start and end with the base, and what is found in between."""
     head = _alike(base, target)
     rest = min(len(base), len(target)) - head
     tail = _alike(base[::-1][:rest], target[::-1][:rest]) if rest else 0
@@ -73,7 +75,7 @@ def _pieces(base: bytes, target: bytes) -> list[Piece]:
 
 
 def _between(base: bytes, target: bytes, at: int, end: int) -> list[Piece]:
-    """The part of a target from `at` to `end`: runs that are found anywhere in the base, and the rest."""
+    """Return the pieces of a target from `at` to `end`: runs found anywhere in the base, and new bytes."""
     if at >= end:
         return []
     stride = max(1, len(base) // _BLOCKS)
@@ -99,7 +101,7 @@ def _between(base: bytes, target: bytes, at: int, end: int) -> list[Piece]:
 
 
 def _run(base: bytes, start: int, target: bytes, at: int, end: int) -> int:
-    """How long base and target are alike, from a place in each on."""
+    """Return how many bytes base and target have in common, from `start` and `at` on."""
     size = 0
     while True:
         here = at + size
@@ -110,7 +112,11 @@ def _run(base: bytes, start: int, target: bytes, at: int, end: int) -> int:
 
 
 def _alike(one: bytes, two: bytes) -> int:
-    """How many bytes two texts begin alike with: as numbers, they differ from their first other byte on."""
+    """Return the length of the common start of two texts.
+
+    Compared as big-endian integers, they differ from the first different byte on. This is far faster in
+    Python than a loop over the bytes.
+    """
     size = min(len(one), len(two))
     difference = int.from_bytes(one[:size]) ^ int.from_bytes(two[:size])
     return size - (difference.bit_length() + 7) // 8

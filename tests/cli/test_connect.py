@@ -97,7 +97,7 @@ def test_a_lost_connection_has_an_exit_code(ably):
     [
         ("wss://127.0.0.1:1", "Nothing answers"),
         ("nonsense", "Not a WebSocket URL"),
-        ("wss://127.0.0.1:1/?key=a.b:****", "not known here"),
+        ("wss://127.0.0.1:1/?key=a.b:****", "is unknown here"),
     ],
 )
 def test_what_can_not_be_connected_to_is_told_in_plain_words(url, says):

@@ -46,7 +46,7 @@ def test_a_filter_is_an_expression_in_base64():
 
 @pytest.mark.parametrize("name", ["[filter=%%%]c", "[filter=é]c", filtered(b"\xff")])
 def test_a_filter_that_is_no_text_in_base64_is_refused(name):
-    with pytest.raises(AblyError, match="filter is no text in base64"):
+    with pytest.raises(AblyError, match="filter must be text encoded as base64"):
         ChannelName.parse(name)
 
 

@@ -73,7 +73,7 @@ def test_what_is_cut_off_says_so():
 def test_long_frames_are_shown_in_part():
     lines = dissect("x" * 10_000).lines()
     assert len(lines) == 2 + 4_096 // 16 + 1
-    assert lines[-1].says == "… and 5904 bytes more"
+    assert lines[-1].says == "… and 5904 more bytes"
 
 
 def test_hostile_text_is_made_visible():

@@ -132,7 +132,7 @@ def test_what_can_not_be_opened_says_why_and_what_to_look_at(ably, make, says):
 
 
 def test_stars_for_an_unknown_secret_are_refused(ably):
-    with pytest.raises(AblyError, match="not known here"):
+    with pytest.raises(AblyError, match="is unknown here"):
         wire.connect(f"{ably.tls_url}?key=some.other:****")
 
 
