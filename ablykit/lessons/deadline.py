@@ -1,4 +1,4 @@
-"""Runs a learner's function with a deadline, so that a loop without end can't hang the notebook."""
+"""Run a learner's function with a deadline, so that an endless loop can't hang the notebook."""
 
 import ctypes
 import threading
@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from typing import Any
 
 TRIES = 5
-"""How often it is told to stop."""
+"""How many times to raise the exception inside a function that does not end."""
 
 LAST_WORDS = 0.1
-"""Seconds in which a function that was told to stop may do so."""
+"""How long to wait in all for the function to end after that, in seconds."""
 
 
 class TookTooLong(Exception):
-    """The function had not returned when its time was up."""
+    """The function did not return in time."""
 
 
 class _Stop(SystemExit):
@@ -24,7 +24,7 @@ class _Stop(SystemExit):
 def call_within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
     """Return what `function(*arguments)` returns, as long as that takes no more than `seconds`.
 
-    The function runs on a thread of its own. When the time is up, an exception is raised inside it, which
+    The function runs on its own thread. When the time is up, an exception is raised inside it, which
     ends any loop written in Python. A function that blocks elsewhere (it sleeps, or waits for a lock) ends
     when the block does; until then its thread waits and keeps nothing else from running.
 
@@ -43,7 +43,7 @@ def call_within(seconds: float, function: Callable[..., Any], *arguments: Any) -
     thread.join(seconds)
     if not thread.is_alive():
         return outcome.result()
-    for _ in range(TRIES):  # one may come where it is swallowed, as in a tracer's callback
+    for _ in range(TRIES):  # the function may swallow one, as a tracer's callback does
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stop))
         thread.join(LAST_WORDS / TRIES)
         if not thread.is_alive():

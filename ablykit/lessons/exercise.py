@@ -53,7 +53,7 @@ def _buttons(hints: tuple[str, ...]) -> str:
 
 
 class Hint(str):
-    """A hint; a cell that ends with it shows it without quotes."""
+    """A hint. A notebook cell that ends with it shows it without quotes."""
 
     __slots__ = ()
     __repr__ = str.__str__
@@ -61,7 +61,7 @@ class Hint(str):
 
 @dataclass
 class Exercise:
-    """One question of a notebook: how its answer is judged, what to say when it is right, hints.
+    """One question of a notebook: a judge for its answer, praise for a right one, and hints.
 
     The last hint is the solution itself, as the code to put into the cell.
     """
@@ -75,11 +75,11 @@ class Exercise:
 
     @property
     def call(self) -> str:
-        """The line that prints the next hint, as it works in every notebook."""
+        """The line of code that prints the next hint in a notebook, where only `ablykit` is imported."""
         return f"ablykit.lessons.hint({self.name!r})"
 
     def check(self, *answer: Any, **context: Any) -> Verdict:
-        """Judge an answer. An answer that is still `...` counts as not given yet."""
+        """Judge an answer. An answer with `...` in it counts as not given yet."""
         if any(map(_is_open, answer)):
             return Verdict(False, "Not answered yet. Replace the dots with your answer.", self)
         if any(map(inspect.isawaitable, answer)):
@@ -89,14 +89,14 @@ class Exercise:
         return Verdict(True, self.praise) if wrong is None else Verdict(False, wrong, self)
 
     def hint(self) -> Hint:
-        """Return the next hint; after the last one, the last one again."""
+        """Return the next hint, or the last one again."""
         self.given = min(self.given + 1, len(self.hints))
         hint = self.hints[self.given - 1]
         return Hint(f"Hint {self.given} of {len(self.hints)}:" + ("\n" if "\n" in hint else " ") + hint)
 
 
 def _is_open(answer: Any) -> bool:
-    """Whether an answer, or a part of it, is still the dots it was."""
+    """Return whether an answer, or a part of it, is still `...`."""
     if isinstance(answer, dict):
         return any(map(_is_open, (*answer, *answer.values())))  # type: ignore[reportUnknownArgumentType]
     if isinstance(answer, list | tuple | set | frozenset):

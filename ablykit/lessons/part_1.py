@@ -19,7 +19,7 @@ from ablykit.wire import Connection, connect
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a number that someone wrote as one: True and False are ints to Python only."""
+    """Return whether a value is a number. True and False are not, though Python counts them as ints."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -118,7 +118,7 @@ def _granted(transcript: Transcript) -> dict[str, Any] | None:
 
 PINGS = 10
 SLACK = 0.05
-"""How far a time may be off what the wire shows, ms: it may have been rounded."""
+"""How much a time may differ from the wire, in ms. The learner may have rounded it."""
 
 _TOO_SMALL = (
     "By your list, ping {number} took {time:.3g} ms, but on the wire it took at least {least:.3g} ms. "
@@ -158,7 +158,7 @@ def _round_trips(answer: Any, conn: Connection) -> str | None:
 
 
 def _outside(times: list[float], bounds: list[tuple[float, float]]) -> str | None:
-    """Return what is wrong with the first time that the wire contradicts."""
+    """Say what is wrong with the first time that the wire contradicts, or return None."""
     for number, (given, (least, most)) in enumerate(zip(times, bounds, strict=True), 1):
         if given < least - SLACK:
             return _TOO_SMALL.format(number=number, time=given, least=least)
@@ -171,8 +171,8 @@ def _bounds(transcript: Transcript) -> list[tuple[float, float]]:
     """Return the least and the most that each of the last ten pings can have taken, in ms.
 
     A ping takes at least as long as the wire took to carry it there and back. The stopwatch can't have
-    started before the previous answer came, nor have stopped after the next ping went out. These bounds
-    find invented times out, however plausible they look.
+    started before the previous answer came, nor have stopped after the next ping went out. Invented
+    times fall outside these bounds, however plausible they look.
     """
     trips = _trips(transcript)[-PINGS:]
     started = [transcript.began, *(answer.at for _, answer in trips)]
@@ -184,7 +184,7 @@ def _bounds(transcript: Transcript) -> list[tuple[float, float]]:
 
 
 def _trips(transcript: Transcript) -> list[tuple[Entry, Entry]]:
-    """Return each HEARTBEAT that was sent with an id, and the one that came back: the latest for each id."""
+    """Return each HEARTBEAT with an id and its answer: for each id, the latest two."""
     trips: dict[str, tuple[Entry, Entry]] = {}
     for pair in pairs(transcript):
         frame = pair.ask.frame or {}
@@ -212,7 +212,7 @@ _ELSEWHERE: tuple[tuple[set[str], str], ...] = (
         "Not nothing: the service must still notice a dead connection. Look one layer down.",
     ),
 )
-"""Words of wrong answers, and what to say to each."""
+"""Words that wrong answers contain, and what to say about each."""
 
 
 def _instead(answer: Any) -> str | None:
@@ -226,7 +226,7 @@ def _instead(answer: Any) -> str | None:
 
 
 def _is_below_frames(before: list[str]) -> bool:
-    """Whether the pings that follow these words are WebSocket's: not denied, and not another layer's."""
+    """Return whether pings after these words are WebSocket's: not denied, and not of another layer."""
     named: set[str] = set()
     while before and before[-1] in _LAYER:
         named.add(before.pop())
@@ -337,7 +337,7 @@ _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ..
 
 
 TIME = 2.0
-"""How long the learner's function may take for each story, seconds."""
+"""How long the learner's function may take for each story, in seconds."""
 
 
 def _match(match: Any) -> str | None:
