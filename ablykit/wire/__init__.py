@@ -1,12 +1,15 @@
-"""A raw connection: send a frame, receive a frame. What websocat was in the article.
+"""A raw connection: send a frame, receive a frame, as the article does with websocat.
 
-conn = wire.connect(f"{ably.tls_url}?key={ably.key}")   # plain calls, for a notebook's cells
+conn = wire.connect(f"{ably.tls_url}?key={ably.key}")   # blocking calls, for a notebook's cells
 conn.send({"action": 10, "channel": "my_channel"})
 conn.recv()
 
-async with await wire.connect_async(url) as conn:        # the same, awaited
+async with await wire.connect_async(url) as conn:        # the same with asyncio
     await conn.send({"action": 10, "channel": "my_channel"})
     await conn.recv()
+
+A connection does nothing by itself: it answers no frame, retries nothing and hides no error. Whatever crosses
+the wire is in its transcript.
 """
 
 from ablykit.wire.blocking import Connection, connect

@@ -1,7 +1,7 @@
-"""The same connection by plain calls, for a notebook's cells.
+"""A raw connection with blocking calls, for a notebook's cells.
 
-It runs on a thread with an event loop of its own instead of inside the notebook's loop: frames
-are noted at the moment they come, even while a cell computes, and asyncio need not be patched.
+It runs on a thread with its own event loop, not in the notebook's loop. So a frame is recorded at the moment
+it arrives, even while a cell computes, and a blocking call works although the notebook's loop is running.
 """
 
 import threading
@@ -23,17 +23,17 @@ T = TypeVar("T")
 
 
 class Connection:
-    """A WebSocket to an Ably, by plain calls. Made by `connect`; see `AsyncConnection` for each."""
+    """A WebSocket to an Ably, with blocking calls. Made by `connect`."""
 
     def __init__(self, inner: AsyncConnection) -> None:
         self.asynchronous = inner
         self.url, self.name, self.transcript = inner.url, inner.name, inner.transcript
 
     def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
-        """Send frames, one after the other without waiting for answers between.
+        """Send frames one after the other, without waiting for answers.
 
-        Text and bytes go as they are. Raises `WireError` if the connection ended, `WireTimeout`
-        if the other side does not read.
+        Text and bytes are sent unchanged. Raises `WireError` if the connection has ended, `WireTimeout` if
+        the other side does not read.
         """
         _wait(self.asynchronous.send(*frames))
 
@@ -45,14 +45,13 @@ class Connection:
         heartbeats: bool = False,
         **members: Any,
     ) -> Frame:
-        """Return the next frame; with `action` (a number or a name) the next of that kind.
+        """Return the next frame or, with `action` (a number or a name), the next frame with that action.
 
-        `members` narrow it further: `recv("HEARTBEAT", id="ping 1")` passes over every heartbeat
-        that came earlier. Unless a frame is asked for in one of these ways, HEARTBEATs are
-        returned only with `heartbeats=True`. `timeout` is in seconds.
+        `members` must match as well: `recv("HEARTBEAT", id="ping 1")` skips every other heartbeat. Without
+        `action` and `members`, HEARTBEATs are skipped unless `heartbeats=True`. `timeout` is in seconds.
 
-        Raises `WireTimeout` when no such frame arrives in time, and `WireError` when the connection
-        ends first. Both say which frames arrived instead.
+        Raises `WireTimeout` if no such frame arrives in time, and `WireError` if the connection ends first.
+        Both say which frames arrived instead.
         """
         return _wait(self.asynchronous.recv(action, timeout=timeout, heartbeats=heartbeats, **members))
 
@@ -64,7 +63,10 @@ class Connection:
         timeout: float = RECV_TIMEOUT,
         heartbeats: bool = False,
     ) -> list[Frame]:
-        """The next `count` frames, or all that come within `seconds`. Raises as `recv` does."""
+        """Return the next `count` frames, or all that arrive within `seconds`.
+
+        Raises the errors of `recv` if `count` frames don't arrive within `timeout` seconds.
+        """
         return _wait(self.asynchronous.frames(count, seconds=seconds, timeout=timeout, heartbeats=heartbeats))
 
     def close(self) -> None:
@@ -74,7 +76,8 @@ class Connection:
         _thread.release(self)
 
     def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
-        """How the connection ended, once it has. Raises `WireTimeout` if it is still open."""
+        """Wait until the connection has ended, and return how. Raises `WireTimeout` after `timeout`
+        seconds."""
         return _wait(self.asynchronous.wait_closed(timeout=timeout))
 
     @property
@@ -93,7 +96,7 @@ class Connection:
 
 
 def connect(url: str, **options: Any) -> Connection:
-    """Open a raw connection, by plain calls. Takes what `connect_async` takes, and raises what it raises."""
+    """Open a raw connection and return it. The options and errors are those of `connect_async`."""
     opening = connect_async(url, **options)
     loop = _thread.hold(opening)
     try:
@@ -105,7 +108,7 @@ def connect(url: str, **options: Any) -> Connection:
 
 
 class _Thread:
-    """The event loop that plain calls run on. It is there while a connection or a call is."""
+    """The thread that blocking calls run on. It exists only while a connection or a call needs it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

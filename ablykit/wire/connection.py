@@ -1,4 +1,12 @@
-"""A raw connection, awaited; see the package for what it is."""
+"""A raw connection with asyncio.
+
+One task reads the socket for as long as it is open. It records each frame in the transcript at once, and puts
+it into a queue from which `recv` takes it. So what a transcript says of times is true, however late the
+program calls `recv`.
+
+A frame that `recv` skips, because it waits for another action, is gone from the queue. The transcript still
+has it, and the error of a `recv` that fails lists it.
+"""
 
 import asyncio
 import contextlib
@@ -29,9 +37,9 @@ from ablykit.wire.frame import (
     WireError,
     WireTimeout,
     action_of,
+    instead,
     received,
     to_send,
-    what_came,
     why_not_opened,
 )
 
@@ -43,19 +51,19 @@ CLOSE_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Closed:
-    """How a WebSocket ended: its close code (1000 is a normal end) and reason."""
+    """How a WebSocket ended: the close code (1000 for a normal end) and the reason."""
 
     code: int
     reason: str
 
 
 class Listening(ClientConnection):
-    """A WebSocket that tells of the pings and pongs that come, below all frames."""
+    """A WebSocket that calls `on_control` with every ping and pong it receives."""
 
     on_control: Callable[[Kind, bytes], None] | None = None
 
     def process_event(self, event: Event) -> None:
-        """Tell of a ping or a pong; the rest is websockets' own affair."""
+        """Report a ping or pong, then let `websockets` handle the event."""
         if self.on_control and isinstance(event, WebSocketFrame) and event.opcode in _CONTROL:
             self.on_control(_CONTROL[event.opcode], bytes(event.data))
         super().process_event(event)
@@ -65,7 +73,7 @@ _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
 
 
 class AsyncConnection:
-    """A WebSocket to an Ably, awaited. Made by `connect_async`."""
+    """A WebSocket to an Ably, with asyncio. Made by `connect_async`."""
 
     def __init__(self, websocket: ClientConnection, url: str, name: str, transcript: Transcript) -> None:
         self.url = redact(url)
@@ -82,20 +90,22 @@ class AsyncConnection:
         self._reader = asyncio.create_task(self._read())
 
     async def send(self, *frames: dict[str, Any] | ProtocolMessage | str | bytes) -> None:
-        """Send frames, one after the other without waiting for answers between.
+        """Send frames one after the other, without waiting for answers.
 
-        Text and bytes go as they are. Raises `WireError` if the connection ended, `WireTimeout`
-        if the other side does not read.
+        Text and bytes are sent unchanged. Raises `WireError` if the connection has ended, `WireTimeout` if
+        the other side does not read.
         """
         for frame in frames:
             raw = to_send(frame, msgpack=self.is_msgpack)
             try:
                 if self._websocket.state is State.OPEN:
-                    self.transcript.record(self.name, "out", raw)  # before any answer can be
+                    self.transcript.record(self.name, "out", raw)  # now, so that it comes before its answer
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await self._websocket.send(raw)
             except TimeoutError:
-                raise WireTimeout(f"The other side took nothing for {SEND_TIMEOUT:g} s") from None
+                raise WireTimeout(
+                    f"The other side read nothing for {SEND_TIMEOUT:g} s: it hangs, or the network is down"
+                ) from None
             except ConnectionClosed:
                 await self.wait_closed()
                 raise WireError(f"Can't send: {self._how_it_ended()}") from None
@@ -108,14 +118,13 @@ class AsyncConnection:
         heartbeats: bool = False,
         **members: Any,
     ) -> Frame:
-        """Return the next frame; with `action` (a number or a name) the next of that kind.
+        """Return the next frame or, with `action` (a number or a name), the next frame with that action.
 
-        `members` narrow it further: `recv("HEARTBEAT", id="ping 1")` passes over every heartbeat
-        that came earlier. Unless a frame is asked for in one of these ways, HEARTBEATs are
-        returned only with `heartbeats=True`. `timeout` is in seconds.
+        `members` must match as well: `recv("HEARTBEAT", id="ping 1")` skips every other heartbeat. Without
+        `action` and `members`, HEARTBEATs are skipped unless `heartbeats=True`. `timeout` is in seconds.
 
-        Raises `WireTimeout` when no such frame arrives in time, and `WireError` when the connection
-        ends first. Both say which frames arrived instead.
+        Raises `WireTimeout` if no such frame arrives in time, and `WireError` if the connection ends first.
+        Both say which frames arrived instead.
         """
         wanted = action_of(action)
         expected = members if wanted is None else {"action": wanted, **members}
@@ -131,9 +140,9 @@ class AsyncConnection:
             what = name_of(wanted) if wanted is not None else "frame"
             what += "".join(f" with {name} {redact(repr(value))}" for name, value in members.items())
             if self._closed:
-                raise WireError(f"No {what} will come: {self._how_it_ended()}; {what_came(passed)}")
+                raise WireError(f"No {what} can arrive: {self._how_it_ended()}. {instead(passed)}")
             if not await self._something_new(deadline - time.monotonic()):
-                raise WireTimeout(f"Waited {timeout:.3g} s for a {what}; {what_came(passed)}")
+                raise WireTimeout(f"No {what} arrived within {timeout:.3g} s. {instead(passed)}")
 
     async def frames(
         self,
@@ -143,9 +152,9 @@ class AsyncConnection:
         timeout: float = RECV_TIMEOUT,
         heartbeats: bool = False,
     ) -> list[Frame]:
-        """The next `count` frames, or all that come within `seconds`.
+        """Return the next `count` frames, or all that arrive within `seconds`.
 
-        Raises as `recv` does when `count` frames do not come within `timeout` seconds.
+        Raises the errors of `recv` if `count` frames don't arrive within `timeout` seconds.
         """
         if (count is None) == (seconds is None):
             raise ValueError("frames needs a count or a number of seconds: frames(3) or frames(seconds=1)")
@@ -160,11 +169,11 @@ class AsyncConnection:
                     if not isinstance(error, WireTimeout):
                         await asyncio.sleep(max(deadline - time.monotonic(), 0.0))
                     return found
-                raise type(error)(f"{len(found)} of {count} frames came. {error}") from None
+                raise type(error)(f"{len(found)} of {count} frames arrived. {error}") from None
         return found
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
-        """All frames, heartbeats too, until the connection ends."""
+        """Yield all frames, including heartbeats, until the connection ends."""
         while True:
             while self._arrived:
                 yield self._arrived.popleft()
@@ -178,12 +187,14 @@ class AsyncConnection:
         await self._reader
 
     async def cut(self) -> None:
-        """End the connection as a dead network does: without a close frame, noted as 1006."""
+        """End the connection as a dead network does, without a close frame. The transcript shows code
+        1006."""
         self._websocket.transport.abort()
         await self._reader
 
     async def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
-        """How the connection ended, once it has. Raises `WireTimeout` if it is still open."""
+        """Wait until the connection has ended, and return how. Raises `WireTimeout` after `timeout`
+        seconds."""
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.shield(self._reader)
@@ -224,9 +235,11 @@ class AsyncConnection:
     def _note_control(self, kind: Kind, data: bytes) -> None:
         self.transcript.record(self.name, "in", data, kind)
         if kind == "ping":
-            self.transcript.record(self.name, "out", data, "pong")  # websockets answers it
+            self.transcript.record(self.name, "out", data, "pong")  # `websockets` answers without being asked
 
     async def _something_new(self, timeout: float | None) -> bool:
+        """Wait until a frame has arrived or the connection has ended. Return false after `timeout`
+        seconds."""
         self._news.clear()
         if self._arrived or self._closed:
             return True
@@ -259,13 +272,14 @@ async def connect_async(
     timeout: float = OPEN_TIMEOUT,
     **params: Any,
 ) -> AsyncConnection:
-    """Open a raw connection, awaited.
+    """Open a raw connection and return it.
 
-    `url` as in the article, `wss://HOST?key=…`; `params` are added to its query. A key may have
-    stars for its secret if this process knows it. A server of one's own on this machine is
-    trusted by itself; another CA may be given as `ca_file`. `timeout` is in seconds. Raises
-    `WireError` when no WebSocket could be opened, saying why; a refusal by Ably itself comes as
-    an ERROR frame instead.
+    `url` is as in the article, `wss://HOST?key=…`, and `params` are added to its query. The key may have
+    stars in place of its secret, if this process knows the secret. An embedded Ably on this machine is
+    trusted without further ado; give the CA of any other server as `ca_file`. `timeout` is in seconds.
+
+    Raises `WireError`, saying why, if no WebSocket could be opened. Ably itself refuses a client differently:
+    the connection opens, and an ERROR frame arrives.
     """
     url = connection_url(url, **params)
     local = runtime.find(url)
@@ -293,7 +307,7 @@ def _own(transcript: Transcript | None) -> Transcript:
 
 
 def client_tls(url: str, ca_pem: str | None, ca_file: str | None = None) -> ssl.SSLContext | None:
-    """TLS for a wss:// URL that trusts what the system trusts, and the CAs given; None for ws://."""
+    """Return the TLS context for a wss:// URL: it trusts the system's CAs and those given. None for ws://."""
     if urlsplit(url).scheme != "wss":
         return None
     context = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""A frame as a dict: how it is written, read and shown. And what can go wrong on a wire."""
+"""Frames as dicts: encoding, decoding and showing them; and the errors of a raw connection."""
 
 import json
 import ssl
@@ -15,38 +15,38 @@ from ablykit.protocol.redaction import redact
 
 
 class WireError(Exception):
-    """A connection could not be made, or is not there any more. The message says what to do."""
+    """The error for a connection that could not be opened or has ended. The message says why."""
 
 
 class WireTimeout(WireError, TimeoutError):
-    """What was waited for did not come in time; the message says what came instead."""
+    """The error for something that did not happen in time. The message says what happened instead."""
 
 
 class Frame(dict[str, Any]):
-    """A frame that was received: a dict with the wire's own names, and how it came in `raw`."""
+    """A received frame: a dict with the names of the wire. `raw` is the text or bytes that arrived."""
 
     raw: str | bytes = ""
 
     def typed(self) -> ProtocolMessage:
-        """The same as a `ProtocolMessage`. Raises `NotAFrame` when it is none."""
+        """Return the frame as a `ProtocolMessage`. Raises `NotAFrame` if it is not one."""
         return typed(dict(self))
 
     def explain(self) -> Explanation:
-        """The same with every member explained."""
+        """Return an explanation of every member."""
         return explain(self)
 
     def __repr__(self) -> str:
         return redact(super().__repr__())
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """How IPython prints it: as the JSON that it is, with a member a line."""
+        """Show the frame in IPython as JSON, with one member on each line."""
         printer.text(redact(json.dumps(self, indent=2, ensure_ascii=False, default=repr)))
 
 
 def to_send(frame: "dict[str, Any] | ProtocolMessage | str | bytes", *, msgpack: bool) -> str | bytes:
-    """What goes out: text and bytes as they are, frames written as JSON or MessagePack.
+    """Return what to send for a frame: JSON or MessagePack, but text and bytes unchanged.
 
-    Raises `WireError` when a value can't be written.
+    Raises `WireError` for a value that the format can't hold.
     """
     if isinstance(frame, str | bytes):
         return frame
@@ -56,11 +56,11 @@ def to_send(frame: "dict[str, Any] | ProtocolMessage | str | bytes", *, msgpack:
             return msgspec.msgpack.encode(value)
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise WireError(f"This can't be written as a frame: {error}") from None
+        raise WireError(f"This can't be encoded as a frame: {error}") from None
 
 
 def received(raw: str | bytes) -> Frame:
-    """What came in, as a Frame; an empty one where it is no object."""
+    """Return what arrived as a Frame, which is empty if it is not an object."""
     try:
         value = read(raw)
     except NotAFrame:
@@ -71,39 +71,39 @@ def received(raw: str | bytes) -> Frame:
 
 
 def action_of(action: int | str | None) -> int | None:
-    """The number of an action that may be given by name. Raises `ValueError` for an unknown name."""
+    """Return the number of an action given by number or name. Raises `ValueError` for an unknown name."""
     if isinstance(action, str):
         try:
             return int(Action[action.upper()])
         except KeyError:
             known = ", ".join(Action.__members__)
-            raise ValueError(f"{action!r} is no action; they are {known}") from None
+            raise ValueError(f"There is no action {action!r}. The actions are {known}") from None
     return action
 
 
-def what_came(frames: list[Frame]) -> str:
-    """The end of an error message: which frames came instead of the one waited for."""
+def instead(frames: list[Frame]) -> str:
+    """Return the end of an error message: the frames that arrived instead of the awaited one."""
     if not frames:
-        return "nothing came"
+        return "Nothing arrived instead"
     shown = ", ".join(f"{_title(frame)} ({summary(frame)})".replace(" ()", "") for frame in frames[-5:])
-    return redact(f"what came: {shown}")
+    return redact(f"These arrived instead: {shown}")
 
 
 def _title(frame: Frame) -> str:
     action = frame.get("action")
-    return name_of(action) if isinstance(action, int) else "something that is no frame"
+    return name_of(action) if isinstance(action, int) else "something that is not a frame"
 
 
 def why_not_opened(url: str, error: BaseException) -> str:
-    """Why no WebSocket could be opened, and what to look at next."""
+    """Return why no WebSocket could be opened, and what to check next."""
     if isinstance(error, InvalidURI):
-        return f"Not a WebSocket URL: {url}. It begins with ws:// or wss://"
+        return f"Not a WebSocket URL: {url}. It must start with ws:// or wss://"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{url} is not trusted: {error.verify_message}. Give its CA as ca_file"
+        return f"The certificate of {url} is not trusted: {error.verify_message}. Give its CA as ca_file"
     if isinstance(error, ssl.SSLError):
-        return f"No TLS with {url}: {error}. Is its port the one for wss://?"
+        return f"TLS with {url} failed: {error}. Is this the port for wss://?"
     if isinstance(error, InvalidHandshake):
-        return f"{url} answers, but not as a WebSocket: {error}. Does the port belong to the scheme?"
+        return f"{url} answers, but not as a WebSocket: {error}. Is this the right port for its scheme?"
     if isinstance(error, TimeoutError):
-        return f"{url} did not answer in time. Is a firewall between, or the host wrong?"
-    return f"Nothing answers at {url}: {error}. Is the server running, and the port right?"
+        return f"{url} did not answer in time. Is the host right, and does a firewall let you through?"
+    return f"Nothing answers at {url}: {error}. Is the server running, and is the port right?"

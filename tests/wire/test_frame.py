@@ -9,11 +9,11 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 
 from ablykit.protocol import ProtocolMessage
 from ablykit.wire import WireError
-from ablykit.wire.frame import action_of, received, to_send, what_came, why_not_opened
+from ablykit.wire.frame import action_of, instead, received, to_send, why_not_opened
 
 
 def test_what_can_not_be_written_is_refused(conn):
-    with pytest.raises(WireError, match="can't be written"):
+    with pytest.raises(WireError, match="can't be encoded"):
         conn.send({"action": 15, "data": object()})
 
 
@@ -45,7 +45,7 @@ def test_what_nests_too_deep_or_has_no_form_is_refused(msgpack):
     loop = {}
     loop["loop"] = loop
     for value in (object(), loop, 1 << 70 if msgpack else object()):
-        with pytest.raises(WireError, match="can't be written as a frame"):
+        with pytest.raises(WireError, match="can't be encoded as a frame"):
             to_send({"data": value}, msgpack=msgpack)
 
 
@@ -58,18 +58,20 @@ def test_what_is_no_object_is_an_empty_frame_that_knows_how_it_came(raw):
 
 def test_an_action_is_known_by_number_and_by_name_in_any_case():
     assert [action_of(known) for known in (4, "CONNECTED", "connected", None)] == [4, 4, 4, None]
-    with pytest.raises(ValueError, match="'hello' is no action; they are HEARTBEAT, ACK"):
+    with pytest.raises(ValueError, match=r"no action 'hello'\. The actions are HEARTBEAT, ACK"):
         action_of("hello")
 
 
 def test_what_came_instead_is_told_in_a_line_newest_last_secrets_as_stars():
-    assert what_came([]) == "nothing came"
+    assert instead([]) == "Nothing arrived instead"
     frames = [received('{"action":0}')] * 5 + [
         received('{"action":"x"}'),
         received('{"action":10,"channel":"Bearer c3cr3tc3cr3t"}'),
     ]
-    told = what_came(frames)
-    assert told.startswith("what came: HEARTBEAT, HEARTBEAT, HEARTBEAT, something that is no frame, ATTACH")
+    told = instead(frames)
+    assert told.startswith(
+        "These arrived instead: HEARTBEAT, HEARTBEAT, HEARTBEAT, something that is not a frame, ATTACH"
+    )
     assert "c3cr3t" not in told
 
 
@@ -84,8 +86,8 @@ def test_a_notebook_shows_a_frame_as_json_a_member_a_line_secrets_as_stars():
     [
         (InvalidURI("u", "x"), "Not a WebSocket URL: wss://h"),
         (ssl.SSLCertVerificationError("x"), "is not trusted"),
-        (ssl.SSLError("x"), "Is its port the one for wss"),
-        (InvalidHandshake("x"), "Does the port belong to the scheme"),
+        (ssl.SSLError("x"), "Is this the port for wss"),
+        (InvalidHandshake("x"), "Is this the right port for its scheme"),
         (TimeoutError(), "did not answer in time"),
         (OSError("x"), "Is the server running"),
     ],
