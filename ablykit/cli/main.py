@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ablykit.cli import connect, lab, recordings, serve
+from ablykit.cli import connect, judge, lab, recordings, serve
 
 app = typer.Typer(
     name="ablykit",
@@ -42,6 +42,7 @@ app.command()(recordings.record)
 app.command(cls=recordings.WithSearchTerms)(recordings.show)
 app.command()(recordings.diff)
 app.command()(recordings.replay)
+app.command()(judge.judge)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
 
 

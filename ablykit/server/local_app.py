@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ablykit.protocol import AblyError, ApiKey, ChannelName
+from ablykit.protocol import AblyError, ApiKey, ChannelName, ProtocolMessage
 from ablykit.protocol.codec import plain
 from ablykit.server.access.app import App
 from ablykit.server.common.denials import Denial
@@ -70,6 +70,26 @@ class LocalApp:
             ]
 
         return self._running.call(read)
+
+    def members(self, channel: str) -> list[dict[str, Any]]:
+        """Return who is present on a channel, as JSON has it."""
+        name = ChannelName.parse(channel)
+
+        def read() -> list[dict[str, Any]]:
+            found = self.app.find(name)
+            return [plain(member) for member in found.members.values()] if found else []
+
+        return self._running.call(read)
+
+    def send(self, frame: ProtocolMessage, client_id: str | None = None) -> int:
+        """Send a frame that the service would not send by itself now, to see what a client makes of it.
+
+        It goes to the connections of a clientId, or without one to all of the app's. Return how many there
+        were.
+
+            local_ably.send(ProtocolMessage(action=Action.DETACHED, channel="orders"))
+        """
+        return self._running.send(frame, self.app, client_id)
 
     def nack_next(self, code: int, message: str = "Refused, as the test asked", count: int = 1) -> None:
         """Refuse the next `count` publishes of the app with an error code."""

@@ -25,7 +25,7 @@ from ablykit.machine import runtime
 from ablykit.machine.browsers import Door
 from ablykit.machine.local_ca import LocalCA
 from ablykit.machine.loop import LoopThread, fast_loop
-from ablykit.protocol import AblyError, ApiKey
+from ablykit.protocol import AblyError, ApiKey, ProtocolMessage
 from ablykit.protocol.credentials import forget, remember
 from ablykit.server.accepting import Accepting
 from ablykit.server.access.app import App
@@ -128,6 +128,17 @@ class Running:
             return len(found)
 
         return self.call(cut)
+
+    def send(self, frame: ProtocolMessage, app: App, client_id: str | None = None) -> int:
+        """Send a frame to the connections of a clientId of an app, or all of them. Return how many."""
+
+        def send() -> int:
+            found = [sock for sock in self.sockets if sock.belongs_to(app, client_id)]
+            for sock in found:
+                sock.send(frame)
+            return len(found)
+
+        return self.call(send)
 
     def advance(self, seconds: float) -> None:
         """Move the service's clock forward. Raises `ValueError` for a time that is not ahead."""

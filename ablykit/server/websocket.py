@@ -23,7 +23,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ablykit.machine.browsers import Door
-from ablykit.protocol import AblyError, Format, plain
+from ablykit.protocol import AblyError, Format, ProtocolMessage, plain
 from ablykit.protocol.redaction import quiet_logger
 from ablykit.record.transcript import Direction, Kind
 from ablykit.server.access.app import App
@@ -206,6 +206,11 @@ class WebSocket(asyncio.Protocol):
         if session is None:
             return False
         return session.app is app and client_id in (None, session.connection.client_id)
+
+    def send(self, frame: ProtocolMessage) -> None:
+        """Send a frame that no rule asked for."""
+        if self._session:
+            self._session.reply(frame)
 
     def abort(self) -> None:
         """Cut the connection without a closing handshake."""

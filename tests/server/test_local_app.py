@@ -88,3 +88,30 @@ def test_the_clock_is_the_servers_and_stays_ahead(ably, app):
     app.advance(121)
     assert app.published("c") == []
     assert app.ahead == ably.ahead == 121
+
+
+def test_who_is_present_can_be_looked_at(app):
+    assert app.members("c") == []
+    with wire.connect(f"{app.tls_url}?key={app.key}&v=5&clientId=ada") as conn:
+        conn.send({"action": 10, "channel": "c"})
+        conn.recv("ATTACHED")
+        conn.send({"action": 14, "channel": "c", "msgSerial": 0, "presence": [{"action": 2, "data": "d"}]})
+        conn.recv("ACK")
+        (member,) = app.members("c")
+        assert (member["clientId"], member["data"]) == ("ada", "d")
+
+
+def test_a_client_can_be_sent_any_frame(ably, app):
+    from ablykit.protocol import Action, ProtocolMessage
+
+    frame = ProtocolMessage(action=Action.DETACHED, channel="c")
+    with (
+        wire.connect(f"{app.tls_url}?key={app.key}&clientId=ada") as ada,
+        wire.connect(f"{app.tls_url}?key={app.key}&clientId=bob") as bob,
+    ):
+        ada.recv("CONNECTED")
+        bob.recv("CONNECTED")
+        assert (app.send(frame, "bob"), ably.send(frame)) == (1, 0)
+        assert bob.recv("DETACHED")["channel"] == "c"
+        assert app.send(frame) == 2
+        assert ada.recv("DETACHED")["channel"] == "c"

@@ -1,0 +1,59 @@
+"""`ablykit judge`: a client is put on trial."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ablykit.cli.common import in_words
+
+if TYPE_CHECKING:
+    from ablykit.judge.trial import Counts
+
+WRONG_USAGE = 2
+
+
+def judge(
+    command: Annotated[list[str], typer.Argument(help="What starts one client, after --.")],
+    workload: Annotated[str, typer.Option(help="messages, presence or tokens.")] = "messages",
+    clients: Annotated[int, typer.Option(metavar="N", help="How many take part.")] = 3,
+    rate: Annotated[float, typer.Option(metavar="R", help="Steps a second, of all together.")] = 20.0,
+    time: Annotated[float, typer.Option(metavar="S", help="For how many seconds.")] = 5.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same steps on every run.")] = 1,
+    tls: Annotated[bool, typer.Option("--tls", help="Send clients to wss://.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The result folder.")] = Path("ablykit-verdict"),
+) -> None:
+    """Judge a client in any language: see docs/judge.md for the few lines that it has to understand.
+
+    Exit codes: 0 passed, 1 failed, 3 unknown (the client never came so far), 2 wrong usage.
+    """
+    from rich.console import Console
+
+    from ablykit.judge.card import print_card
+    from ablykit.judge.judging import Options, put_on_trial
+    from ablykit.judge.program import programs
+    from ablykit.judge.workloads import Setting
+
+    options = Options(workload, ("calm",), Setting(clients, rate, time, seed), tls)
+    try:
+        options.check()
+        with Console(stderr=True).status("Starting") as status:
+
+            def show(counts: "Counts") -> None:
+                status.update(in_counts(counts))
+
+            verdict = put_on_trial(programs(command), shlex.join(command), options, out=out, progress=show)
+    except (OSError, ValueError) as error:
+        print(f"ablykit: {in_words(error)}", file=sys.stderr)
+        raise typer.Exit(WRONG_USAGE) from None
+    print_card(verdict)
+    print(f"\nReport: {out / 'report.html'}")
+    raise typer.Exit(verdict.exit_code)
+
+
+def in_counts(counts: "Counts") -> str:
+    """Return how far a run is, as a line."""
+    told = f"{counts.asked} asked, {counts.acknowledged} ok, {counts.failed} failed, {counts.got} got"
+    return f"{counts.phase}: {told}"

@@ -1,0 +1,129 @@
+"""`run` puts a client on trial: workloads, storms and the rules it keeps, and returns the verdict.
+
+Everything happens on a loop of its own, so that it can be called from a notebook's cell as well as from a
+terminal.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ablykit.judge.card import show
+from ablykit.judge.client import Start
+from ablykit.judge.evidence import Evidence
+from ablykit.judge.objects import Objects
+from ablykit.judge.program import programs
+from ablykit.judge.results import write
+from ablykit.judge.service import Service
+from ablykit.judge.storms import STORMS
+from ablykit.judge.trial import Patience, Progress, Trial
+from ablykit.judge.verdict import StormVerdict, Verdict, judge
+from ablykit.judge.workloads import WORKLOADS, Setting
+from ablykit.machine.loop import LoopThread
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a client is put through. `workload` and `storms` are names; `tls` sends clients to `wss://`."""
+
+    workload: str = "messages"
+    storms: tuple[str, ...] = ("calm",)
+    setting: Setting = field(default_factory=Setting)
+    tls: bool = False
+    patience: Patience = field(default_factory=Patience)
+
+    def check(self) -> None:
+        """Raise `ValueError` for what can't be asked for, with what can."""
+        setting = self.setting
+        if self.workload not in WORKLOADS:
+            raise ValueError(f"There is no workload {self.workload!r}; there are {', '.join(WORKLOADS)}")
+        for name in self.storms:
+            if name not in STORMS:
+                raise ValueError(f"There is no storm {name!r}; there are {', '.join(STORMS)}")
+        if not 1 <= setting.clients <= 100:
+            raise ValueError(f"1 to 100 clients can be judged together, not {setting.clients}")
+        if not (0 < setting.rate <= 1_000 and 0 < setting.time <= 3_600):
+            raise ValueError("A run has more than 0 and at most 1,000 steps a second, for at most an hour")
+
+
+async def examine(
+    service: Service, start: Start, name: str, options: Options, progress: Progress = lambda counts: None
+) -> Verdict:
+    """Return the verdict on the client called `name`, which `start` makes."""
+    plan = WORKLOADS[options.workload](options.setting)
+    storms: list[StormVerdict] = []
+    for storm in options.storms:
+        trial = Trial(
+            service,
+            start,
+            plan,
+            STORMS[storm],
+            time=options.setting.time,
+            patience=options.patience,
+            progress=progress,
+        )
+        outcome = await trial.run()
+        evidence = Evidence(e for e in service.transcript.since(outcome.first) if e.number < outcome.last)
+        storms.append(judge(storm, outcome, evidence))
+    return Verdict(client=name, seed=options.setting.seed, storms=storms)
+
+
+def put_on_trial(
+    start: Start,
+    name: str,
+    options: Options,
+    *,
+    out: str | Path | None = None,
+    progress: Progress = lambda counts: None,
+) -> Verdict:
+    """Return the verdict on a client, and write the result folder `out` if one is given.
+
+    Raises `ValueError` for options that can't be, `OSError` where the folder can't be written.
+    """
+    options.check()
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)  # to find out now, not after the run
+    with (
+        Service(seed=options.setting.seed, tls=options.tls) as service,
+        LoopThread("ablykit-judge") as thread,
+    ):
+        verdict = thread.run(examine(service, start, name, options, progress))
+        transcript = service.transcript
+    if out is not None:
+        write(Path(out), verdict, transcript)
+    return verdict
+
+
+def run(
+    client: Callable[..., object] | Sequence[str],
+    *,
+    workload: str = "messages",
+    storms: Iterable[str] = ("calm",),
+    clients: int = 3,
+    rate: float = 20.0,
+    time: float = 5.0,
+    seed: int = 1,
+    tls: bool = False,
+    out: str | Path | None = None,
+) -> Verdict:
+    """Judge a client, show the card, and return the verdict.
+
+    `client` is a factory of Python objects (see `objects`), or a command as a list of its words. `rate` is
+    how many steps all clients take together in a second, `time` how many seconds they do. With `out` the
+    result folder is written there.
+
+        verdict = ablykit.judge.run(MyClient, workload="presence", clients=5)
+        assert verdict.passed
+    """
+    options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls)
+    if callable(client):
+        made = Objects(client)
+        try:
+            verdict = put_on_trial(made, getattr(client, "__qualname__", repr(client)), options, out=out)
+        finally:
+            made.stop()
+    else:
+        verdict = put_on_trial(programs(client), shlex.join(client), options, out=out)
+    show(verdict)
+    return verdict
