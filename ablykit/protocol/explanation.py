@@ -162,7 +162,9 @@ def summary(frame: dict[str, Any]) -> str:
 
 def visible(text: str) -> str:
     """Return a text with control and direction characters as escapes, so that it can't disguise itself."""
-    return "".join(c if c.isprintable() or c == " " else f"\\u{ord(c):04x}" for c in text)
+    if text.isprintable():  # nearly all text is, and panels ask for every cell
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _summary(frame: dict[str, Any]) -> Iterator[str]:

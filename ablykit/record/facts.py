@@ -133,10 +133,12 @@ class Facts:
         typed = frame.get("action")
         self.frames[entry.direction] += 1
         self.bytes[entry.direction] += entry.size
-        self.heard = self.heard or entry.direction == "in"
-        learn = _SENT if entry.direction == "out" else _RECEIVED
-        if isinstance(typed, int) and typed in learn:  # a learner may have typed anything
-            learn[typed](self, entry, frame)
+        if entry.direction == "in":
+            self.heard, table = True, _RECEIVED
+        else:
+            table = _SENT
+        if isinstance(typed, int) and (learn := table.get(typed)):  # a learner may have typed anything
+            learn(self, entry, frame)
 
     def _opened(self, entry: Entry) -> None:
         """Start over: an earlier WebSocket with the same name says nothing about this one."""

@@ -38,10 +38,10 @@ class Members:
 
     def take(self, entry: Entry) -> bool:
         """Learn from an entry, and return whether it was about members."""
+        if entry.direction != "in" or entry.kind != "frame" or entry.connection != self.connection:
+            return False
         frame = entry.frame or {}
         action, channel = frame.get("action"), str(frame.get("channel"))
-        if entry.connection != self.connection or entry.direction != "in":
-            return False
         if action == Action.ATTACHED and not number(frame, "flags") & Flag.HAS_PRESENCE:
             self.channels[channel] = {}
         elif action == Action.DETACHED:

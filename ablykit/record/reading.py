@@ -102,16 +102,13 @@ class Reading:
             part = entries[start : start + PART]
             with self._lock:
                 self.read(part[-1].number + 1 if part else 0)
-                rows = [self.row(entry) for entry in part]
+                rows = list(map(self._row, part))
             yield rows
 
     def row(self, entry: Entry) -> Row:
         """Return an entry with what is understood of it so far."""
-        number = entry.number
         with self._lock:
-            return Row(
-                entry, self._broken.get(number, []), self._answers.get(number, []), self._answered.get(number)
-            )
+            return self._row(entry)
 
     @property
     def findings(self) -> list[Finding]:
@@ -180,6 +177,11 @@ class Reading:
         if found := self._linter.take(entry):
             self._broken[entry.number] = found
         self.members(entry.connection).take(entry)
+
+    def _row(self, entry: Entry) -> Row:
+        number, nothing = entry.number, list[Any]()
+        broken, answers = self._broken.get(number, nothing), self._answers.get(number, nothing)
+        return Row(entry, broken, answers, self._answered.get(number))
 
     def _forget(self, lost: int) -> None:
         """Drop what was noted of entries that fell out of the transcript."""
