@@ -1,4 +1,4 @@
-"""Ably's realtime protocol, to walk through by hand.
+"""Walk through Ably's realtime protocol by hand.
 
 import ablykit
 
@@ -84,7 +84,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Names are imported when first used, so that `import ablykit` costs nothing."""
+    """Import a name when it is first used, so that `import ablykit` takes no time."""
     if name not in _HOME:
         raise AttributeError(f"module 'ablykit' has no attribute {name!r}")
     home = import_module(f"ablykit.{_HOME[name]}")

@@ -1,4 +1,4 @@
-"""`python -m ablykit` is the `ablykit` command."""
+"""Run the `ablykit` command with `python -m ablykit`."""
 
 from ablykit.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Which Ably the notebooks talk to: an embedded one, or the real one with a key of one's own."""
+"""The Ably that the notebooks talk to: an embedded one or, with an API key, the real one."""
 
 import inspect
 import os
@@ -13,10 +13,10 @@ from ablykit.server import LocalAbly
 
 
 class RemoteAbly:
-    """An Ably somewhere else, with the same few members as `LocalAbly`.
+    """An Ably somewhere else, with the members of `LocalAbly` that the notebooks use.
 
-    `key` is an API key of it as text. `endpoint` is its host, with a port if it is not 443.
-    `limited_key` is a second key, one that may only subscribe on `public:*`.
+    `key` is one of its API keys, as text. `endpoint` is its host, with a port if that is not 443.
+    `limited_key` is a second key, which may only subscribe on `public:*`.
     """
 
     is_local = False
@@ -34,7 +34,7 @@ class RemoteAbly:
 
     @property
     def limited_key(self) -> ApiKey:
-        """The key that may only subscribe on `public:*`. Raises `AblyError` 40106 without one."""
+        """The key that may only subscribe on `public:*`. Raises `AblyError` 40106 if there is none."""
         if self._limited_key is None:
             raise AblyError(
                 40106,
@@ -44,7 +44,7 @@ class RemoteAbly:
         return self._limited_key
 
     def stop(self) -> None:
-        """Forget the keys; the service itself goes on, of course."""
+        """Forget the keys. The service itself keeps running."""
         for known in filter(None, (self.key, self._limited_key)):
             forget(known)
 
@@ -62,14 +62,14 @@ _current: LocalAbly | RemoteAbly | None = None
 
 
 def start(key: str | None = None, endpoint: str | None = None, **local: Any) -> LocalAbly | RemoteAbly:
-    """Return the Ably of this notebook, and print which one it is: embedded, unless a key says otherwise.
+    """Return the Ably for this notebook, and print which one it is.
 
-    With `key`, or with `ABLY_API_KEY` set, it is the real Ably; `endpoint` or `ABLY_ENDPOINT` names
-    another host. Without a key it is a `LocalAbly`, made with the other arguments, which the real one
-    ignores. Starting again ends the one before.
+    With `key`, or with `ABLY_API_KEY` set, this is the real Ably, or another one whose host is `endpoint` or
+    `ABLY_ENDPOINT`. Without a key, this is a new `LocalAbly`, made with the other arguments; the real Ably
+    ignores them. Calling `start` again stops the Ably of the call before.
 
-    Raises `TypeError` for an argument that `LocalAbly` does not take either, `AblyError` 40005 for a
-    malformed key, and `OSError` when a port is taken.
+    Raises `TypeError` for an argument that `LocalAbly` does not have, `AblyError` 40005 for a malformed key,
+    and `OSError` if a port is taken.
     """
     global _current
     _refuse_unknown(local)
@@ -91,7 +91,8 @@ def start(key: str | None = None, endpoint: str | None = None, **local: Any) -> 
 
 
 def _refuse_unknown(local: dict[str, Any]) -> None:
-    """Raise `TypeError` for arguments that nothing takes, so that a typo is found with a key set, too."""
+    """Raise `TypeError` for unknown arguments, even with a key, when they would be ignored: they may be
+    typos."""
     known = inspect.signature(LocalAbly).parameters
     if unknown := [name for name in local if name not in known]:
         raise TypeError(

@@ -1,13 +1,13 @@
-"""Fixtures for anyone's test suite: `local_ably`, an embedded Ably with a fresh app for each test.
+"""A pytest plugin with the fixture `local_ably`: an embedded Ably with a new app for each test.
 
     def test_it(local_ably):
         client = my_app(**local_ably.options("ably-python"))
         ...
         assert local_ably.published("orders")[0]["data"] == "one"
 
-The server is shared by a test run's whole process and started when the first test wants it. A test that moves
-the clock (`local_ably.advance`) leaves its server behind: the next test gets one whose time is the real one.
-A mark says what is different on a test's app, by the arguments of `LocalAbly.new_app`:
+The server starts when the first test asks for it, and all tests of a process share it. A test that moves the
+clock (`local_ably.advance`) uses its server up: the next test gets a new one, with the real time. A mark sets
+options for a test's app, which are the arguments of `LocalAbly.new_app`:
 
     @pytest.mark.ably(mutable=["doc"], limits={"max_message_size": 100})
 """
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the plugin's options in pytest's ini file."""
-    parser.addini("ablykit_heartbeat_interval", "silence before a HEARTBEAT, in ms", default="15000")
+    parser.addini(
+        "ablykit_heartbeat_interval", "how long to stay silent before a HEARTBEAT, in ms", default="15000"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the plugin's mark."""
-    config.addinivalue_line(
-        "markers", "ably(limits, mutable, persisted): what is different on the app of local_ably"
-    )
+    config.addinivalue_line("markers", "ably(limits, mutable, persisted): options for the app of local_ably")
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def _local_ably_servers(pytestconfig: pytest.Config) -> "Iterator[Callable[[], L
 
 @pytest.fixture
 def local_ably_server(_local_ably_servers: "Callable[[], LocalAbly]") -> "LocalAbly":
-    """The server that `local_ably` makes its apps on; keys are taken without TLS too."""
+    """The server on which `local_ably` makes its apps. It accepts keys without TLS."""
     return _local_ably_servers()
 
 
@@ -62,7 +62,7 @@ def local_ably_server(_local_ably_servers: "Callable[[], LocalAbly]") -> "LocalA
 def local_ably(
     local_ably_server: "LocalAbly", monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> "Iterator[LocalApp]":
-    """An app of its own, that nobody has used; its certificate is trusted by what reads SSL_CERT_FILE."""
+    """A new app for this test. Programs that read SSL_CERT_FILE trust its certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", local_ably_server.ca_file)
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", local_ably_server.ca_file)
     mark: pytest.Mark | None = cast("pytest.Item", request.node).get_closest_marker("ably")

@@ -1,1 +1,4 @@
-"""The command line: one module for each group of commands."""
+"""The `ablykit` command line: one module for each group of commands.
+
+Each command imports what it needs when it runs, so that `ablykit --help` stays fast.
+"""

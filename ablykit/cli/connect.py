@@ -1,4 +1,4 @@
-"""`ablykit connect` and `ablykit explain`: talk to an Ably by hand, and ask what its words mean."""
+"""`ablykit connect` and `ablykit explain`: talk to an Ably by hand, and look up what its frames mean."""
 
 import asyncio
 import io
@@ -17,27 +17,29 @@ if TYPE_CHECKING:
 def connect(
     url: Annotated[
         str | None,
-        typer.Argument(help="wss://HOST/?key=…; without it, an embedded Ably is started."),
+        typer.Argument(help="wss://HOST/?key=…; without a URL, an embedded Ably is started."),
     ] = None,
-    pretty: Annotated[bool, typer.Option("--pretty", help="A member a line, as jq does.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Every member explained.")] = False,
-    stay: Annotated[bool, typer.Option("--stay", help="Go on listening after the input has ended.")] = False,
-    ca_file: Annotated[str | None, typer.Option(metavar="FILE", help="A CA to trust, in PEM.")] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Print each member on its own line.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Explain every member.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep listening after the input has ended.")] = False,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A CA certificate to trust (PEM).")
+    ] = None,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all that crosses the wire into a recording.")
+        Path | None, typer.Option(metavar="FILE", help="Record everything that crosses the wire.")
     ] = None,
 ) -> None:
-    """Talk to an Ably by hand: each line you type is sent, each frame that comes is printed.
+    """Talk to an Ably by hand: each line you type is sent, and each frame that arrives is printed.
 
-    An embedded Ably of your own on this machine is trusted by itself, and stars for a key's
-    secret are filled in. Ctrl+D ends the connection. The exit code is 0 after a normal end, 1
-    when the connection was refused or lost.
+    An embedded Ably on this machine is trusted, and stars in place of its key's secret are filled
+    in. Ctrl+D ends the connection. The exit code is 0 after a normal end, and 1 if the connection
+    was refused or lost.
     """
     from ablykit.cli.terminal import Printer, Style
     from ablykit.protocol import AblyError
     from ablykit.wire import WireError
 
-    style = Style.EXPLAIN if explain else Style.PRETTY if pretty else Style.PLAIN
+    style = Style.EXPLAIN if explain else Style.PRETTY if pretty else Style.RAW
     try:
         code = asyncio.run(_connect(url, Printer(style), stay=stay, ca_file=ca_file, record=record))
     except (WireError, AblyError, OSError) as error:
@@ -50,10 +52,10 @@ def connect(
 def explain(
     what: Annotated[
         list[str],
-        typer.Argument(help="An action, flags, an error code, a name of these, or a frame."),
+        typer.Argument(help="Actions, flags, error codes, their names, members, or frames."),
     ],
 ) -> None:
-    """Say what something of the protocol means: 11, 983040, 40160, msgSerial, '{"action":10}'."""
+    """Explain something in the protocol, such as 11, 983040, 40160, msgSerial or '{"action":10}'."""
     from rich.console import Console
 
     from ablykit.protocol import AblyError
@@ -88,14 +90,14 @@ async def _connect(
             source = _input()
             at_terminal = source.isatty()
             if at_terminal:
-                print(f"Connected to {conn.url}\nType a frame; Ctrl+D ends.", file=sys.stderr)
+                print(f"Connected to {conn.url}\nType a frame; press Ctrl+D to end.", file=sys.stderr)
             typed = prompted() if at_terminal and sys.stdout.isatty() else read_lines(source)
             code = await converse(conn, printer, typed, stay=stay)
         return code or int(recorder is not None and recorder.failure is not None)
 
 
 def _input() -> TextIO:
-    """Standard input, whatever bytes are in it; empty where there is none, as after `<&-`."""
+    """Return standard input, ready for bytes that are not UTF-8; an empty one if it is closed (`<&-`)."""
     source = cast("TextIO | None", sys.stdin) or io.StringIO()
     if reconfigure := getattr(source, "reconfigure", None):
         reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""The `ablykit` command: its groups of commands, gathered."""
+"""The `ablykit` command, put together from its groups of commands."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from ablykit.cli import connect, judge, lab, recordings, serve
 
 app = typer.Typer(
     name="ablykit",
-    help="Ably's realtime protocol, to walk through by hand.",
+    help="Walk through Ably's realtime protocol by hand.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,10 +28,10 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
-    """Ably's realtime protocol, to walk through by hand."""
+    """Walk through Ably's realtime protocol by hand."""
 
 
 app.command()(serve.serve)
@@ -47,7 +47,7 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 
 
 def main() -> None:
-    """The `ablykit` command."""
+    """Run the `ablykit` command."""
     app()
 
 

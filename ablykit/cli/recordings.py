@@ -1,4 +1,4 @@
-"""`ablykit relay`, `record`, `show`, `diff` and `replay`: recordings made, read, compared and sent again."""
+"""`ablykit relay`, `record`, `show`, `diff` and `replay`: make, read, compare and replay recordings."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from ablykit.cli.common import (
     allowed,
     fail,
     in_words,
-    told_to_stop,
+    stop_signal,
     wait,
     warn_of_others,
 )
@@ -30,27 +30,29 @@ if TYPE_CHECKING:
 
 
 def relay(
-    to: Annotated[str, typer.Option(metavar="URL", help="Where frames go on to, ws:// or wss://.")],
+    to: Annotated[str, typer.Option(metavar="URL", help="The Ably to forward to, ws:// or wss://.")],
     host: Host = "127.0.0.1",
     port: Port = 0,
     tls_port: TlsPort = 0,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all that passes into a recording.")
+        Path | None, typer.Option(metavar="FILE", help="Record everything that passes.")
     ] = None,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
 ) -> None:
     """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C."""
-    told = told_to_stop()
+    stop = stop_signal()
     where: dict[str, Any] = {"host": host, "port": port, "tls_port": tls_port}
-    _relay(told, to, record, show=True, **where, **allowed(allow_host, allow_origin))
+    _relay(stop, to, record, show=True, **where, **allowed(allow_host, allow_origin))
 
 
 def record(
-    file: Annotated[Path, typer.Argument(help="Where the recording goes, as it happens.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, as frames pass.")],
     to: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where frames go on to; without it, an embedded Ably is started."),
+        typer.Option(
+            metavar="URL", help="The Ably to forward to; without a URL, an embedded Ably is started."
+        ),
     ] = None,
     host: Host = "127.0.0.1",
     port: Port = 0,
@@ -58,23 +60,23 @@ def record(
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
 ) -> None:
-    """Record what any client says to any Ably, and is answered, until Ctrl+C; nothing is shown."""
+    """Record every frame between any client and any Ably, until Ctrl+C, without showing it."""
     from ablykit.server import LocalAbly
 
-    told, doors = told_to_stop(), allowed(allow_host, allow_origin)
+    stop, doors = stop_signal(), allowed(allow_host, allow_origin)
     where: dict[str, Any] = {"host": host, "port": port, "tls_port": tls_port}
     if to is not None:
-        return _relay(told, to, file, show=False, **where, **doors)
+        return _relay(stop, to, file, show=False, **where, **doors)
     with LocalAbly(**doors) as ably:
-        print(f"An embedded Ably is behind it; its key: {ably.key}", file=sys.stderr)
-        return _relay(told, ably.tls_url, file, show=False, **where, **doors)
+        print(f"Behind the relay is an embedded Ably with the key {ably.key}", file=sys.stderr)
+        return _relay(stop, ably.tls_url, file, show=False, **where, **doors)
 
 
 class WithSearchTerms(TyperCommand):
     """A command whose help ends with the search language."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help, and the language below it."""
+        """Print the help, followed by the search language."""
         from rich.console import Console
         from rich.table import Table
 
@@ -84,22 +86,26 @@ class WithSearchTerms(TyperCommand):
         table = Table(box=None, show_header=False)
         for example, says in LANGUAGE:
             table.add_row(example, says)
-        Console().print(" What --search finds; with several terms, only what all of them find:\n", table, "")
+        Console().print(" Search terms (an entry must match all that you give):\n", table, "")
 
 
 def show(
-    file: Annotated[Path, typer.Argument(help="A recording, as ablykit relay --record writes it.")],
-    explain: Annotated[bool, typer.Option("--explain", help="Each frame explained.")] = False,
-    har: Annotated[bool, typer.Option("--har", help="As HAR, for browsers' tools.")] = False,
-    svg: Annotated[bool, typer.Option("--svg", help="As a sequence diagram, drawn.")] = False,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a sequence diagram, in text.")] = False,
-    as_bytes: Annotated[bool, typer.Option("--bytes", help="Each frame's bytes too, in hex.")] = False,
+    file: Annotated[Path, typer.Argument(help="A recording, as ablykit record writes it.")],
+    explain: Annotated[bool, typer.Option("--explain", help="Explain each frame.")] = False,
+    har: Annotated[bool, typer.Option("--har", help="Print HAR, for a browser's tools.")] = False,
+    svg: Annotated[bool, typer.Option("--svg", help="Print a sequence diagram as SVG.")] = False,
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="Print a sequence diagram as Mermaid text.")
+    ] = False,
+    as_bytes: Annotated[bool, typer.Option("--bytes", help="Print each frame's bytes in hex too.")] = False,
     search: Annotated[
         str | None,
-        typer.Option(metavar="TERMS", help="Only what these find, such as 'dir:in is:error'. See below."),
+        typer.Option(
+            metavar="TERMS", help="Print only what these find, such as 'dir:in is:error'. See below."
+        ),
     ] = None,
 ) -> None:
-    """Print a recording: a line for each frame, the time its answer took, and rules that were broken."""
+    """Print a recording: each frame, how long its answer took, and the rules that it broke."""
     from ablykit.cli.terminal import show_recording
     from ablykit.record import files, sequence
 
@@ -119,9 +125,9 @@ def show(
 
 def diff(
     first: Annotated[Path, typer.Argument(help="A recording.")],
-    second: Annotated[Path, typer.Argument(help="Another one.")],
+    second: Annotated[Path, typer.Argument(help="Another recording.")],
 ) -> None:
-    """Compare two recordings, ids and times aside. The exit code is 1 when they differ."""
+    """Compare two recordings, except for ids and times. The exit code is 1 if they differ."""
     from ablykit.record import compare
 
     differences = compare(_load(first), _load(second))
@@ -134,15 +140,13 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A recording.")],
     to: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="wss://HOST/?key=…; without it, an embedded Ably is started."),
+        typer.Option(metavar="URL", help="wss://HOST/?key=…; without a URL, an embedded Ably is started."),
     ] = None,
-    record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the new talk into a recording.")
-    ] = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Record the new session.")] = None,
 ) -> None:
-    """Send a recording's client side again, and print what is answered otherwise than then.
+    """Send the client side of a recording again, and print how the answers differ from it.
 
-    The exit code is 1 when anything differs, ids and times aside.
+    Ids and times don't count. The exit code is 1 if anything else differs.
     """
     from ablykit.protocol import AblyError
     from ablykit.record import compare
@@ -165,12 +169,14 @@ def replay(
     differences = compare(recorded, again)
     for difference in differences:
         print(difference)
-    print(f"{len(again)} entries, {len(differences) or 'no'} difference(s)", file=sys.stderr)
+    count = len(differences)
+    plural = "difference" if count == 1 else "differences"
+    print(f"{len(again)} entries, {count or 'no'} {plural}", file=sys.stderr)
     raise typer.Exit(1 if differences else 0)
 
 
-def _relay(told: threading.Event, to: str, record: Path | None, *, show: bool, **options: Any) -> None:
-    """Run a relay until `told` to stop, that shows what passes or writes it down."""
+def _relay(stop: threading.Event, to: str, record: Path | None, *, show: bool, **options: Any) -> None:
+    """Run a relay that shows or records what passes, until `stop` is set."""
     from contextlib import ExitStack
 
     from ablykit.protocol.redaction import redact
@@ -183,7 +189,7 @@ def _relay(told: threading.Event, to: str, record: Path | None, *, show: bool, *
             print(line(entry), flush=True)
         except BrokenPipeError:
             _print_no_more()
-            told.set()
+            stop.set()
 
     with ExitStack() as stack:
         try:
@@ -201,10 +207,10 @@ def _relay(told: threading.Event, to: str, record: Path | None, *, show: bool, *
         warn_of_others(running.host, running.port, running.tls_port)
         if show:
             running.transcript.listen(show_line)
-        wait(told)
+        wait(stop)
         running.stop()
         if recorder:
-            print(f"{recorder.count} entries are in {record}", file=sys.stderr)
+            print(f"{recorder.count} entries were written to {record}", file=sys.stderr)
             if recorder.failure:
                 raise typer.Exit(1)
 
@@ -222,5 +228,8 @@ def _load(file: Path) -> "Transcript":
 
 
 def _print_no_more() -> None:
-    """Nobody reads what is printed any more; what is still to be flushed goes nowhere."""
+    """Send further output nowhere, because nobody reads it any more.
+
+    Without this, Python would report the broken pipe once more when it flushes standard output at the end.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`ablykit serve`: an embedded Ably until Ctrl+C."""
+"""`ablykit serve`: run an embedded Ably until Ctrl+C."""
 
 import json
 import shlex
@@ -10,21 +10,24 @@ from typing import Annotated
 
 import typer
 
-from ablykit.cli.common import AllowHost, AllowOrigin, Host, fail, told_to_stop, wait, warn_of_others
+from ablykit.cli.common import AllowHost, AllowOrigin, Host, fail, stop_signal, wait, warn_of_others
 
 
 def serve(
     host: Host = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port for ws:// and http://; 0 is any free one.")] = 0,
-    tls_port: Annotated[int, typer.Option(help="Port for wss:// and https://.")] = 0,
+    port: Annotated[int, typer.Option(help="The port for ws:// and http://; 0 means any free port.")] = 0,
+    tls_port: Annotated[
+        int, typer.Option(help="The port for wss:// and https://; 0 means any free port.")
+    ] = 0,
     key: Annotated[
-        list[str] | None, typer.Option(metavar="APP.KEYID:SECRET", help="An API key; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="APP.KEYID:SECRET", help="An API key to accept; repeatable."),
     ] = None,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Allow keys without TLS, and POST /apps.")
+        bool, typer.Option("--sandbox", help="Accept keys without TLS, and allow POST /apps.")
     ] = False,
     heartbeat_interval: Annotated[
-        int, typer.Option(metavar="MS", min=10, help="Silence before a HEARTBEAT, in ms.")
+        int, typer.Option(metavar="MS", min=10, help="How long to stay silent before a HEARTBEAT, in ms.")
     ] = 15_000,
     limit: Annotated[
         list[str] | None,
@@ -32,27 +35,29 @@ def serve(
     ] = None,
     mutable: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAMESPACE", help="Where messages can be updated and annotated; repeatable."),
+        typer.Option(
+            metavar="NAMESPACE", help="A namespace whose messages can be updated and annotated; repeatable."
+        ),
     ] = None,
     persisted: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAMESPACE", help="Where messages are kept for a day; repeatable."),
+        typer.Option(metavar="NAMESPACE", help="A namespace whose messages are kept for a day; repeatable."),
     ] = None,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
     enforce_rates: Annotated[
-        bool, typer.Option("--enforce-rates", help="Refuse what comes too fast.")
+        bool, typer.Option("--enforce-rates", help="Refuse publishes above the rate limits.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="The same ids, keys and times on every run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Make the same ids, keys and times on every run.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line of JSON first, the whole key in it.")
+        bool, typer.Option("--json", help="Print the URLs and the whole key as one line of JSON.")
     ] = False,
 ) -> None:
     """Run an embedded Ably until Ctrl+C."""
     from ablykit.protocol import AblyError
     from ablykit.server import LocalAbly
 
-    told = told_to_stop()  # before anyone can know that there is something to stop
+    stop = stop_signal()  # before anything is printed: a program may send the signal as soon as it reads that
     try:
         ably = LocalAbly(
             host=host,
@@ -78,16 +83,16 @@ def serve(
         else:
             _banner(ably.url, ably.tls_url, str(ably.key), ably.ca_file)
         warn_of_others(ably.host, ably.port, ably.tls_port)
-        wait(told)
+        wait(stop)
 
 
 def _limits(given: Iterable[str]) -> dict[str, int]:
-    """Limits as they are typed: `NAME=NUMBER`. Raises `ValueError` for anything else."""
+    """Return the limits in `NAME=NUMBER` texts. Raises `ValueError` for any other text."""
     limits: dict[str, int] = {}
     for each in given:
         name, _, number = each.partition("=")
         if not (number.isascii() and number.isdigit() and int(number) > 0):
-            raise ValueError(f"A limit reads NAME=NUMBER, such as max_message_size=100, not {each!r}")
+            raise ValueError(f"A limit must be NAME=NUMBER, such as max_message_size=100, not {each!r}")
         limits[name] = int(number)
     return limits
 
@@ -96,7 +101,7 @@ def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print("[bold green]An embedded Ably is running.[/] Ctrl+C ends it.\n")
+    console.print("[bold green]An embedded Ably is running.[/] Press Ctrl+C to stop it.\n")
     console.print(f"  with TLS     {tls_url}\n  without      {url}\n  API key      {key}")
     console.print(f"  CA file      {ca_file}\n")
     console.print("Talk to it from another terminal (the stars are filled in for you):\n")
@@ -106,7 +111,7 @@ def _banner(url: str, tls_url: str, key: str, ca_file: str) -> None:
 
 
 def _command() -> str:
-    """What to type for `ablykit` in the shell that this was started from."""
+    """Return what to type for `ablykit` in the shell that started this process."""
     if shutil.which("ablykit"):
         return "ablykit"
     started = Path(sys.argv[0])

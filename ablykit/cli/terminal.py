@@ -1,4 +1,4 @@
-"""Frames at a terminal: `ablykit connect`, frames in, lines out; and `ablykit show`."""
+"""Frames at a terminal: the conversation of `ablykit connect`, and the output of `ablykit show`."""
 
 import asyncio
 import contextlib
@@ -24,26 +24,29 @@ from ablykit.record.transcript import ARROWS, Transcript, line
 from ablykit.wire import AsyncConnection, Frame, WireError
 
 END_TIMEOUT = 5.0
-"""Seconds to wait for the last answers after the input has ended."""
+"""How long to wait for the last answers after the input has ended, in seconds."""
 
 
 class Style(StrEnum):
     """How frames are printed."""
 
-    PLAIN = "plain"
+    RAW = "raw"
+    """As they arrived, one on each line."""
     PRETTY = "pretty"
+    """As JSON with one member on each line."""
     EXPLAIN = "explain"
+    """With an explanation of each member."""
 
 
 class Printer:
-    """Prints frames to a terminal or a pipe, secrets as stars."""
+    """Prints frames to a terminal or a pipe, with secrets as stars."""
 
     def __init__(self, style: Style, console: Console | None = None) -> None:
         self._style = style
         self._console = console or Console(soft_wrap=True)
 
     def frame(self, frame: Frame) -> None:
-        """Print one frame that came."""
+        """Print one frame that arrived."""
         if not frame:
             return self._out(redact(str(frame.raw)))
         if self._style is Style.EXPLAIN:
@@ -63,9 +66,9 @@ class Printer:
 def show_recording(
     transcript: Transcript, *, explained: bool = False, as_bytes: bool = False, search: str | None = None
 ) -> None:
-    """Print a transcript: a line for each entry, its answer's time, and the rules it broke.
+    """Print a transcript: a line for each entry, how long its answer took, and the rules that it broke.
 
-    Only entries that `search` finds are printed. Raises `ValueError` for a search that can't be asked.
+    Only entries that match `search` are printed. Raises `ValueError` for an invalid search.
     """
     shown = find(transcript, search or "")
     console = Console(soft_wrap=True, highlight=False)
@@ -83,10 +86,10 @@ def show_recording(
 
 
 async def converse(conn: AsyncConnection, printer: Printer, typed: AsyncGenerator[str], *, stay: bool) -> int:
-    """Send each line that is typed, print each frame that comes, and return the exit code.
+    """Send each typed line, print each frame that arrives, and return the exit code.
 
-    When the input ends, so does the connection (by a CLOSE, after the last answers), unless
-    `stay` is set. 0 is a normal end, 1 a refusal or a lost connection.
+    When the input ends, this sends a CLOSE and prints the last answers, unless `stay` is set. The exit code
+    is 0 after a normal end, 1 if the connection was refused or lost.
     """
     answered = asyncio.Event()
     sending = asyncio.create_task(_send_lines(conn, typed, answered, stay=stay))
@@ -99,7 +102,7 @@ async def converse(conn: AsyncConnection, printer: Printer, typed: AsyncGenerato
             refused = frame.get("action") == Action.ERROR and not frame.get("channel")
     finally:
         sending.cancel()
-        await asyncio.wait([sending])  # a prompt leaves the terminal as it was
+        await asyncio.wait([sending])  # so that a prompt can restore the terminal
     closed = await conn.wait_closed()
     if closed.code == 1000 and not refused:
         return 0
@@ -110,7 +113,7 @@ async def converse(conn: AsyncConnection, printer: Printer, typed: AsyncGenerato
 async def _send_lines(
     conn: AsyncConnection, typed: AsyncGenerator[str], answered: asyncio.Event, *, stay: bool
 ) -> None:
-    """Send what is typed, once the service has said its first word: CONNECTED, or why not."""
+    """Send what is typed, but not before the service has sent its first frame: CONNECTED or an ERROR."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(END_TIMEOUT):
             await answered.wait()
@@ -127,7 +130,8 @@ async def _send_lines(
 
 
 def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
-    """A typed line, as text; on a MessagePack connection JSON is turned into that."""
+    """Return what to send for a typed line: the text itself or, on a MessagePack connection, its JSON
+    value."""
     if not conn.is_msgpack:
         return line
     try:
@@ -138,9 +142,9 @@ def _as_sent(line: str, conn: AsyncConnection) -> str | dict[str, Any]:
 
 
 async def prompted() -> AsyncGenerator[str]:
-    """Lines as they are typed at a terminal: with editing, and earlier ones by the arrow keys.
+    """Yield lines typed at a terminal, with editing, and with earlier lines on the arrow keys.
 
-    What is printed meanwhile stands above the line that is being typed.
+    Frames that are printed meanwhile appear above the line that is being typed.
     """
     from prompt_toolkit import PromptSession
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -148,7 +152,7 @@ async def prompted() -> AsyncGenerator[str]:
 
     session = PromptSession[str](f"{ARROWS['out']} ", style=Look([("", "ansicyan")]))
     keys = session.app.input
-    # Between prompts, and to print, prompt_toolkit gives the terminal back for a moment: keys would be lost.
+    # Between prompts and while printing, prompt_toolkit leaves raw mode, and typed keys would be lost.
     cast(Any, keys).cooked_mode = contextlib.nullcontext
     with patch_stdout(raw=True), keys.raw_mode():
         while True:
@@ -156,15 +160,15 @@ async def prompted() -> AsyncGenerator[str]:
                 typed = await session.prompt_async()
             except EOFError:
                 return
-            except KeyboardInterrupt:  # a key like others here; as the signal it ends the program as ever
+            except KeyboardInterrupt:  # in raw mode Ctrl+C is a key: make it the signal that it usually is
                 signal.raise_signal(signal.SIGINT)
                 return
-            for line in typed.splitlines():  # several, where several were pasted
+            for line in typed.splitlines():  # pasted text may have several lines
                 yield line
 
 
 async def read_lines(source: TextIO) -> AsyncGenerator[str]:
-    """Lines of a file or pipe. They are read on a thread: not everything can be awaited everywhere."""
+    """Yield the lines of a file or pipe. A thread reads them, because not every platform can await a file."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""Runs as a notebook's kernel starts, and says what to do about a name that isn't defined."""
+"""Run when a notebook's kernel starts: make a NameError say what to do about it."""
 
 from typing import Any
 

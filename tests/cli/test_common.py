@@ -7,7 +7,7 @@ import threading
 import pytest
 import typer
 
-from ablykit.cli.common import allowed, fail, in_words, told_to_stop, wait, warn_of_others
+from ablykit.cli.common import allowed, fail, in_words, stop_signal, wait, warn_of_others
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def handlers():
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_waits_until_it_is_told_to_stop(handlers, sent):
-    told = told_to_stop()
+    told = stop_signal()
     main = threading.get_ident()
     sender = threading.Timer(0.01, signal.pthread_kill, (main, sent))
     sender.start()

@@ -101,7 +101,7 @@ def test_notebooks_that_came_with_the_package_are_copied_once(tmp_path, monkeypa
     monkeypatch.chdir(empty)
     copy = lab_command._notebooks()
     assert (copy / lab_command.FIRST_NOTEBOOK).read_text() == "{}"
-    assert "yours to change" in capsys.readouterr().err
+    assert "change them as you like" in capsys.readouterr().err
     (copy / lab_command.FIRST_NOTEBOOK).write_text("mine")
     assert lab_command._notebooks() == copy
     assert (copy / lab_command.FIRST_NOTEBOOK).read_text() == "mine"

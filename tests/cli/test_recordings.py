@@ -70,7 +70,7 @@ def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path)
     file, own = tmp_path / "talk.jsonl", tmp_path / "own.jsonl"
     terminal = Terminal(*ABLYKIT, "record", str(file))
     try:
-        key = terminal.wait_for(r"its key: (\S+)").group(1)
+        key = terminal.wait_for(r"with the key (\S+)").group(1)
         url = terminal.wait_for(r"connect to  (wss://127\.0\.0\.1:\d+)").group(1)
         typed = '{"action":10,"channel":"c"}\n'
         done = run(
@@ -80,7 +80,7 @@ def test_record_writes_as_it_happens_with_an_ably_of_its_own_behind_it(tmp_path)
         while_written = [entry.action for entry in load(file)]
         assert {"ATTACH", "ATTACHED"} <= set(while_written), "it can be read while it is written"
         terminal.press(b"\x03")
-        terminal.wait_for(r"\d+ entries are in")
+        terminal.wait_for(r"\d+ entries were written to")
         assert terminal.exit_code() == 0
         assert "ATTACHED" not in terminal.seen
     finally:

@@ -74,7 +74,7 @@ def test_serve_has_a_banner_with_a_line_to_paste(terminal):
 def test_a_server_that_is_open_to_the_network_says_so_and_where(terminal):
     for arguments in (["serve"], ["relay", "--to", "ws://127.0.0.1:1"]):
         said = terminal(*arguments, "--host", "0.0.0.0").wait_for(
-            r"open to the network\. Other machines reach it at wss://(\S+):\d+ and ws://\1:\d+"
+            r"open to the network\. Other machines can reach it at wss://(\S+):\d+ and ws://\1:\d+"
         )
         assert not said.group(1).startswith(("127.", "0.0.0.0"))
 

@@ -29,7 +29,7 @@ def printed(style, *raws, terminal=False):
 
 def test_plain_is_what_came_a_frame_a_line():
     assert (
-        printed(Style.PLAIN, '{ "action":0}', b"\x81\xa6action\x00", "junk")
+        printed(Style.RAW, '{ "action":0}', b"\x81\xa6action\x00", "junk")
         == '{ "action":0}\n{"action": 0}\njunk\n'
     )
 
@@ -66,7 +66,7 @@ def talk(ably, typed, *, stay=False, query="", prepare=lambda conn: None):
             prepare(conn)
             return await converse(
                 conn,
-                Printer(Style.PLAIN, Console(file=out, soft_wrap=True)),
+                Printer(Style.RAW, Console(file=out, soft_wrap=True)),
                 read_lines(io.StringIO(typed)),
                 stay=stay,
             )
