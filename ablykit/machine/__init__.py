@@ -1,1 +1,2 @@
-"""This machine: how its programs find a server, trust it, and which web pages may talk to it."""
+"""This machine: how its programs find and trust a server, which web pages may use it, and loops on
+threads."""

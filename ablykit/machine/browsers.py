@@ -9,8 +9,8 @@ leave out say where such a request comes from:
   the page's own server, and a GET has no `Origin` at all. So a name must be one of this machine's. An IP
   address is always accepted: nothing is looked up to reach it, so nobody can redirect it.
 
-Vite and webpack-dev-server guard their servers by the same two rules. A program that is not a browser sends
-no `Origin`, and as `Host` whatever it connects to.
+Vite and webpack-dev-server guard their servers with the same two rules. A program that is not a browser sends
+no `Origin`, and its `Host` is the host it connects to.
 
     door = Door("127.0.0.1", allow_hosts=["box.lan"], allow_origins=["https://app.example"])
     door.check(["box.lan:8080"], ["https://app.example"])
@@ -31,7 +31,8 @@ LAST_PORT = 65_535
 _AUTHORITY = (
     r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::(?P<port>[0-9]{1,5})?)?"
 )
-"""`HOST`, `HOST:PORT` or `[IPV6]:PORT` in lower case; a dot may end the name, and the port may be empty."""
+"""`HOST`, `HOST:PORT` or `[IPV6]:PORT` in lower case. The name may end with a dot, and the port may be
+empty."""
 
 _HOST = re.compile(_AUTHORITY)
 _ORIGIN = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]*)://{_AUTHORITY}")
@@ -45,11 +46,12 @@ class _Origin(NamedTuple):
 
 
 class Door:
-    """Decides whose requests a service answers.
+    """Decides which requests a service answers.
 
-    `host` is where the service listens. `allow_hosts` are further names it is reached by, such as `box.lan`;
-    `.lan` stands for every name that ends so. `allow_origins` are pages that may use it besides those of this
-    machine, such as `https://app.example`. Raises `ValueError` for an entry that is neither.
+    `host` is where the service listens. `allow_hosts` are other names that clients may use for it, such as
+    `box.lan`; `.lan` allows every name with that ending. `allow_origins` are pages that may use it besides
+    those of this machine, such as `https://app.example`. Raises `ValueError` for an entry that is not a host
+    or an origin.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Door:
         for given in allow_hosts:
             name = _host(given.removeprefix("."))
             if name is None or ":" in given:
-                raise ValueError(f"A host to allow is a name without a port, such as box.lan, not {given!r}")
+                raise ValueError(
+                    f"A host to allow must be a name without a port, such as box.lan, not {given!r}"
+                )
             self._names.add(name)
             if given.startswith("."):
                 self._endings += (f".{name}",)
@@ -69,19 +73,21 @@ class Door:
             origin = _origin(given)
             if origin is None:
                 raise ValueError(
-                    f"An origin to allow reads SCHEME://HOST or SCHEME://HOST:PORT, not {given!r}"
+                    f"An origin to allow must be SCHEME://HOST or SCHEME://HOST:PORT, not {given!r}"
                 )
             self._origins.add(origin)
 
     def check(self, hosts: Sequence[str], origins: Sequence[str]) -> None:
-        """Raise what `check_origins` and `check_hosts` raise."""
+        """Check a request's `Host` and `Origin` headers. Raises the errors of `check_origins` and
+        `check_hosts`."""
         self.check_origins(origins)
         self.check_hosts(hosts)
 
     def check_origins(self, origins: Sequence[str]) -> None:
-        """Raise `AblyError` 40300 when one of a request's `Origin` headers names a page that is not allowed.
+        """Raise `AblyError` 40300 if one of a request's `Origin` headers names a page that is not allowed.
 
-        `null`, which files and sandboxed frames send, is such a page: anybody's page can send it.
+        `null` is never allowed. Files and sandboxed frames send it, and any page can put itself into such a
+        frame.
         """
         for given in origins:
             if not self.allows_origin(given):
@@ -98,19 +104,19 @@ class Door:
         if not self.allows_host(hosts[0]):
             raise AblyError(
                 FORBIDDEN,
-                f"This service is not known as {hosts[0][:100]!r}: a web page may have pointed that name at"
-                f" this machine. If the name is yours, {_advice('host', _host(hosts[0][:100]))}",
+                f"This service does not know the host name {hosts[0][:100]!r}: a web page may have pointed it"
+                f" at this machine. If the name is yours, {_advice('host', _host(hosts[0][:100]))}",
             )
 
     def allows_origin(self, origin: str) -> bool:
-        """Whether a page of this origin may use the service."""
+        """Return whether pages of this origin may use the service."""
         found = _origin(origin)
         if found is None:
             return False
         return found in self._origins or (found.scheme in _DEFAULT_PORTS and _is_loopback(found.host))
 
     def allows_host(self, authority: str) -> bool:
-        """Whether a `Host` header names this service."""
+        """Return whether a `Host` header names this service."""
         name = _host(authority)
         if name is None:
             return False
@@ -119,20 +125,20 @@ class Door:
 
 
 def _advice(kind: str, value: str | None) -> str:
-    """What to do so that a host or an origin is accepted; with its name, where that can be told."""
+    """Return how to allow a host or an origin: with its name in the advice, if it is a valid one."""
     written = f"{value!r}" if value else "…"
     option = f"--allow-{kind} {value}" if value else f"--allow-{kind}"
     return f"start the service with {option}, or in Python with allow_{kind}s=[{written}]"
 
 
 def _host(authority: str) -> str | None:
-    """The host that an authority names: in lower case, without brackets, port and final dot."""
+    """Return the host in an authority, in lower case and without brackets, port and final dot."""
     found = _HOST.fullmatch(authority.lower())
     return found and _host_in(found)
 
 
 def _origin(text: str) -> _Origin | None:
-    """An origin in the one way to write it; None for `null`, and for what is no origin."""
+    """Return an origin in its normal form; None for `null`, and for text that is not an origin."""
     found = _ORIGIN.fullmatch(text.lower())
     host = found and _host_in(found)
     if not found or not host:
@@ -157,7 +163,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine whatever the network says (RFC 6761 §6.3)."""
+    """Return whether a host is this machine, whatever the network's name servers say (RFC 6761 §6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     address = _address(host)

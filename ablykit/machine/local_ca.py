@@ -15,7 +15,7 @@ _PREFIX = "ablykit-ca-"
 
 
 class LocalCA:
-    """A CA of one's own, made anew each time; nobody trusts it who was not told to."""
+    """A new certificate authority. Only programs that are given its certificate trust it."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
@@ -28,7 +28,7 @@ class LocalCA:
 
     @property
     def file(self) -> str:
-        """`pem` as a file, for programs that want a path; `close` removes it."""
+        """The path of a file with `pem`, for programs that need a path. `close` removes the file."""
         if self._file is None:
             _clear_away()
             with tempfile.NamedTemporaryFile(
@@ -39,9 +39,10 @@ class LocalCA:
         return str(self._file)
 
     def server_context(self, *hosts: str) -> ssl.SSLContext:
-        """TLS for a server that listens on `hosts`, and is called so or localhost.
+        """Return the TLS context for a server that listens on `hosts`.
 
-        On `0.0.0.0` and `::` it is called by the address that other machines use.
+        Its certificate is valid for these hosts and for localhost. For `0.0.0.0` and `::`, it is valid for
+        the address that other machines use.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         names = {*runtime.LOOPBACK, *(runtime.for_others(host) or host for host in hosts)}
@@ -50,13 +51,13 @@ class LocalCA:
         return context
 
     def close(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the certificate's file, if there is one."""
         if self._file:
             self._file.unlink(missing_ok=True)
 
 
 def _clear_away() -> None:
-    """Remove the files that this user's killed processes left."""
+    """Remove the files of this user's processes that were killed."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*.pem"):
         pid = path.name.removeprefix(_PREFIX).partition("-")[0]
         with contextlib.suppress(OSError):

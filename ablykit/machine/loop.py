@@ -1,7 +1,7 @@
-"""An event loop on a thread, for code that must go on while its caller does something else.
+"""An event loop on a thread, for code that must keep running while its caller does something else.
 
-A cell that computes for a minute must not stop a server's heartbeats, and a plain call must work where a loop
-is already running. So the server, the relay and plain connections each run on a `LoopThread`:
+A cell that computes for a minute must not stop a server's heartbeats, and a blocking call must work where a
+loop is already running. So the server, the relay and blocking connections each run on a `LoopThread`:
 
     with LoopThread("worker") as worker:
         worker.run(fetch())                    # a coroutine, from any other thread
@@ -17,8 +17,9 @@ returns, and leaves it when it stops, so that each resource is released by the c
 
     worker = LoopThread("server", serving)     # raises OSError here if the port is taken
 
-However it ends, by `stop`, by the interpreter's exit or by a failure, tasks are cancelled, async generators
-are closed, and every caller that still waits gets an error. No call waits for a loop that is gone.
+However the loop ends, by `stop`, by the interpreter's exit or by a failure, its tasks are cancelled, its
+async generators are closed, and every caller that is still waiting gets an error. A call must never wait for
+a loop that is gone.
 """
 
 import asyncio
@@ -37,15 +38,15 @@ START_TIMEOUT = 10.0
 
 
 class LoopStopped(RuntimeError):
-    """The loop runs no more."""
+    """The error for a call to a loop that has stopped."""
 
 
 class LoopThread:
     """An event loop on a daemon thread, ready when the constructor returns.
 
-    `during` is entered on the loop first and left last. `new_loop` makes the loop (see `fast_loop`).
-    `stopped` is the error message for callers once the loop has stopped. Raises what `during` raises when it
-    is entered, and `TimeoutError` if it is not entered in time.
+    The loop enters `during` before anything else, and leaves it last. `new_loop` makes the loop (see
+    `fast_loop`). `stopped` is the message of the error for callers once the loop has stopped. Raises the
+    error that entering `during` raises, and `TimeoutError` if that takes longer than `START_TIMEOUT`.
     """
 
     def __init__(
@@ -79,14 +80,15 @@ class LoopThread:
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread is there."""
+        """Whether the thread is running."""
         return self._thread.is_alive()
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine on the loop and return what it returns, or raise what it raises.
+        """Run a coroutine on the loop, and return its result or raise its error.
 
-        After `timeout` seconds, or Ctrl+C, it is cancelled. Raises `LoopStopped` if the loop has stopped, or
-        stops meanwhile, and `RuntimeError` on the loop's own thread, which would wait for itself for ever.
+        The coroutine is cancelled after `timeout` seconds, or by Ctrl+C. Raises `LoopStopped` if the loop has
+        stopped or stops meanwhile. Raises `RuntimeError` on the loop's own thread, which would otherwise wait
+        for itself for ever.
         """
         try:
             self._check_thread("await the coroutine instead")
@@ -109,7 +111,7 @@ class LoopThread:
             self._waited_for.discard(future)
 
     def call(self, function: Callable[[], T], timeout: float | None = None) -> T:
-        """Call a function on the loop's thread and return what it returns. Raises as `run` does."""
+        """Call a function on the loop's thread and return its result. Raises the errors of `run`."""
 
         async def call() -> T:
             return function()
@@ -117,8 +119,8 @@ class LoopThread:
         return self.run(call(), timeout)
 
     def stop(self) -> None:
-        """End the loop and wait until the thread is gone. Once it is, this does nothing."""
-        self._check_thread("stop it from another one")
+        """Stop the loop and wait until the thread has ended. Calling this again does nothing."""
+        self._check_thread("stop it from another thread")
         self._request_stop()
         self._thread.join()
         atexit.unregister(self.stop)
@@ -136,7 +138,7 @@ class LoopThread:
     def _check_thread(self, instead: str) -> None:
         if threading.current_thread() is self._thread:
             raise RuntimeError(
-                f"This is the thread {self._thread.name} itself, and it can't wait for itself: {instead}"
+                f"This call is on the thread {self._thread.name}, which can't wait for itself: {instead}"
             )
 
     # -- on its thread
@@ -150,7 +152,7 @@ class LoopThread:
             # interpreter's exit.
             with contextlib.suppress(RuntimeError):
                 runner.close()
-            for future in list(self._waited_for):  # the loop broke off, and began no more tasks
+            for future in list(self._waited_for):  # the loop failed before it could start their tasks
                 if not future.done():
                     future.set_exception(LoopStopped(self._stopped))
 
@@ -166,11 +168,11 @@ class LoopThread:
         finally:
             with self._lock:
                 self._ended = True
-            await asyncio.sleep(0)  # what was handed over until now becomes a task, which is cancelled
+            await asyncio.sleep(0)  # coroutines that were handed over become tasks, which can be cancelled
 
 
 def fast_loop() -> asyncio.AbstractEventLoop:
-    """Return a new loop of uvloop's where that is installed, else one of asyncio's."""
+    """Return a new loop from uvloop if it is installed, and otherwise from asyncio."""
     try:
         import uvloop
     except ImportError:

@@ -1,8 +1,11 @@
-"""What a running embedded Ably leaves for other programs of the same user to find.
+"""Notices: how the programs of a user find the embedded Ablys that this user runs.
 
-A notebook's server is used from terminals too. So that those trust its certificate and need no
-secret on their command line, it writes its URLs, keys and CA where only its user can read them.
-Programs in the same process find it without any file.
+A notebook's server is used from terminals too. They should trust its certificate, and need no secret on their
+command line. So a server writes a `Notice` with its ports, keys and CA to a file that only its user can read.
+Programs in the same process find the notice without the file.
+
+The file has secrets in it. It must never be readable by another user, and never be read if another user could
+have written it.
 """
 
 import contextlib
@@ -18,15 +21,15 @@ from urllib.parse import urlsplit
 from ablykit.protocol.credentials import ApiKey
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Hosts that are this machine: only there is a local CA ever trusted."""
+"""The hosts that are this machine. A local CA is trusted for these only."""
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""Hosts to listen on that stand for all addresses of this machine, each with one to connect to from here."""
+"""The hosts to listen on that mean every address of this machine, each with an address to connect to."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A running server: its two ports, its keys (secrets included) and its CA in PEM."""
+    """A running server: its two ports, its keys with their secrets, and its CA in PEM."""
 
     port: int
     tls_port: int
@@ -47,10 +50,10 @@ _here: dict[int, Notice] = {}
 
 
 def announce(notice: Notice) -> None:
-    """Let programs of this user find the server. Where no file can be written, only this process."""
+    """Let the programs of this user find the server; only this process if no file can be written."""
     for port in (notice.port, notice.tls_port):
         _here[port] = notice
-    with contextlib.suppress(OSError):  # then another terminal needs --ca-file and the whole key
+    with contextlib.suppress(OSError):  # without the file, a terminal needs --ca-file and the whole key
         _write(notice)
 
 
@@ -63,7 +66,7 @@ def withdraw(notice: Notice) -> None:
 
 
 def find(url: str) -> Notice | None:
-    """The running server that `url` leads to, if it is one of this user's on this machine."""
+    """Return the notice of the server that `url` leads to, if this user runs it on this machine."""
     parts = urlsplit(url)
     if parts.hostname not in LOOPBACK or parts.port is None:
         return None
@@ -71,12 +74,12 @@ def find(url: str) -> Notice | None:
 
 
 def here(host: str) -> str:
-    """The host by which this machine reaches what listens on `host`."""
+    """Return the host by which programs on this machine reach a server that listens on `host`."""
     return EVERYWHERE.get(host, host)
 
 
 def for_others(host: str) -> str | None:
-    """The host by which other machines reach what listens on `host`; None where they can't."""
+    """Return the host by which other machines reach a server that listens on `host`; None if they can't."""
     if host in LOOPBACK or host.startswith("127."):
         return None
     if host not in EVERYWHERE:
@@ -84,14 +87,14 @@ def for_others(host: str) -> str | None:
     somewhere = (socket.AF_INET6, "2001:db8::1") if host == "::" else (socket.AF_INET, "192.0.2.1")
     try:
         with socket.socket(somewhere[0], socket.SOCK_DGRAM) as probe:
-            probe.connect((somewhere[1], 9))  # sends nothing: it only chooses the address to send from
+            probe.connect((somewhere[1], 9))  # this sends nothing, but chooses the address to send from
             return probe.getsockname()[0]
     except OSError:  # no route leads out of this network
         return socket.gethostname()
 
 
 def in_url(scheme: str, host: str, port: int) -> str:
-    """The URL of a server, such as `wss://[::1]:8443`."""
+    """Return the URL of a server, such as `wss://[::1]:8443`."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
@@ -105,11 +108,11 @@ def _path(port: int) -> Path:
 
 
 def private_directory() -> Path:
-    """A directory that only this user can read. Raises `OSError` where there can be none."""
+    """Return a directory that only this user can read. Raises `OSError` if there can be none."""
     directory = _directory()
     directory.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(directory):
-        raise PermissionError(f"{directory} belongs to somebody else")
+        raise PermissionError(f"{directory} belongs to another user, or others may read it: remove it")
     return directory
 
 
@@ -137,7 +140,7 @@ def _read(path: Path) -> Notice | None:
 
 
 def _clear_away(directory: Path) -> None:
-    """Remove what servers left that were killed, so that their keys do not lie about."""
+    """Remove the notices of servers that were killed, so that their keys do not lie about."""
     for path in directory.glob("*.json"):
         notice = _read(path)
         if notice is None or not is_alive(notice.pid):
@@ -145,7 +148,7 @@ def _clear_away(directory: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this number runs."""
+    """Return whether a process with this id is running."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -156,7 +159,7 @@ def is_alive(pid: int) -> bool:
 
 
 def is_own(path: Path) -> bool:
-    """Whether a path belongs to this user and is no link. Raises `OSError` when it is not there."""
+    """Return whether a path belongs to this user and is not a link. Raises `OSError` if it does not exist."""
     if not hasattr(os, "getuid"):
         return True
     found = path.lstat()
@@ -164,5 +167,5 @@ def is_own(path: Path) -> bool:
 
 
 def _is_private(path: Path) -> bool:
-    """Whether a path is this user's own and nobody else may change or read it."""
+    """Return whether a path belongs to this user and no one else may read or change it."""
     return is_own(path) and (not hasattr(os, "getuid") or not path.lstat().st_mode & 0o077)

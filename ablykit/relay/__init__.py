@@ -1,4 +1,4 @@
-"""Between any client and any Ably: frames are passed on and recorded, and a recording can be sent again."""
+"""The relay, which stands between any client and any Ably and records frames; and replaying a recording."""
 
 from ablykit.relay.relay import Relay
 from ablykit.relay.replay import resend

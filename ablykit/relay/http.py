@@ -1,10 +1,10 @@
-"""HTTP as a relay speaks it: each message is read in full, and written anew for the next hop.
+"""HTTP for a relay: parse each message completely, and write it anew for the next hop.
 
-A relay sits between a client and a service, and either may disagree with it about where a message ends.
-Whoever can make them disagree can hide one request inside another (request smuggling). So no byte of a head
-or of a chunk's frame is passed on as it came: `h11` reads a message into events, and a second `h11` writes
-these events again, in the one form that leaves nothing to interpret. Messages that two readers could read in
-two ways are refused, and trailers are dropped.
+A relay sits between a client and a service, and either may disagree with it about where a message ends. An
+attacker who can make them disagree can hide one request inside another (request smuggling). So the relay
+never forwards the bytes of a head or of chunk framing: one `h11` parses a message into events, and another
+writes these events in a form that can be read in one way only. Messages that could be read in two ways are
+refused, and trailers are dropped.
 
     client = Client(reader, writer)
     while request := await client.request():
@@ -12,11 +12,12 @@ two ways are refused, and trailers are dropped.
         await service.send(onward(request, "host:80"))
         await exchange(client, service)
 
-Waits have an end. A request's head must arrive within `patience` seconds. While a body passes, each read from
-the client and each write may take `stall` seconds. A service may think for as long as it likes, because its
-client can leave at any time: `exchange` notices that and ends.
+Every wait has a limit. A request's head must arrive within `patience` seconds. While a body passes, each read
+from the client and each write may take `stall` seconds. A service may take as long as it likes to answer,
+because its client can leave at any time: `exchange` notices that and ends.
 
-This module knows neither WebSockets nor recordings: after a 101, `unread` has the bytes that follow it.
+This module knows nothing of WebSockets or recordings. After a 101 response, `unread` has the bytes that
+follow it.
 """
 
 import asyncio
@@ -27,32 +28,40 @@ from http import HTTPStatus
 import h11
 
 MAX_HEAD = 64 * 1024
-"""Bytes that a head may have before it is complete. A token with a large capability is part of the URL."""
+"""The longest head of a message, in bytes. The URL is part of it, and may have a token with a large
+capability."""
 
 PATIENCE = 10.0
-"""Seconds that a request's head may take, and that a client may wait before its next request."""
+"""How long a request's head may take, and how long a client may wait before its next request, in seconds."""
 
 STALL = 60.0
-"""Seconds that one read of a request's body, or one write, may take."""
+"""How long one read of a request's body, or one write, may take, in seconds."""
 
 LINGER = 2.0
-"""Seconds that a client is heard after its last answer: closing while it sends could destroy the answer."""
+"""How long to read from a client after its last answer, in seconds.
+
+If the relay closed while the client still sends, TCP would reset the connection, and the client could lose
+the answer.
+"""
 
 _READ = 1 << 16
 _HOP_BY_HOP = frozenset(
     b"host connection keep-alive proxy-connection te trailer upgrade sec-websocket-extensions".split()
 )
-"""Headers that concern two neighbours only (RFC 9110 §7.6.1); `onward` writes its own for the next two. The
-last would compress a WebSocket's frames, which then could not be read."""
+"""The headers that concern one hop only (RFC 9110 §7.6.1). `onward` writes new ones for the next hop.
+
+The last one would compress the frames of a WebSocket, and the relay could not read them.
+"""
 
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-"""What says where a body ends; a `Connection` header that lists these would take that away."""
+"""The headers that say where a body ends. They are kept even if a `Connection` header lists them, as an
+attack may."""
 
 _Message = h11.Request | h11.Response | h11.InformationalResponse
 
 
 class HttpError(Exception):
-    """Why a message goes no further: an HTTP status, and a text for whoever reads the answer."""
+    """The error for a message that is not forwarded: an HTTP status, and a text for the response."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -60,7 +69,7 @@ class HttpError(Exception):
 
 
 class Peer:
-    """One end of an exchange: a socket, and what `h11` knows of the messages on it."""
+    """One end of an exchange: a socket, and the state that `h11` keeps of the messages on it."""
 
     def __init__(
         self,
@@ -73,16 +82,16 @@ class Peer:
         self.reader, self.writer, self._stall = reader, writer, stall
 
     async def send(self, event: h11.Event) -> None:
-        """Write an event. Raises `OSError` when the other end is gone, or takes nothing for too long."""
+        """Write an event. Raises `OSError` if the other end is gone, or reads nothing for too long."""
         data = self.http.send(event)
-        if self.writer.is_closing():  # writing would only make asyncio log a warning
+        if self.writer.is_closing():  # asyncio would only log a warning for writing to it
             raise ConnectionResetError("The connection is closed")
         self.writer.write(data or b"")
         async with asyncio.timeout(self._stall):
             await self.writer.drain()
 
     def unread(self) -> bytes:
-        """Return the bytes that came after the last message."""
+        """Return the bytes that arrived after the last message."""
         return self.http.trailing_data[0]
 
     async def _event(self) -> object:
@@ -108,7 +117,7 @@ class Peer:
 
 
 class Client(Peer):
-    """Whoever sends requests."""
+    """The end that sends requests."""
 
     def __init__(
         self,
@@ -122,9 +131,10 @@ class Client(Peer):
         self._patience = patience
 
     async def request(self) -> h11.Request | None:
-        """Return the next request's head, or None when this client has sent its last.
+        """Return the next request's head, or None if there are no more requests.
 
-        Raises `HttpError` for a request that is not passed on, `EOFError` when the client leaves inside one.
+        Raises `HttpError` for a request that is not forwarded, `EOFError` if the client leaves in the middle
+        of one.
         """
         if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
             self.http.start_next_cycle()
@@ -149,7 +159,9 @@ class Client(Peer):
             async with asyncio.timeout(self._stall):
                 return await self._piece()
         except TimeoutError:
-            raise HttpError(408, f"Nothing of the body came for {self._stall:g} seconds") from None
+            raise HttpError(
+                408, f"No more of the request's body arrived for {self._stall:g} seconds"
+            ) from None
 
     def _fault(self, error: h11.RemoteProtocolError) -> HttpError:
         if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
@@ -165,16 +177,17 @@ class Client(Peer):
         self.http.receive_data(data)
 
     async def gone(self) -> None:
-        """Wait until the client is gone, then raise `EOFError`; keep the requests it sends meanwhile.
+        """Wait until the client is gone, then raise `EOFError`. Requests that it sends meanwhile are kept.
 
-        No more of those are read than one head has room for: then nobody can say whether the client is there.
+        At most `MAX_HEAD` bytes of these are read. After that, the relay can't notice any more that the
+        client leaves.
         """
         while len(self.unread()) < MAX_HEAD:
             await self._read()
         await asyncio.Event().wait()
 
     async def refuse(self, error: HttpError) -> None:
-        """Answer with an error, and no further request; does nothing when an answer has begun already."""
+        """Answer with an error, as the last answer. This does nothing if an answer has begun already."""
         if self.http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         text = str(error).encode()
@@ -188,7 +201,8 @@ class Client(Peer):
         await self.send(h11.EndOfMessage())
 
     async def finish(self) -> None:
-        """End the connection so that the last answer arrives, also at a client that is still sending."""
+        """End the connection in a way that lets the last answer arrive even if the client is still
+        sending."""
         with contextlib.suppress(OSError):
             if self.writer.can_write_eof():
                 self.writer.write_eof()
@@ -198,7 +212,7 @@ class Client(Peer):
 
 
 class Service(Peer):
-    """Where requests go. It is asked for one thing, and then closed."""
+    """The end that answers requests. Each one answers a single request, and is then closed."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, stall: float = STALL
@@ -207,16 +221,17 @@ class Service(Peer):
         self._ended = False
 
     async def answer(self, client: Client) -> h11.Response | h11.InformationalResponse:
-        """Return the answer's head, or that of a 101; `client` gets what comes before it, such as a 100.
+        """Return the head of the answer, or of a 101. Interim answers before it, such as a 100, go to
+        `client`.
 
-        Raises `HttpError` when no HTTP comes, `OSError` when the connection breaks.
+        Raises `HttpError` if the answer is not HTTP, `OSError` if the connection breaks.
         """
         while True:
             event = await self._event()
             assert isinstance(event, h11.Response | h11.InformationalResponse)
             if isinstance(event, h11.Response) or event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
                 return event
-            if client.http.their_http_version != b"1.0":  # which has no such answers (RFC 9110 §15.2)
+            if client.http.their_http_version != b"1.0":  # HTTP/1.0 has no interim answers (RFC 9110 §15.2)
                 await client.send(
                     h11.InformationalResponse(
                         status_code=event.status_code, reason=event.reason, headers=_end_to_end(event)
@@ -224,13 +239,13 @@ class Service(Peer):
                 )
 
     async def body(self) -> h11.Data | h11.EndOfMessage:
-        """Return the next piece of the answer's body, or its end. Raises what `answer` raises."""
+        """Return the next piece of the answer's body, or its end. Raises the errors of `answer`."""
         return await self._piece()
 
     async def _read(self) -> None:
         data = await self.reader.read(_READ)
         self._ended = not data
-        self.http.receive_data(data)  # no data can be the end of a body
+        self.http.receive_data(data)  # an empty one too: a body may end where the connection ends
 
     def _fault(self, error: h11.RemoteProtocolError) -> HttpError:
         if self._ended:
@@ -239,29 +254,29 @@ class Service(Peer):
 
 
 def onward(request: h11.Request, host: str, *, upgrade: bool = False) -> h11.Request:
-    """Return the request as its next host gets it: to be closed after the answer, or upgraded."""
+    """Return a request as the next hop gets it. Its connection is upgraded, or closed after the answer."""
     kept = _end_to_end(request, (b"upgrade",) if upgrade else ())
     own = [(b"Host", host.encode()), (b"Connection", b"Upgrade" if upgrade else b"close")]
     return h11.Request(method=request.method, target=request.target, headers=[*own, *kept])
 
 
 def values(request: h11.Request, name: bytes) -> list[str]:
-    """Return the values of a header, in lower case named, as often as it is there."""
+    """Return every value of a header, whose name is given in lower case."""
     return [value.decode("latin-1") for found, value in request.headers if found == name]
 
 
 def is_upgrade(request: h11.Request, protocol: str) -> bool:
-    """Whether a request asks to go on in another protocol. `Connection` may say what it likes."""
+    """Return whether a request asks to upgrade to a protocol, whatever its `Connection` header says."""
     offered = ",".join(values(request, b"upgrade")).lower().split(",")
     return request.method == b"GET" and protocol in (name.strip() for name in offered)
 
 
 async def exchange(client: Client, service: Service) -> None:
-    """Pass a request's body on, and its answer back.
+    """Forward a request's body and, at the same time, its answer.
 
-    Both at once: a service may answer before it has heard all, and a client may wait for 100 before it sends
-    a body. Raises `HttpError` when either is not HTTP, `EOFError` when the client leaves, `OSError` when a
-    connection breaks.
+    It must be at the same time: a service may answer before the body is complete, and a client may wait for a
+    100 before it sends the body. Raises `HttpError` if either is not HTTP, `EOFError` if the client leaves,
+    `OSError` if a connection breaks.
     """
     up = asyncio.create_task(_pass_up(client, service))
     down = asyncio.create_task(_pass_down(service, client))
@@ -275,7 +290,7 @@ async def exchange(client: Client, service: Service) -> None:
 
 
 async def pass_answer(answer: h11.Response, service: Service, client: Client, *, last: bool = False) -> None:
-    """Pass an answer on, head and body; after the `last` one the client's connection ends."""
+    """Forward an answer's head and body. After the `last` one the client's connection ends."""
     own = [(b"Connection", b"close")] if last else []
     headers = [*_end_to_end(answer), *own]
     await client.send(h11.Response(status_code=answer.status_code, reason=answer.reason, headers=headers))
@@ -285,7 +300,7 @@ async def pass_answer(answer: h11.Response, service: Service, client: Client, *,
 
 
 async def _pass_up(client: Client, service: Service) -> None:
-    """Pass the request's body on, then wait for the client to leave."""
+    """Forward the request's body, then wait for the client to leave."""
     while isinstance(event := await client.body(), h11.Data):
         with contextlib.suppress(
             ConnectionError
@@ -303,22 +318,23 @@ async def _pass_down(service: Service, client: Client) -> None:
 
 
 def _check(request: h11.Request) -> None:
-    """Refuse what h11 accepts and two readers could read in two ways (RFC 9112 §3.2, §6.1)."""
+    """Raise `HttpError` for a request that h11 accepts but that could be read in two ways (RFC 9112 §3.2,
+    §6.1)."""
     if request.http_version not in (b"1.0", b"1.1"):
-        raise HttpError(505, "This speaks HTTP/1.1")
+        raise HttpError(505, "This relay speaks HTTP/1.1 only")
     if request.method == b"CONNECT" or not request.target.startswith(b"/"):
-        raise HttpError(400, "This is not a proxy for other hosts. Ask it for a path, such as /time")
+        raise HttpError(400, "This relay is not a proxy for other hosts: request a path, such as /time")
     framed = {name for name, _ in request.headers} & _FRAMING
     if len(framed) == 2:
-        raise HttpError(400, "A request has a Content-Length or a Transfer-Encoding, not both")
+        raise HttpError(400, "A request may have a Content-Length or a Transfer-Encoding, but not both")
     if b"transfer-encoding" in framed and request.http_version == b"1.0":
-        raise HttpError(400, "HTTP/1.0 has no Transfer-Encoding")
+        raise HttpError(400, "An HTTP/1.0 request can't have a Transfer-Encoding")
     if framed and is_upgrade(request, "websocket"):
-        raise HttpError(400, "A request that opens a WebSocket has no body")
+        raise HttpError(400, "A request that opens a WebSocket can't have a body")
 
 
 def _end_to_end(message: _Message, kept: Iterable[bytes] = ()) -> list[tuple[bytes, bytes]]:
-    """Return the headers that are not for two neighbours alone."""
+    """Return the headers to forward: all but those that concern one hop only."""
     listed = b",".join(value for name, value in message.headers if name == b"connection").lower()
     named = {name.strip() for name in listed.split(b",")} - _FRAMING
     dropped = (_HOP_BY_HOP | named).difference(kept)
@@ -326,5 +342,5 @@ def _end_to_end(message: _Message, kept: Iterable[bytes] = ()) -> list[tuple[byt
 
 
 def _reason(error: h11.RemoteProtocolError) -> str:
-    """What h11 says, without the bytes it quotes: there may be a key in them."""
+    """Return the reason that h11 gives, without the bytes that it quotes: these may contain a key."""
     return str(error).partition(": bytearray")[0]

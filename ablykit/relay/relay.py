@@ -1,18 +1,18 @@
-"""A relay: it stands between any client and any Ably, and writes down what passes.
+"""A relay: it stands between any client and any Ably, and records the frames that pass.
 
     with Relay(ably.tls_url) as relay:
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-It passes a WebSocket's bytes on as they come, and only looks at them: frames, pings and the closing
-handshake reach the other side in the order and with the codes they had, and each side answers for itself. Of
-the upgrade request only what belongs to one hop is changed, and compression is not offered, so that frames
-can be read.
-HTTP requests, such as an SDK makes beside its WebSocket, pass too (see `http`); they are not written down.
+It forwards the bytes of a WebSocket unchanged, as they arrive, and only reads along. Frames, pings and the
+closing handshake reach the other side in the same order and with the same codes, and each side answers for
+itself. In the upgrade request, the relay changes only the headers that concern one hop. It does not offer
+compression, since it could not read compressed frames. HTTP requests, which an SDK makes besides its
+WebSocket, pass too (see `http`), but are not recorded.
 
-A relay adds nothing to what a client sends, a secret least of all: any program on this machine, and any
-web page in its browser, can reach it. Stars for a key's secret are filled in by the user's own client
-(`wire.connect_async`, `ablykit connect`), which finds the keys in the relay's notice (see `runtime`).
+A relay must never add anything to what a client sends, least of all a secret: any program on this machine,
+and any web page in its browser, can reach it. The user's own client (`wire.connect_async`, `ablykit connect`)
+fills in the stars of a key. It finds the keys in the relay's notice (see `runtime`).
 """
 
 import asyncio
@@ -41,23 +41,25 @@ from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened
 
 MAX_FRAME = 64 * 1024 * 1024
-"""Bytes of a frame that are still written down; a longer one passes unseen, and so does what follows it."""
+"""The longest frame, in bytes, that is recorded. A longer one passes unrecorded, and so does all that follows
+it."""
 
 NOT_CLOSED = "1006"
-"""How a connection ended on which no close frame was seen (RFC 6455 §7.1.5)."""
+"""The close code that is recorded for a connection without a close frame (RFC 6455 §7.1.5)."""
 
 _LOG = quiet_logger("ablykit.relay.relay")
 
 
 class Relay:
-    """A relay on a thread of its own, ready when the constructor returns.
+    """A relay on its own thread, ready when the constructor returns.
 
-    `to` is where frames go on to, `ws://` or `wss://`. `host` and ports (0 = any free one) are where
-    it listens; with TLS it has a certificate of its own, trusted as an embedded Ably's is. Requests are
-    passed on when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins`
-    are further names of this machine and further pages, as `ablykit.machine.browsers.Door` takes them.
-    Raises `OSError` when a port is taken, `ValueError` when `to` is no WebSocket URL, or for a host or an
-    origin that cannot be one.
+    `to` is the service to forward to, `ws://` or `wss://`. `host`, `port` and `tls_port` are where the relay
+    listens; port 0 means any free port. For TLS it has its own certificate, which is trusted as that of an
+    embedded Ably is. By default only this machine's programs and web pages may use it: `allow_hosts` and
+    `allow_origins` are other names of this machine and other pages (see `ablykit.machine.browsers.Door`).
+
+    Raises `OSError` if a port is taken, `ValueError` if `to` is not the URL of a WebSocket service, or for an
+    invalid host or origin.
     """
 
     def __init__(
@@ -73,15 +75,15 @@ class Relay:
     ) -> None:
         parts = urlsplit(to)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError(f"A relay goes on to ws://HOST or wss://HOST, not to {redact(to)}")
+            raise ValueError(f"A relay forwards to ws://HOST or wss://HOST, not to {redact(to)}")
         if parts.path.strip("/") or parts.query:
             raise ValueError(
-                f"A relay goes on to a host; the path and the key come from each client. Give it "
+                f"A relay forwards to a host, and each client brings its own path and key. Give it "
                 f"{parts.scheme}://{parts.netloc} in place of {redact(to)}"
             )
         self._to = to.rstrip("/")
         self._target = runtime.find(to)
-        # Made once: reading the system's certificates takes a while, in which nothing would pass.
+        # Made only once: reading the system's certificates takes a while, and would hold up every connection.
         self._tls = client_tls(self._to, self._target.ca_pem if self._target else None)
         self._door = Door(host, allow_hosts, allow_origins)
         self.host, self._ports = host, (port, tls_port)
@@ -89,27 +91,28 @@ class Relay:
         self._names = itertools.count(1)
         self._passing: set[asyncio.Task[None]] = set()
         self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
-        """The sockets of both sides: with TLS, one that is closed still waits for its peer to close it."""
+        """The sockets of both sides. With TLS, a closed socket still waits for its peer, so `stop` aborts
+        it."""
         self._ca = LocalCA()
         self._thread = LoopThread("ablykit-relay", self._serving)
 
     @property
     def url(self) -> str:
-        """Where to connect without TLS."""
+        """The URL without TLS, `ws://HOST:PORT`."""
         return runtime.in_url("ws", runtime.here(self.host), self.port)
 
     @property
     def tls_url(self) -> str:
-        """Where to connect with TLS."""
+        """The URL with TLS, `wss://HOST:PORT`."""
         return runtime.in_url("wss", runtime.here(self.host), self.tls_port)
 
     @property
     def ca_file(self) -> str:
-        """The certificate to trust for `tls_url`, as a file in PEM."""
+        """The path of a PEM file with the certificate to trust for `tls_url`."""
         return self._ca.file
 
     def stop(self) -> None:
-        """Close what is open, and end."""
+        """Close all connections, and end the thread."""
         self._thread.stop()
 
     def __enter__(self) -> "Relay":
@@ -123,7 +126,7 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncGenerator[None]:
-        """Everything that goes when the relay stops."""
+        """Open everything that the relay needs, and close it again when the relay stops."""
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._ca.close)
             tls = self._ca.server_context(self.host)
@@ -146,7 +149,7 @@ class Relay:
                 transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one socket to its end; that may be `stop`, of which asyncio would print a traceback."""
+        """Serve one socket until it ends, or `stop` cancels it: asyncio would print a traceback for that."""
         task = asyncio.current_task()
         assert task is not None
         self._passing.add(task)
@@ -173,7 +176,8 @@ class Relay:
 
     @contextlib.contextmanager
     def _closing(self, writer: asyncio.StreamWriter) -> Generator[None]:
-        """Close a connection in the end. With TLS, it then waits for its peer, until the relay stops."""
+        """Close a connection at the end of the block. With TLS it then waits for its peer, until the relay
+        stops."""
         self._transports.add(writer.transport)
         try:
             yield
@@ -182,7 +186,7 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def _onward(self, request: h11.Request, *, upgrade: bool = False) -> AsyncGenerator[http.Service]:
-        """Yield the service, which has been asked for the same. Raises `OSError`."""
+        """Connect to the service, forward the request's head, and yield the service. Raises `OSError`."""
         to = urlsplit(self._to)
         async with asyncio.timeout(OPEN_TIMEOUT):
             reader, writer = await asyncio.open_connection(
@@ -194,7 +198,7 @@ class Relay:
             yield service
 
     async def _http(self, request: h11.Request, client: http.Client) -> None:
-        """Pass one HTTP request on, and its answer back."""
+        """Forward one HTTP request, and its response."""
         try:
             async with self._onward(request) as service:
                 await http.exchange(client, service)
@@ -202,7 +206,8 @@ class Relay:
             raise http.HttpError(502, redact(why_not_opened(self._to, error))) from None
 
     async def _websocket(self, request: h11.Request, client: http.Client) -> None:
-        """One WebSocket: its opening handshake, then bytes both ways until either side ends."""
+        """Forward one WebSocket: its opening handshake, then bytes in both directions until either side
+        ends."""
         watch = _Watch(self.transcript, f"client {next(self._names)}")
         watch.note("out", redact(f"{self._to}{request.target.decode()}"), "open")
         try:
@@ -233,20 +238,20 @@ class Relay:
 
 
 class _Watch:
-    """Writes down one connection's frames from the bytes that pass, and how it was closed."""
+    """Records the frames of one connection from the bytes that pass, and how it was closed."""
 
     def __init__(self, transcript: Transcript, name: str) -> None:
         self._transcript, self._name = transcript, name
         self.closed = NOT_CLOSED
-        """Code and reason of the first close frame, whoever sent it."""
+        """The code and reason of the first close frame, from either side."""
 
     def note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
-        """Write something down."""
+        """Record an entry of this connection."""
         self._transcript.record(self._name, direction, raw, kind)
 
     def reader(self, direction: Direction) -> Callable[[bytes], None]:
-        """What is to be called with all bytes of one direction, in the order they come."""
-        side = Side.SERVER if direction == "out" else Side.CLIENT  # whose eyes they are read with
+        """Return a function that takes the bytes of one direction, in order, and records their frames."""
+        side = Side.SERVER if direction == "out" else Side.CLIENT  # the side that receives these bytes
         protocol = Protocol(side, max_size=MAX_FRAME, logger=_LOG)
         message: list[bytes] = []
         opcode = Opcode.TEXT
@@ -268,7 +273,7 @@ class _Watch:
 
         def read(data: bytes) -> None:
             protocol.receive_data(data)
-            protocol.data_to_send()  # it answers pings and closes, which is for the two sides to do
+            protocol.data_to_send()  # its answers to pings and closes, thrown away: the two sides answer
             for frame in protocol.events_received():
                 assert isinstance(frame, Frame)
                 take(frame)
@@ -284,13 +289,13 @@ _CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
 
 
 def _close(writer: asyncio.StreamWriter) -> None:
-    """Close a socket once. A second time, asyncio would forget its TLS, and could not abort it any more."""
+    """Close a socket, but only once: after a second time, asyncio could no longer abort its TLS."""
     if not writer.is_closing():
         writer.close()
 
 
 async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], None]) -> None:
-    """Pass bytes from one side to the other until it has no more; `watch` sees them first."""
+    """Forward bytes from one side to the other until there are no more, and call `watch` with them first."""
     with contextlib.suppress(OSError):
         data = source.unread()
         while data := data or await source.reader.read(1 << 16):
@@ -302,11 +307,14 @@ async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], Non
 
 
 def _closed(request: h11.Request, code: int, why: str) -> bytes:
-    """What accepts a WebSocket and closes it again, so that every client can tell its user why."""
+    """Return the bytes that accept a WebSocket and close it at once.
+
+    Clients show the reason in a close frame to their users. Few of them show an HTTP error.
+    """
     protocol = ServerProtocol(logger=_LOG)
     headers = Headers((name.decode(), value.decode("latin-1")) for name, value in request.headers.raw_items())
     protocol.send_response(protocol.accept(Request(request.target.decode(), headers)))
-    if protocol.state is State.OPEN:  # else the request was none for a WebSocket, as the response says
+    if protocol.state is State.OPEN:  # otherwise the upgrade was invalid, and the response says so
         protocol.send_close(code, why.encode()[:120].decode(errors="ignore"))
     return b"".join(protocol.data_to_send())
 

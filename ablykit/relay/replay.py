@@ -1,4 +1,9 @@
-"""A recording played again: its client's side is sent to a live service, which answers anew."""
+"""Replay a recording: send its clients' side to a live service, which answers anew.
+
+The service gives new ids, keys and serials. A recorded frame that contains an old one (a resume key, a
+channelSerial, the serial of a message) must be sent with the new one in its place. So each answer is matched
+with the recorded answer, and every old name is remembered with its new one.
+"""
 
 import asyncio
 import re
@@ -13,28 +18,32 @@ from ablykit.record.transcript import Entry, Transcript
 from ablykit.wire import AsyncConnection, WireError, connect_async
 
 PATIENCE = 2.0
-"""Seconds that an answer may take before the next frame is sent without it."""
+"""How long to wait for the answers that the recording has before the next frame is sent without them, in
+seconds."""
 
 CUT = "1006"
-"""The close code of a connection that ended without a close frame (RFC 6455 §7.1.5): a network's doing."""
+"""The close code of a connection that ended without a close frame, as when a network fails (RFC 6455
+§7.1.5)."""
 
 _GIVEN = {"key", "accessToken", "access_token"}
 
 
 async def resend(recording: Transcript, url: str, *, patience: float = PATIENCE) -> Transcript:
-    """Send all that the recording's clients sent to the service at `url`; gives the new transcript.
+    """Send everything that the recording's clients sent to the service at `url`. Return the new transcript.
 
-    Each connection is opened with the parameters it had, but for the credentials, which are those in
-    `url`. A frame is sent when the answers that came before it in the recording have come again, or
-    after `patience` seconds. Ids, keys and serials that the service gave then are replaced by those it
-    gives now. Compare both with `ablykit.record.compare`. Raises `WireError` when nothing answers.
+    Each connection is opened with its recorded parameters, but with the credentials in `url`. A frame is sent
+    when the answers before it in the recording have arrived again, or after `patience` seconds. Ids, keys and
+    serials from the recorded service are replaced by the new ones. Compare the two transcripts with
+    `ablykit.record.compare`.
+
+    Raises `WireError` if nothing answers at `url`.
     """
     again = _Again(url, patience, Transcript())
     try:
         for entry in list(recording):
             await again.take(entry)
         await again.catch_up()
-        return again.transcript.copy()  # what the recording left open is closed below: no part of it
+        return again.transcript.copy()  # before the connections that the recording left open are closed below
     finally:
         for peer in again.peers.values():
             await peer.wire.close()
@@ -42,7 +51,7 @@ async def resend(recording: Transcript, url: str, *, patience: float = PATIENCE)
 
 @dataclass
 class _Peer:
-    """One connection: the recorded frames that its service sent and that have not come again yet."""
+    """One connection, and in `due` the recorded answers that have not arrived again yet."""
 
     wire: AsyncConnection
     due: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -55,10 +64,10 @@ class _Again:
     transcript: Transcript
     peers: dict[str, _Peer] = field(default_factory=dict[str, _Peer])
     names: dict[str, str] = field(default_factory=dict[str, str])
-    """What the service called things then, and what it calls them now."""
+    """The recorded ids, keys and serials, with the new ones."""
 
     async def take(self, entry: Entry) -> None:
-        """Do what the recording's client did, or note what its service said."""
+        """Repeat what a recorded client did, or note an answer as due."""
         if entry.kind == "open":
             url = _as_recorded(self.url, str(entry.raw), self._renamed)
             wire = await connect_async(url, transcript=self.transcript, name=entry.connection)
@@ -90,10 +99,10 @@ class _Again:
         try:
             await peer.wire.send(raw)
         except WireError:
-            return  # it ended sooner than then: the comparison will show it
+            return  # the connection ended earlier than in the recording, which the comparison will show
 
     async def catch_up(self) -> None:
-        """Wait until all that had been answered by then is answered now."""
+        """Wait for the answers that are due, for `patience` seconds at most."""
         deadline = asyncio.get_running_loop().time() + self.patience
         for peer in self.peers.values():
             while peer.due:
@@ -106,39 +115,44 @@ class _Again:
                 self._learn(peer.due, frame)
 
     def _learn(self, due: list[dict[str, Any]], frame: dict[str, Any]) -> None:
-        """The oldest frame due with the same action is what this one stands for."""
-        for index, then in enumerate(due):
-            if then.get("action") == frame.get("action"):
-                self.names.update(_names(then, frame))
+        """Match a frame with the oldest frame due that has the same action, and remember its new names."""
+        for index, recorded in enumerate(due):
+            if recorded.get("action") == frame.get("action"):
+                self.names.update(_names(recorded, frame))
                 del due[index]
                 return
 
     def _renamed(self, text: str) -> str:
-        """The text with each name of then as it is now; a name may stand within a longer one."""
+        """Return a text with each recorded name replaced by the new one.
+
+        The longest names come first, because a shorter one may be part of a longer one.
+        """
         longest_first = sorted(self.names, key=len, reverse=True)
         pattern = "|".join(map(re.escape, longest_first))
         return re.sub(pattern, lambda found: self.names[found[0]], text) if pattern else text
 
 
 def _as_recorded(url: str, recorded: str, renamed: Callable[[str], str]) -> str:
-    """`url`, with the recorded connection's parameters; its own credentials, if there were any then."""
-    then = dict(parse_qsl(urlsplit(recorded).query))
-    if not then.keys() & _GIVEN:
+    """Return `url` with the recorded connection's parameters, and without credentials if that had none."""
+    params = dict(parse_qsl(urlsplit(recorded).query))
+    if not params.keys() & _GIVEN:
         url = url.partition("?")[0]
-    return connection_url(url, **{name: renamed(value) for name, value in then.items() if name not in _GIVEN})
+    return connection_url(
+        url, **{name: renamed(value) for name, value in params.items() if name not in _GIVEN}
+    )
 
 
-def _names(then: Any, now: Any, *, masked: bool = False) -> dict[str, str]:
-    """Return for each id, key or serial in a recorded frame what stands in its place in a new one."""
-    if masked and isinstance(then, str) and isinstance(now, str):
-        return {then: now} if len(then) > 3 else {}
+def _names(recorded: Any, new: Any, *, masked: bool = False) -> dict[str, str]:
+    """Return the ids, keys and serials in a recorded value, each with the one in its place in a new value."""
+    if masked and isinstance(recorded, str) and isinstance(new, str):
+        return {recorded: new} if len(recorded) > 3 else {}
     found: dict[str, str] = {}
-    if isinstance(then, dict) and isinstance(now, dict):
-        new = cast("dict[str, Any]", now)
-        for name, value in cast("dict[str, Any]", then).items():
-            found |= _names(value, new.get(name), masked=name in MASKED)
-    elif isinstance(then, list) and isinstance(now, list):
-        for one, two in zip(cast("list[Any]", then), cast("list[Any]", now), strict=False):
+    if isinstance(recorded, dict) and isinstance(new, dict):
+        members = cast("dict[str, Any]", new)
+        for name, value in cast("dict[str, Any]", recorded).items():
+            found |= _names(value, members.get(name), masked=name in MASKED)
+    elif isinstance(recorded, list) and isinstance(new, list):
+        for one, two in zip(cast("list[Any]", recorded), cast("list[Any]", new), strict=False):
             found |= _names(one, two, masked=masked)
     return found
 

@@ -1,4 +1,4 @@
-"""LocalAbly: the whole service on a thread of its own, for notebooks, tests and terminals."""
+"""LocalAbly: the embedded Ably as notebooks, tests and terminals start it."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,8 @@ from ablykit.server.service import Service
 T = TypeVar("T")
 
 LIMITED = {"public:*": ["subscribe"]}
-"""What `limited_key` may do: listen on channels below `public:`, nothing else."""
+"""The capability of `limited_key`: it may subscribe to channels in the namespace `public`, and nothing
+else."""
 
 
 class LocalAbly(LocalApp):
@@ -23,21 +24,26 @@ class LocalAbly(LocalApp):
         with LocalAbly() as ably:
             ably.tls_url, ably.key      # wss://127.0.0.1:PORT and an API key
 
-    It has one port for `ws://` and `http://` and one for `wss://` and `https://`, on a thread of
-    its own, and is ready when the constructor returns. Leaving the block, or `stop()`, ends it.
+    It runs on its own thread, and is ready when the constructor returns. One port answers `ws://` and
+    `http://`, the other `wss://` and `https://`. Leaving the block, or `stop()`, ends it.
 
-    `host` and ports (0 = any free one) are where it listens. `keys` are further API keys, as text
-    `APPID.KEYID:SECRET`; without any, one is made. `heartbeat_interval` is in ms, at least 10.
-    `limits` changes single limits of `ablykit.server.access.app.Limits`. `sandbox` accepts keys
-    without TLS and lets anyone make apps; `enforce_rates` refuses what comes too fast. `seed`
-    makes ids, keys, serials and timestamps the same on every run. `mutable` names the namespaces
-    (what stands before a channel name's first colon) whose messages can be updated and deleted;
-    `persisted` those whose messages are kept for a day instead of two minutes. Requests are answered
-    when they come from this machine's programs and web pages: `allow_hosts` and `allow_origins` are
-    further names of this machine and further pages, as `ablykit.machine.browsers.Door` takes them.
+    - `host`, `port` and `tls_port` are where it listens; port 0 means any free port.
+    - `keys` are API keys, as text `APPID.KEYID:SECRET`. Without any, the server makes one.
+    - `seed` makes ids, keys, serials and timestamps the same on every run.
+    - `heartbeat_interval` is in ms, at least 10.
+    - `limits` changes single limits of `ablykit.server.access.app.Limits`.
+    - `sandbox` accepts keys without TLS, and lets anyone make apps.
+    - `enforce_rates` refuses publishes above the rate limits.
+    - `mutable` names the namespaces whose messages can be updated, deleted and annotated. A channel's
+    namespace is the
+      part of its name before the first colon.
+    - `persisted` names the namespaces whose messages are kept for a day instead of two minutes.
+    - `allow_hosts` and `allow_origins` are other names of this machine and other web pages that may use the
+    server (see
+      `ablykit.machine.browsers.Door`). By default only this machine's programs and pages may.
 
-    Raises `OSError` when a port is taken, `AblyError` 40005 for a malformed key, `ValueError` for a
-    host or an origin that cannot be one.
+    Raises `OSError` if a port is taken, `AblyError` 40005 for a malformed key, `ValueError` for an invalid
+    host or origin.
     """
 
     is_local = True
@@ -60,7 +66,7 @@ class LocalAbly(LocalApp):
         allow_origins: Iterable[str] = (),
     ) -> None:
         if heartbeat_interval < 10:
-            raise ValueError(f"heartbeat_interval is in ms, at least 10, not {heartbeat_interval}")
+            raise ValueError(f"heartbeat_interval must be at least 10 (ms), not {heartbeat_interval}")
         self._limits, self._namespaces = limits, namespaces(mutable=mutable, persisted=persisted)
         service = Service(
             lambda: time.monotonic() * 1000,
@@ -84,7 +90,8 @@ class LocalAbly(LocalApp):
         super().__init__(running, app, key)
 
     def _make_app(self, service: Service, keys: Iterable[str]) -> tuple[App, ApiKey]:
-        """Make the apps of the keys that were given, or one with a new key; return the first of each."""
+        """Make the apps of the given keys, or one app with a new key. Return the first app and the first
+        key."""
         given = [ApiKey.parse(text) for text in keys]
         apps = [
             service.add_app(id, limits=self._limits, namespaces=self._namespaces)
@@ -96,7 +103,7 @@ class LocalAbly(LocalApp):
 
     @property
     def address(self) -> str:
-        """The host to connect to: an address of this machine."""
+        """The host to connect to from this machine."""
         return self._running.address
 
     @property
@@ -106,7 +113,7 @@ class LocalAbly(LocalApp):
 
     @property
     def sandbox(self) -> bool:
-        """Whether keys are taken without TLS, and apps made by anyone."""
+        """Whether it accepts keys without TLS, and lets anyone make apps."""
         return self._running.service.sandbox
 
     def new_app(
@@ -116,10 +123,10 @@ class LocalAbly(LocalApp):
         mutable: Iterable[str] | None = None,
         persisted: Iterable[str] | None = None,
     ) -> LocalApp:
-        """Another app on the same server, with a key; nothing is shared between apps.
+        """Make another app on the same server, with a key, and return it. Apps share nothing.
 
-        What is not given is as the server was made with: `limits`, such as how long and how much is kept,
-        and the namespaces that are `mutable` or `persisted`.
+        `limits` and the namespaces that are `mutable` or `persisted` are by default those of the server's
+        first app.
         """
         named = self._namespaces
         if mutable is not None or persisted is not None:
@@ -130,9 +137,9 @@ class LocalAbly(LocalApp):
 
     @property
     def transcript(self) -> Transcript:
-        """What crosses the wire of every connection, as this side sees it.
+        """A transcript of everything that crosses the wire, as the clients see it.
 
-        It is written down from the first time that this is asked for, such as by a panel:
+        Recording starts when this is first used, for example by a panel:
 
             FrameInspector(ably)
         """
@@ -142,15 +149,16 @@ class LocalAbly(LocalApp):
         return service.transcript
 
     def disconnect_all(self) -> None:
-        """Cut every socket without a word, as a dead network does."""
+        """Cut every socket as a dead network does, without a close frame."""
         self._running.cut()
 
     def call(self, what: Callable[[], T]) -> T:
-        """Run a function on the server's thread and return its result. Raises `RuntimeError` once stopped."""
+        """Call a function on the server's thread and return its result. Raises `RuntimeError` if it has
+        stopped."""
         return self._running.call(what)
 
     def stop(self) -> None:
-        """End the server: clients are told (DISCONNECTED 80003), sockets closed, the thread joined."""
+        """Stop the server: send DISCONNECTED 80003 to all clients, close the sockets, and end the thread."""
         self._running.stop()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,5 @@
-"""One app of an embedded Ably, as a test sees it: what to connect with, and what went on inside."""
+"""One app of an embedded Ably, as a test uses it: how to connect, what was published, and how to provoke
+errors."""
 
 from typing import Any
 
@@ -10,9 +11,9 @@ from ablykit.server.running import Running
 
 
 class LocalApp:
-    """An app of its own on a server that is shared: its channels, keys and connections are no one else's.
+    """One app on a server that several apps may share. Its channels, keys and connections are its own.
 
-    `key` is an API key of it that may do everything.
+    `key` is one of its API keys, which allows everything.
     """
 
     def __init__(self, running: Running, app: App, key: ApiKey) -> None:
@@ -20,29 +21,30 @@ class LocalApp:
 
     @property
     def url(self) -> str:
-        """Where to connect without TLS: `ws://HOST:PORT`."""
+        """The URL without TLS, `ws://HOST:PORT`."""
         return self._running.url
 
     @property
     def tls_url(self) -> str:
-        """Where to connect with TLS: `wss://HOST:PORT`."""
+        """The URL with TLS, `wss://HOST:PORT`."""
         return self._running.tls_url
 
     @property
     def ca_file(self) -> str:
-        """The certificate to trust for `tls_url`, as a file in PEM; it goes when the server stops."""
+        """The path of a PEM file with the certificate to trust for `tls_url`. It is removed when the server
+        stops."""
         return self._running.ca.file
 
     def new_key(self, capability: object = None, *, revocable_tokens: bool = False) -> ApiKey:
-        """Return another API key of the app, with this capability (a dict or JSON text)."""
+        """Make another API key of the app, with this capability (a dict or JSON text), and return it."""
         return self._running.add_key(self.app, capability, revocable_tokens=revocable_tokens)
 
     def options(self, sdk: str) -> dict[str, Any]:
-        """The client options that an official SDK needs to talk to this app, by the SDK's name.
+        """Return the client options that an official SDK needs to connect to this app.
 
-        They are `ably-js`, `ably-js-1.2` (its older line), `ably-python` (realtime) and `ably-python-rest`.
-        Over TLS, a program that is not told otherwise must trust `ca_file`: set `SSL_CERT_FILE`, or for
-        node `NODE_EXTRA_CA_CERTS`. Raises `ValueError` for another name.
+        `sdk` is `ably-js`, `ably-js-1.2` (the older line), `ably-python` (realtime) or `ably-python-rest`.
+        For TLS, the program must trust `ca_file`: set `SSL_CERT_FILE` or, for node, `NODE_EXTRA_CA_CERTS`.
+        Raises `ValueError` for any other SDK.
         """
         running = self._running
         host, tls_port = running.address, running.tls_port
@@ -50,15 +52,15 @@ class LocalApp:
         known: dict[str, dict[str, Any]] = {
             "ably-js": {"endpoint": host, **ports},
             "ably-js-1.2": {"realtimeHost": host, "restHost": host, **ports},
-            "ably-python": {"realtime_host": f"{host}:{tls_port}"},  # it passes over its port
+            "ably-python": {"realtime_host": f"{host}:{tls_port}"},  # it ignores its option for the port
             "ably-python-rest": {"rest_host": host, "tls_port": tls_port},
         }
         if sdk not in known:
-            raise ValueError(f"Options are known for {', '.join(known)}, not for {sdk!r}")
+            raise ValueError(f"There are no options for {sdk!r}. The SDKs are {', '.join(known)}")
         return {"key": self.key.reveal(), **known[sdk]}
 
     def published(self, channel: str) -> list[dict[str, Any]]:
-        """The messages that were published on a channel and are kept, oldest first, as JSON has them."""
+        """Return the messages in a channel's log, oldest first, as dicts with the names of the wire."""
         name = ChannelName.parse(channel)
 
         def read() -> list[dict[str, Any]]:
@@ -72,7 +74,7 @@ class LocalApp:
         return self._running.call(read)
 
     def members(self, channel: str) -> list[dict[str, Any]]:
-        """Return who is present on a channel, as JSON has it."""
+        """Return the members that are present on a channel, as dicts with the names of the wire."""
         name = ChannelName.parse(channel)
 
         def read() -> list[dict[str, Any]]:
@@ -82,28 +84,29 @@ class LocalApp:
         return self._running.call(read)
 
     def send(self, frame: ProtocolMessage, client_id: str | None = None) -> int:
-        """Send a frame that the service would not send by itself now, to see what a client makes of it.
+        """Send a frame that the service would not send by itself, to test how a client handles it.
 
-        It goes to the connections of a clientId, or without one to all of the app's. Return how many there
-        were.
+        It goes to the connections of a clientId, or to all of the app's. Return how many there were.
 
             local_ably.send(ProtocolMessage(action=Action.DETACHED, channel="orders"))
         """
         return self._running.send(frame, self.app, client_id)
 
-    def nack_next(self, code: int, message: str = "Refused, as the test asked", count: int = 1) -> None:
-        """Refuse the next `count` publishes of the app with an error code."""
+    def nack_next(
+        self, code: int, message: str = "The test asked the service to refuse this", count: int = 1
+    ) -> None:
+        """Refuse the next `count` publishes in the app with this error code."""
         error = AblyError(code, message)
         self._running.call(lambda: self.app.refusals.extend([error] * count))
 
     def advance(self, seconds: float) -> None:
-        """Move the server's clock forward, and do all that is due until then.
+        """Move the server's clock forward, and do everything that is due until then.
 
-        Tokens expire, members whose connections dropped leave, and messages have been kept long enough,
-        without waiting. Timestamps and `GET /time` are ahead from then on, for all apps of the server. The
-        clocks of clients are not moved, and heartbeats still come after silence of real time.
+        Tokens expire, members of dropped connections leave, and old messages are dropped, all without
+        waiting. From then on timestamps and `GET /time` are ahead of the real time, for all apps of the
+        server. The clocks of clients do not move, and heartbeats still follow the real time.
 
-        Raises `ValueError` for a time that is not ahead.
+        Raises `ValueError` for a negative or infinite number.
         """
         self._running.advance(seconds)
 
@@ -112,17 +115,17 @@ class LocalApp:
         """How far the server's clock has been moved, in seconds."""
         return self._running.service.clock.ahead / 1000
 
-    def why(self, told: object) -> Denial:
-        """Return why something was refused: key, resource, operation, and the rule that decided.
+    def why(self, refusal: object) -> Denial:
+        """Return why something was refused: the key, the resource, the operation, and the rule that decided.
 
-        `told` is what told it: a frame with an error, an HTTP answer, an error itself. Raises `LookupError`
-        for what is no denial of this server's.
+        `refusal` is a frame with an error, an HTTP response's body, or the error itself. Raises `LookupError`
+        if it is not a denial by this server.
 
             print(ably.why(nack))
         """
-        return self._running.call(lambda: self._running.service.denials.find(told))
+        return self._running.call(lambda: self._running.service.denials.find(refusal))
 
     def disconnect(self, client_id: str | None = None) -> int:
-        """Cut the sockets of a clientId, or without one all of the app's, as a dead network does. Return how
-        many there were."""
+        """Cut the sockets of a clientId, or all of the app's, as a dead network does. Return how many there
+        were."""
         return self._running.cut(self.app, client_id)

@@ -1,11 +1,11 @@
-"""A service that runs: the thread it has to itself, its two ports, its certificate and its sockets.
+"""A running service: its thread, its two ports, its certificate and its sockets.
 
-A `Service` is plain objects without a thread or a socket. A `Running` puts one on the network of this machine
-and keeps its time: one port answers `ws://` and `http://`, the other `wss://` and `https://`, and whatever is
-due is done then. Programs of the same user find it by its notice (see `runtime`).
+A `Service` is plain objects, without a thread or a socket. A `Running` puts it on the network and keeps its
+time. One port answers `ws://` and `http://`, the other `wss://` and `https://`, and everything on the agenda
+is done when it is due. Programs of the same user find the service by its notice (see `runtime`).
 
     running = Running(service, max_frame_size=262_144)
-    running.call(lambda: service.add_key(app))      # the service belongs to one thread: ask it there
+    running.call(lambda: service.add_key(app))      # on the service's own thread, where it must be called
     running.stop()
 """
 
@@ -36,22 +36,27 @@ from ablykit.server.websocket import WebSocket
 T = TypeVar("T")
 
 CALL_TIMEOUT = 10.0
-"""How long a call may wait for its turn on the server's thread, in seconds."""
+"""How long a call may take on the server's thread, in seconds."""
 
 KEEP_ALIVE = 3600
-"""How long an idle HTTP connection stays open, in seconds: longer than any client keeps one. A client that
-sends its next request just as the service closes the connection gets an error instead of an answer."""
+"""How long an idle HTTP connection stays open, in seconds: longer than any client keeps one.
+
+If the service closed it first, a client could send its next request at that very moment, and would get an
+error.
+"""
 
 STOP_TIMEOUT = 1.0
+"""How long clients may take to close their sockets when the service stops, in seconds."""
+
 HANDSHAKE_TIMEOUT = 10.0
-"""How long a client may take to begin with TLS, in seconds."""
+"""How long a client may take for the TLS handshake, in seconds."""
 
 
 class Running:
-    """A service on a thread of its own, ready when the constructor returns.
+    """A service on its own thread, ready when the constructor returns.
 
-    `max_frame_size` is in bytes. The other arguments are those of `LocalAbly`. Raises `OSError` when a port
-    is taken, `ValueError` for a host or an origin that cannot be one.
+    `max_frame_size` is in bytes. The other arguments are those of `LocalAbly`. Raises `OSError` if a port is
+    taken, `ValueError` for an invalid host or origin to allow.
     """
 
     def __init__(
@@ -68,7 +73,7 @@ class Running:
         self.service = service
         self.host, self.port, self.tls_port = host, port, tls_port
         self.sockets: set[WebSocket] = set()
-        """The WebSockets that are open."""
+        """The open WebSockets."""
         self.ca = LocalCA()
         self._max_frame_size = max_frame_size
         self._allow_hosts = tuple(allow_hosts)
@@ -85,28 +90,29 @@ class Running:
 
     @property
     def address(self) -> str:
-        """The host to connect to: an address of this machine."""
+        """The host to connect to from this machine."""
         host = runtime.here(self.host)
         return f"[{host}]" if ":" in host else host
 
     @property
     def url(self) -> str:
-        """Where to connect without TLS: `ws://HOST:PORT`."""
+        """The URL without TLS, `ws://HOST:PORT`."""
         return f"ws://{self.address}:{self.port}"
 
     @property
     def tls_url(self) -> str:
-        """Where to connect with TLS: `wss://HOST:PORT`."""
+        """The URL with TLS, `wss://HOST:PORT`."""
         return f"wss://{self.address}:{self.tls_port}"
 
     # -- from other threads
 
     def call(self, what: Callable[[], T]) -> T:
-        """Run a function on the server's thread and return its result. Raises `RuntimeError` once stopped."""
+        """Call a function on the server's thread and return its result. Raises `RuntimeError` if it has
+        stopped."""
         return self.thread.call(what, CALL_TIMEOUT)
 
     def add_key(self, app: App, capability: object = None, *, revocable_tokens: bool = False) -> ApiKey:
-        """Return a new API key of an app, with this capability (a dict or JSON text)."""
+        """Add an API key with this capability (a dict or JSON text) to an app, and return it."""
 
         def add() -> ApiKey:
             added = self.service.add_key(app, capability, revocable_tokens=revocable_tokens).api_key
@@ -118,8 +124,10 @@ class Running:
         return self.call(add)
 
     def cut(self, app: App | None = None, client_id: str | None = None) -> int:
-        """Cut sockets without a word, as a dead network does, and return how many: those of a clientId of an
-        app, all those of an app, or all."""
+        """Cut sockets as a dead network does, without a close frame, and return how many.
+
+        They are those of a clientId in an app, all of an app, or all there are.
+        """
 
         def cut() -> int:
             found = [sock for sock in self.sockets if app is None or sock.belongs_to(app, client_id)]
@@ -130,7 +138,7 @@ class Running:
         return self.call(cut)
 
     def send(self, frame: ProtocolMessage, app: App, client_id: str | None = None) -> int:
-        """Send a frame to the connections of a clientId of an app, or all of them. Return how many."""
+        """Send a frame to an app's connections, or those of one clientId, and return how many there are."""
 
         def send() -> int:
             found = [sock for sock in self.sockets if sock.belongs_to(app, client_id)]
@@ -141,9 +149,9 @@ class Running:
         return self.call(send)
 
     def advance(self, seconds: float) -> None:
-        """Move the service's clock forward. Raises `ValueError` for a time that is not ahead."""
+        """Move the service's clock forward. Raises `ValueError` for a negative or infinite number."""
         if not 0 <= seconds < inf:
-            raise ValueError(f"A clock moves forward, by seconds from 0 on, not by {seconds}")
+            raise ValueError(f"A clock moves forward only: give 0 or more seconds, not {seconds}")
 
         def advance() -> None:
             self.service.advance(seconds * 1000)
@@ -153,14 +161,14 @@ class Running:
         self.call(advance)
 
     def stop(self) -> None:
-        """Tell clients (DISCONNECTED 80003), close all sockets, and end the thread."""
+        """Send DISCONNECTED 80003 to all clients, close all sockets, and end the thread."""
         self.thread.stop()
 
     # -- on its thread
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncGenerator[None]:
-        """Open all that the server needs, and close it again when the server stops."""
+        """Open everything that the server needs, and close it again when the server stops."""
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.ca.close)
             plain, tls = (stack.enter_context(sock) for sock in _listen(self.host, self.port, self.tls_port))
@@ -190,7 +198,8 @@ class Running:
             timeout_keep_alive=KEEP_ALIVE,
         )
         config.load()
-        logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())  # junk is no news
+        # uvicorn would log every request that is not valid HTTP. Anybody can send one, so that is no error.
+        logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
         state = ServerState()
         protocol: Any = partial(
             cast(Any, config.http_protocol_class), config=config, server_state=state, app_state={}
@@ -217,12 +226,12 @@ class Running:
         return WebSocket(self.service, self.sockets, self._max_frame_size, self._door)
 
     def _other_names(self) -> set[str]:
-        """The names it is reached by besides its host; `.lan` among them is `lan` and `*.lan`."""
+        """Return the allowed host names for the certificate: for `.lan`, both `lan` and `*.lan`."""
         endings = {f"*{host}" for host in self._allow_hosts if host.startswith(".")}
         return {host.removeprefix(".") for host in self._allow_hosts} | endings
 
     async def _keep_time(self) -> None:
-        """Do what is due, when it is."""
+        """Run the agenda: do everything when it is due."""
         self.service.agenda.wake = self._wake.set
         while True:
             self._wake.clear()
@@ -263,7 +272,7 @@ class Running:
 
 
 def _listen(host: str, *ports: int) -> list[socket.socket]:
-    """A listening socket for each port. Raises `OSError` that names a port already taken."""
+    """Return a bound socket for each port. Raises `OSError` naming the port if one is taken."""
     sockets: list[socket.socket] = []
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in ports:

@@ -94,7 +94,7 @@ def test_the_address_and_the_name_it_is_bound_to_are_served():
 
 @pytest.mark.parametrize("given", ["box.lan:80", "https://box.lan", "", ".", "*", "a b", "\u00e9"])
 def test_a_host_to_allow_that_can_not_be_one_is_refused_at_the_start(given):
-    with pytest.raises(ValueError, match="is a name without a port"):
+    with pytest.raises(ValueError, match="must be a name without a port"):
         Door(allow_hosts=[given])
 
 

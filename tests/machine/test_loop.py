@@ -78,9 +78,9 @@ def test_on_its_own_thread_it_says_that_it_would_wait_for_itself(thread, recwarn
     for wait, instead in (
         (lambda: thread.run(where()), "await the coroutine instead"),
         (lambda: thread.call(list), "await the coroutine instead"),
-        (thread.stop, "stop it from another one"),
+        (thread.stop, "stop it from another thread"),
     ):
-        with pytest.raises(RuntimeError, match=f"This is the thread a-loop itself.*{instead}"):
+        with pytest.raises(RuntimeError, match=f"This call is on the thread a-loop.*{instead}"):
             thread.call(wait)
     assert [str(each.message) for each in recwarn] == []
 

@@ -113,7 +113,7 @@ def test_stars_that_come_in_over_a_socket_are_not_filled_in(ably, relay, secure)
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("Host: evil.example", "not known as 'evil.example'"),
+        ("Host: evil.example", "does not know the host name 'evil.example'"),
         ("Host: 127.0.0.1\r\nOrigin: https://evil.example", "Web pages of the origin 'https://evil.example'"),
         ("Host: 127.0.0.1\r\nORIGIN: null", "Web pages of the origin 'null'"),
     ],
@@ -256,7 +256,7 @@ def ask(relay, said, *, ends=False):
 @pytest.mark.usefixtures("no_leftovers")
 def test_it_refuses_what_it_can_not_do_and_leaves_nothing():
     for wrong in ("http://x", "nonsense", "ws:///"):
-        with pytest.raises(ValueError, match="goes on to ws://HOST or wss://HOST"):
+        with pytest.raises(ValueError, match="forwards to ws://HOST or wss://HOST"):
             Relay(wrong)
     with pytest.raises(ValueError, match=r"Give it wss://x in place of wss://x/\?key=a\.b:\*{4}$"):
         Relay("wss://x/?key=a.b:secret")
