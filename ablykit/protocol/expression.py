@@ -1,6 +1,6 @@
 """JMESPath expressions: decide whether an expression finds anything in a plain value.
 
-A search through one's own frames may use the whole language (`Expression`). A channel's filter is different:
+A user who searches a recording may use the whole language (`Expression`). A channel's filter is different:
 the service evaluates it for every message, on behalf of a client that others must not suffer from. So a
 `Filter` may use only what takes time in proportion to the message: comparisons of members, `&&`, `||`, `!`,
 and functions that don't build new values.
