@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablykit import lessons
     from ablykit.backend import RemoteAbly, start
+    from ablykit.client import Realtime
     from ablykit.panels import (
         Composer,
         ConnectionPanel,
@@ -42,6 +43,7 @@ __all__ = [
     "LocalAbly",
     "LocalApp",
     "Presence",
+    "Realtime",
     "Relay",
     "RemoteAbly",
     "Replay",
@@ -67,6 +69,7 @@ _HOME = {
     "LocalAbly": "server",
     "LocalApp": "server",
     "Presence": "panels",
+    "Realtime": "client",
     "Relay": "relay",
     "RemoteAbly": "backend",
     "Replay": "panels",

@@ -2,7 +2,14 @@
 
 import re
 
-from ablykit.protocol.states import BY_FRAME, STATES, TRANSITIONS
+from ablykit.protocol.states import (
+    BY_FRAME,
+    CHANNEL_STATES,
+    CHANNEL_TRANSITIONS,
+    CLIENT_TRANSITIONS,
+    STATES,
+    TRANSITIONS,
+)
 from ablykit.server.life import State
 from tests.notebook import ROOT
 
@@ -33,3 +40,10 @@ def test_the_drawing_in_the_docs_is_of_these_states():
     drawn = set(re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.M))
     assert drawn >= {(way.start, way.end, way.why) for way in TRANSITIONS}
     assert {start for start, _, _ in drawn} - {*map(str, State)} == {way.start for way in TRANSITIONS}
+
+
+def test_the_states_of_an_sdk_and_of_its_channels_are_left_by_one_way_for_each_cause():
+    for ways, states in ((CLIENT_TRANSITIONS, STATES), (CHANNEL_TRANSITIONS, CHANNEL_STATES)):
+        assert {way.start for way in ways} | {way.end for way in ways} == set(states)
+        assert len({(way.start, way.why) for way in ways}) == len(ways)
+    assert set(TRANSITIONS) <= set(CLIENT_TRANSITIONS)

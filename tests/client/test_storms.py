@@ -1,0 +1,92 @@
+"""Random cuts, delays and moves of the clock: nothing is lost, doubled or reordered, and every promise is settled."""
+
+import random
+
+import pytest
+
+from ablykit.protocol import ChannelName, Format
+from tests.client.conftest import Lab
+
+WAITS = (1, 50, 400, 2_000, 3_000)
+"""How far the clock moves at once, in ms. Together less than the two minutes that the service remembers."""
+
+
+class Storm:
+    """Three clients of one channel, and what each wanted to publish."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.lab = Lab()
+        self.clients = [
+            self.lab.sdk(client_id=f"client{n}", format=self.random.choice(list(Format))) for n in range(3)
+        ]
+        self.promises = []
+        self.published = {sdk: [] for sdk in self.clients}
+        for sdk in self.clients:
+            sdk.connect()
+            assert sdk.attach().error is None
+
+    def step(self):
+        sdk = self.random.choice(self.clients)
+        what = self.random.choices(
+            ["publish", "up", "down", "cut", "forget", "wait"], weights=[40, 25, 25, 6, 1, 3]
+        )[0]
+        if what == "publish":
+            data = f"{sdk.machine.client_id}:{len(self.published[sdk])}"
+            self.published[sdk].append(data)
+            self.promises.append((data, sdk.publish(data)))
+        elif what == "up":
+            sdk.move_up(self.random.randint(1, 4))
+        elif what == "down":
+            sdk.move_down(self.random.randint(1, 4))
+        elif what == "cut" and sdk.socket.is_open:
+            sdk.cut()
+        elif what == "forget" and sdk.socket.is_open:  # the service restarts: what it can resume is gone
+            session = sdk.socket.session
+            sdk.cut()
+            if session:
+                self.lab.service.forget(session.connection)
+        elif what == "wait":
+            self.wait(self.random.choice(WAITS))
+        sdk.refusing = self.random.random() < 0.1
+        self.tick()
+
+    def wait(self, ms):
+        self.lab.later(ms)
+        self.tick()
+
+    def tick(self):
+        for sdk in self.clients:
+            sdk.machine.tick(self.lab.now)
+            sdk.pull()
+
+    def heal(self):
+        for sdk in self.clients:
+            sdk.refusing = False
+        for _ in range(100):
+            self.lab.after(1_000)
+
+    @property
+    def log(self):
+        log = self.lab.app.channel(ChannelName.parse("c")).log
+        return [message.data for entry in log.all(self.lab.now) for message in entry.messages]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_is_lost_doubled_or_reordered_and_every_promise_is_kept(seed):
+    storm = Storm(seed)
+    for _ in range(200):
+        storm.step()
+    log = storm.log
+    storm.heal()
+    log += [data for data in storm.log if data not in log]
+    assert all(promise.done for _, promise in storm.promises)
+    acknowledged = [data for data, promise in storm.promises if promise.error is None]
+    assert sorted(acknowledged) == sorted(log), "acknowledged is published, once"
+    for sdk, published in storm.published.items():
+        assert [data for data in log if data in published] == [d for d in published if d in log]
+        assert sdk.state == "connected"
+        if any(each.current == "suspended" for each in sdk.states):  # an ATTACHED that took too long: a gap
+            assert [data for data in log if data in sdk.data] == sdk.data
+        else:
+            assert sdk.data == log, "everybody hears everything once, in the order of the log"
