@@ -66,15 +66,16 @@ def _connection_key(value: str) -> Iterator[Part]:
         yield Part(
             "after it",
             rest,
-            Meaning("What nobody can guess: who has it may resume the connection.", "RTN15b"),
+            Meaning("A secret. Anyone who has it can resume the connection.", "RTN15b"),
         )
 
 
 def _serial(value: str) -> Iterator[Part]:
     if found := re.fullmatch(r"(\d{10,14})-(\d+)@([^:]+)(?::(\d+))?", value):
-        yield Part("time", clock(int(found[1])), Meaning("When it got its place.", "", "ms since 1970"))
-        yield Part("counter", found[2], Meaning("Its place among those of the same millisecond."))
-        yield Part("series", found[3], Meaning("Who gave the place: serials of one series can be compared."))
+        yield Part("time", clock(int(found[1])), Meaning("The time of this place.", "", "ms since 1970"))
+        yield Part("counter", found[2], Meaning("Its number within that millisecond."))
+        series = "The series of this serial. Only serials of the same series can be compared."
+        yield Part("series", found[3], Meaning(series))
         if found[4]:
             yield Part("index", found[4], Meaning("Its place within the frame."))
     elif found := re.fullmatch(r"([^:@]*):([^:@]*)", value):

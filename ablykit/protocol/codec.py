@@ -78,7 +78,7 @@ def read(raw: str | bytes, format: Format | None = None) -> Any:
 def typed(value: Any) -> ProtocolMessage:
     """Return a plain value, such as a dict from `json.loads`, as a ProtocolMessage. Raises `NotAFrame`."""
     if not isinstance(value, dict):
-        raise NotAFrame(40000, f"A frame is an object with an action, not {_kind(value)}")
+        raise NotAFrame(40000, f"A frame must be an object with an action, not {_kind(value)}")
     if "action" not in value:
         raise NotAFrame(40000, "A frame needs an action, and this object has none")
     return convert(value, ProtocolMessage)

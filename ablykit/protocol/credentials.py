@@ -63,7 +63,7 @@ class ApiKey:
         name, colon, secret = text.partition(":")
         app_id, dot, key_id = name.partition(".")
         if not (colon and dot and app_id and key_id and secret):
-            raise AblyError(40005, f"Not an API key: {_shape(text)}; it reads APPID.KEYID:SECRET", 400)
+            raise AblyError(40005, f"Not an API key: {_shape(text)}. A key is APPID.KEYID:SECRET", 400)
         return cls(app_id, key_id, secret)
 
     @property

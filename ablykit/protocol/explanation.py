@@ -296,7 +296,7 @@ def _flags(flags: int) -> Explanation:
         Row(name, f"{1 << bit}", meaning._replace(unit=f"bit {bit}"))
         for name, bit, meaning in flag_bits(flags)
     ]
-    return Explanation(f"flags {flags}", f"{flags:#x}: these bits are set.", tuple(rows))
+    return Explanation(f"flags {flags}", f"{flags:#x}, with these bits set:", tuple(rows))
 
 
 def _error(code: int) -> Explanation:

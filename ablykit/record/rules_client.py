@@ -66,13 +66,13 @@ def after_close(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TR4b", "client", ABOUT_CHANNELS)
 def channel_missing(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """What is about a channel names it."""
+    """A frame about a channel names the channel."""
     return None if isinstance(frame.get("channel"), str) else "no channel is named"
 
 
 @rule("RTS3", "client", ABOUT_CHANNELS)
 def channel_name(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """Channel names keep the naming rules."""
+    """Channel names follow the naming rules."""
     try:
         ChannelName.parse(str(frame.get("channel", "x")))
     except AblyError as error:

@@ -249,7 +249,7 @@ def unwanted_heartbeat(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 
 @rule("TR4", "service")
 def null_member(facts: Facts, entry: Entry, frame: Frame) -> str | None:
-    """What is absent is left out, not null."""
+    """A member without a value is left out, not null."""
     nulls = [name for name, value in frame.items() if value is None]
     return f"{nulls[0]} is null" if nulls else None
 

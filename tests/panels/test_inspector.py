@@ -33,7 +33,7 @@ def test_a_row_tells_how_long_its_answer_took_and_which_rules_it_breaks(transcri
     asked, answer = page.sent[0]["rows"][2:]
     assert (asked["ms"], answer["code"], answer["broken"]) == (None, 40010, [])
     assert answer["ms"] == transcript[3].at - transcript[2].at
-    assert asked["broken"][0].startswith("channel-name (RTS3, client): Channel names keep")
+    assert asked["broken"][0].startswith("channel-name (RTS3, client): Channel names follow")
     page.asks(want="detail", number=2)
     assert page.sent[-1]["detail"]["broken"] == asked["broken"]
     assert "⚠" in panel.html()

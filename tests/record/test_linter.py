@@ -22,7 +22,7 @@ def test_a_finding_names_rule_clause_and_frame():
     (finding,) = lint(story(out(10, channel=":c")))
     assert finding.entry.number == 2
     assert str(finding).startswith(
-        "   2 client: channel-name (RTS3): Channel names keep the naming rules. Here: "
+        "   2 client: channel-name (RTS3): Channel names follow the naming rules. Here: "
     )
 
 

@@ -189,7 +189,7 @@ def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) ->
         operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
         raise Denied(
             40160,
-            f"The {what} is not permitted anything of what is asked on {name[:80]!r}",
+            f"The {what} has no right on channel {name[:80]!r} that this ATTACH asks for",
             resource=channel.identity,
             operation=" or ".join(sorted(operations)),
             rule=identity.rule(operations, channel),
