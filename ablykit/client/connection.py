@@ -25,6 +25,7 @@ from ablykit.protocol import (
 )
 from ablykit.protocol.states import CLIENT_TRANSITIONS
 
+Handler = Callable[["Connection", ProtocolMessage, float], None]
 TABLE = {(way.start, way.why): way.end for way in CLIENT_TRANSITIONS}
 
 
@@ -133,11 +134,11 @@ class Connection:
 
     def received(self, number: int, raw: str | bytes, now: float) -> None:
         """Take a WebSocket message in. What is not a frame, or has an unknown action, is ignored (RTF1)."""
-        if number != self._socket or not self._is_open:
-            return
         try:
             frame = decode(raw, self.format)
         except NotAFrame:
+            return
+        if number != self._socket or not self._is_open:
             return
         self._watch(now)
         handler = self._HANDLERS.get(frame.action)
@@ -187,7 +188,7 @@ class Connection:
         if self.options.renewable:
             self._need_token()  # RTN22
 
-    _HANDLERS: ClassVar[dict[int, "Handler"]] = {
+    _HANDLERS: ClassVar[dict[int, Handler]] = {
         Action.CONNECTED: _on_connected,
         Action.DISCONNECTED: _on_disconnected,
         Action.CLOSED: _on_closed,
@@ -203,7 +204,8 @@ class Connection:
 
     def _open(self, now: float) -> None:
         """Open a socket; get a token first if there is none (RSA4)."""
-        self.timers.at("connect", now + self.times.realtime_request, self._too_late)
+        too_late = self._lose_by(80014, "The connection was not opened in time")
+        self.timers.at("connect", now + self.times.realtime_request, too_late)
         if self.options.renewable and self._token is None:
             self._need_token()
             return
@@ -220,13 +222,11 @@ class Connection:
     def _watch(self, now: float) -> None:
         """Give the service until then to say something, if only HEARTBEAT (RTN23a)."""
         if self._is_open and (idle := self.details.max_idle_interval):
-            self.timers.at("idle", now + idle + self.times.realtime_request, self._idle)
+            silent = self._lose_by(80003, "The service was silent for too long")
+            self.timers.at("idle", now + idle + self.times.realtime_request, silent)
 
-    def _idle(self, now: float) -> None:
-        self._lose(now, AblyError(80003, "The service was silent for too long"))
-
-    def _too_late(self, now: float) -> None:
-        self._lose(now, AblyError(80014, "The connection was not opened in time"))
+    def _lose_by(self, code: int, why: str) -> Callable[[float], None]:
+        return lambda now: self._lose(now, AblyError(code, why))
 
     def _close_socket(self) -> None:
         if self._is_open:
@@ -297,16 +297,11 @@ class Connection:
         self._close_socket()
         if self.state == "closing":
             self._go("CLOSED")
-        self._end("closed", AblyError(80017, "The connection is closed"))
+        self.timers.clear()
+        self.on_end("closed", AblyError(80017, "The connection is closed"))
 
     def _fail(self, error: AblyError) -> None:
         self._close_socket()
         self._go("ERROR", error)
-        self._end("failed", error)
-
-    def _end(self, state: str, error: AblyError) -> None:
         self.timers.clear()
-        self.on_end(state, error)
-
-
-Handler = Callable[[Connection, ProtocolMessage, float], None]
+        self.on_end("failed", error)

@@ -45,7 +45,7 @@ class Members:
 
     def __init__(self) -> None:
         self._known: dict[Key, PresenceMessage] = {}
-        self._unseen: set[Key] | None = None
+        self._unseen: dict[Key, None] | None = None
         """The members that the SYNC under way has not named yet; None without a SYNC."""
         self._sequence: str | None = None
 
@@ -64,7 +64,7 @@ class Members:
 
     def begin_sync(self) -> None:
         """Expect a SYNC that names everybody (RTP18a)."""
-        self._unseen, self._sequence = set(self._known), None
+        self._unseen, self._sequence = dict.fromkeys(self._known), None
 
     def sync(self, frame: ProtocolMessage) -> list[PresenceMessage]:
         """Take a SYNC frame in. Return the changes, including those who left if it is the last one."""
@@ -81,14 +81,14 @@ class Members:
 
     def clear(self) -> list[PresenceMessage]:
         """Forget everybody. Return that they left (RTP19a)."""
-        self._unseen = set(self._known)
+        self._unseen = dict.fromkeys(self._known)
         return self._end_sync()
 
     def _change(self, item: PresenceMessage) -> PresenceMessage | None:
         key = key_of(item)
         known = self._known.get(key)
         if self._unseen is not None:
-            self._unseen.discard(key)
+            self._unseen.pop(key, None)
         if known and not is_newer(item, known):
             return None
         was_present = self.has(key)
@@ -103,9 +103,8 @@ class Members:
 
     def _end_sync(self) -> list[PresenceMessage]:
         gone = _left(self._known[key] for key in self._unseen or () if self.has(key))
-        absent = {key for key in self._known if not self.has(key)}
-        for key in (self._unseen or set()) | absent:
-            self._known.pop(key, None)
+        unseen = self._unseen or {}
+        self._known = {key: item for key, item in self._known.items() if self.has(key) and key not in unseen}
         self._unseen = None
         return gone
 
