@@ -1,7 +1,7 @@
 """A small Ably SDK: what part 2 of the tutorial builds, grown up.
 
 A machine without sockets or clocks (`machine`) decides what the protocol asks for, and a thin shell of
-asyncio (`realtime`) does it.
+asyncio (`realtime`) does it. Over HTTP there is `rest.Rest`, which needs `ablykit[rest]`.
 """
 
 from ablykit.client.channels import RealtimeChannel, RealtimePresence

@@ -154,7 +154,7 @@ class Channel:
             self._on_detached(frame, now)
         elif frame.action == Action.ERROR:
             if (self.state, "ERROR") in TABLE:  # else it was about what is over (RTL14)
-                self._go("ERROR", as_error(frame))
+                self._go("ERROR", as_error(frame.error))
         elif self.state == "attached":  # RTL17
             self._on_content(frame)
 
@@ -173,7 +173,7 @@ class Channel:
         else:
             changes = self.members.clear()
         waiting, self._waiting = self._waiting, []
-        self._go("ATTACHED", as_error(frame) if frame.error else None, resumed=resumed)
+        self._go("ATTACHED", frame.error and as_error(frame.error), resumed=resumed)
         self._deliver(changes)
         if not resumed or Flag.HAS_PRESENCE not in flags:
             self._own.again(self._own)
@@ -184,7 +184,7 @@ class Channel:
     def _on_detached(self, frame: ProtocolMessage, now: float) -> None:
         if (self.state, "DETACHED") not in TABLE:
             return
-        self._go("DETACHED", as_error(frame) if frame.error else None)
+        self._go("DETACHED", frame.error and as_error(frame.error))
         if self.state == "attaching":  # RTL13a
             self._ask(now)
         elif self.state == "suspended":  # RTL13b

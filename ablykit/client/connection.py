@@ -150,7 +150,7 @@ class Connection:
     def _on_connected(self, frame: ProtocolMessage, now: float) -> None:
         self.details = details = frame.connection_details or ConnectionDetails()
         self.client_id = details.client_id if details.client_id not in (None, "*") else self.options.client_id
-        error = as_error(frame) if frame.error else None
+        error = frame.error and as_error(frame.error)
         if self.state == "closing":
             if self._owes_close:  # it was closed while it was opening (RTN12f)
                 self._owes_close = False
@@ -167,7 +167,7 @@ class Connection:
             self.on_connected(now, same=same)
 
     def _on_disconnected(self, frame: ProtocolMessage, now: float) -> None:
-        self._lose(now, as_error(frame))
+        self._lose(now, as_error(frame.error))
 
     def _on_closed(self, frame: ProtocolMessage, now: float) -> None:
         if self.state == "closing":
@@ -176,7 +176,7 @@ class Connection:
             self._lose(now, AblyError(80017, "The service closed a connection that was not closing"))
 
     def _on_error(self, frame: ProtocolMessage, now: float) -> None:
-        error = as_error(frame)
+        error = as_error(frame.error)
         if self.state == "closing":
             self._closed()
         elif self.state == "connecting" and (error.status >= 500 or error.code in TOKEN_ERRORS):

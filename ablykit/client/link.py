@@ -5,7 +5,7 @@ from typing import Any, Protocol, cast
 
 from ablykit.client.outputs import Output, Promise
 from ablykit.client.timers import Timers
-from ablykit.protocol import AblyError, Format, NotAFrame, ProtocolMessage, connection_url
+from ablykit.protocol import AblyError, ErrorInfo, Format, NotAFrame, ProtocolMessage, connection_url
 from ablykit.protocol.codec import read
 
 VERSION = 5
@@ -108,10 +108,9 @@ class Link(Protocol):
         ...
 
 
-def as_error(frame: ProtocolMessage) -> AblyError:
-    """Return the error in a frame as an exception."""
-    info = frame.error
+def as_error(info: ErrorInfo | None) -> AblyError:
+    """Return the error in a frame or an HTTP answer as an exception."""
     if info is None:
         return AblyError(50000, "The service gave no reason")
-    text = (info.message or "").partition(". (See ")[0]
+    text = (info.message or "The service gave no reason").partition(". (See ")[0]
     return AblyError(info.code or 50000, text, info.status_code)

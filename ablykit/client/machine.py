@@ -106,6 +106,6 @@ class Machine(Connection):
         if frame.action == Action.ACK:
             self._outbox.answer(frame, None)
         elif frame.action == Action.NACK:
-            self._outbox.answer(frame, as_error(frame))
+            self._outbox.answer(frame, as_error(frame.error))
         elif frame.channel in self.channels:
             self.channels[frame.channel].receive(frame, now)

@@ -3,7 +3,7 @@
 import pytest
 
 from ablykit.client.link import Options, as_error, recovered
-from ablykit.protocol import AblyError, ErrorInfo, Format, ProtocolMessage, parse_query
+from ablykit.protocol import AblyError, ErrorInfo, Format, parse_query
 
 
 def test_a_url_says_who_connects_and_what_to_go_on_with():
@@ -26,7 +26,7 @@ def test_a_recovery_key_is_read_or_refused():
 
 def test_the_error_of_a_frame_is_an_exception():
     info = ErrorInfo(code=40160, status_code=401, message="Denied. (See https://x for help.)")
-    error = as_error(ProtocolMessage(action=9, error=info))
+    error = as_error(info)
     assert (error.code, error.status, error.message) == (40160, 401, "Denied")
-    assert as_error(ProtocolMessage(action=9)).code == 50000
-    assert as_error(ProtocolMessage(action=9, error=ErrorInfo())).code == 50000
+    assert as_error(None).code == 50000
+    assert as_error(ErrorInfo()).code == 50000
