@@ -163,19 +163,15 @@ class Channel:
             self._link.send(ProtocolMessage(action=Action.DETACH, channel=self.name))
             return
         flags = Flag(frame.flags or 0)
-        resumed = Flag.RESUMED in flags
+        resumed, peopled = Flag.RESUMED in flags, Flag.HAS_PRESENCE in flags
         if not (resumed and Flag.HAS_BACKLOG in flags and self.serial):
             self.serial = frame.channel_serial  # else what follows moves it on, message by message
         self._attempts, self._was_attached = 0, True
-        changes: list[PresenceMessage] = []
-        if Flag.HAS_PRESENCE in flags:
-            self.members.begin_sync()
-        else:
-            changes = self.members.clear()
+        changes = self.members.begin_sync() if peopled else self.members.clear()
         waiting, self._waiting = self._waiting, []
         self._go("ATTACHED", frame.error and as_error(frame.error), resumed=resumed)
         self._deliver(changes)
-        if not resumed or Flag.HAS_PRESENCE not in flags:
+        if not (resumed and peopled):
             self._own.again(self._own)
         for item, promise in waiting:
             self._own.change(item, promise)

@@ -153,8 +153,8 @@ class Connection:
         error = frame.error and as_error(frame.error)
         if self.state == "closing":
             if self._owes_close:  # it was closed while it was opening (RTN12f)
-                self._owes_close = False
                 self.emit(Send(self._socket, ProtocolMessage(action=Action.CLOSE)))
+            self._owes_close = False
             return
         anew = self.state == "connecting"
         same = frame.connection_id == self.connection_id or (self._recover is not None and error is None)
@@ -169,17 +169,10 @@ class Connection:
     def _on_disconnected(self, frame: ProtocolMessage, now: float) -> None:
         self._lose(now, as_error(frame.error))
 
-    def _on_closed(self, frame: ProtocolMessage, now: float) -> None:
-        if self.state == "closing":
-            self._closed()
-        else:
-            self._lose(now, AblyError(80017, "The service closed a connection that was not closing"))
-
     def _on_error(self, frame: ProtocolMessage, now: float) -> None:
         error = as_error(frame.error)
-        if self.state == "closing":
-            self._closed()
-        elif self.state == "connecting" and (error.status >= 500 or error.code in TOKEN_ERRORS):
+        can_wait = error.status >= 500 or error.code in TOKEN_ERRORS
+        if self.state == "closing" or (self.state == "connecting" and can_wait):
             self._lose(now, error)
         else:
             self._fail(error)
@@ -191,7 +184,7 @@ class Connection:
     _HANDLERS: ClassVar[dict[int, Handler]] = {
         Action.CONNECTED: _on_connected,
         Action.DISCONNECTED: _on_disconnected,
-        Action.CLOSED: _on_closed,
+        Action.CLOSED: _on_disconnected,
         Action.ERROR: _on_error,
         Action.AUTH: _on_auth,
     }

@@ -62,9 +62,10 @@ class Members:
         """Return whether a member is present."""
         return key in self._known and self._known[key].action != PresenceAction.ABSENT
 
-    def begin_sync(self) -> None:
-        """Expect a SYNC that names everybody (RTP18a)."""
+    def begin_sync(self) -> list[PresenceMessage]:
+        """Expect a SYNC that names everybody (RTP18a). Nobody has changed yet."""
         self._unseen, self._sequence = dict.fromkeys(self._known), None
+        return []
 
     def sync(self, frame: ProtocolMessage) -> list[PresenceMessage]:
         """Take a SYNC frame in. Return the changes, including those who left if it is the last one."""

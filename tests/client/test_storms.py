@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ablykit.protocol import ChannelName, Format
+from ablykit.protocol import ChannelName, Format, PresenceMessage
 from tests.client.conftest import Lab
 
 WAITS = (1, 50, 400, 2_000, 3_000)
@@ -14,13 +14,14 @@ WAITS = (1, 50, 400, 2_000, 3_000)
 class Storm:
     """Three clients of one channel, and what each wanted to publish."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, *, presence=False):
         self.random = random.Random(seed)
         self.lab = Lab()
         self.clients = [
             self.lab.sdk(client_id=f"client{n}", format=self.random.choice(list(Format))) for n in range(3)
         ]
         self.promises = []
+        self.present = dict.fromkeys(self.clients, False) if presence else None
         self.published = {sdk: [] for sdk in self.clients}
         for sdk in self.clients:
             sdk.connect()
@@ -32,9 +33,7 @@ class Storm:
             ["publish", "up", "down", "cut", "forget", "wait"], weights=[40, 25, 25, 6, 1, 3]
         )[0]
         if what == "publish":
-            data = f"{sdk.machine.client_id}:{len(self.published[sdk])}"
-            self.published[sdk].append(data)
-            self.promises.append((data, sdk.publish(data)))
+            self.act(sdk)
         elif what == "up":
             sdk.move_up(self.random.randint(1, 4))
         elif what == "down":
@@ -45,15 +44,24 @@ class Storm:
             session = sdk.socket.session
             sdk.cut()
             if session:
-                self.lab.service.forget(session.connection)
+                self.lab.service._expire(session.connection, self.lab.now)
         elif what == "wait":
-            self.wait(self.random.choice(WAITS))
+            self.lab.later(self.random.choice(WAITS))
         sdk.refusing = self.random.random() < 0.1
         self.tick()
 
-    def wait(self, ms):
-        self.lab.later(ms)
-        self.tick()
+    def act(self, sdk):
+        """Publish, or in a storm about presence change what the client wants to be."""
+        if self.present is not None:
+            self.present[sdk] = wanted = self.random.random() < 0.7
+            item = PresenceMessage(action=self.random.choice([2, 4]) if wanted else 3)
+            promise = sdk.machine.channel("c").change(item, self.lab.now)
+            self.promises.append((None, promise))
+            sdk.pull()
+            return
+        data = f"{sdk.machine.client_id}:{len(self.published[sdk])}"
+        self.published[sdk].append(data)
+        self.promises.append((data, sdk.publish(data)))
 
     def tick(self):
         for sdk in self.clients:
@@ -90,3 +98,15 @@ def test_nothing_is_lost_doubled_or_reordered_and_every_promise_is_kept(seed):
             assert [data for data in log if data in sdk.data] == sdk.data
         else:
             assert sdk.data == log, "everybody hears everything once, in the order of the log"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_the_end_everybody_agrees_on_who_wants_to_be_present(seed):
+    storm = Storm(seed, presence=True)
+    for _ in range(150):
+        storm.step()
+    storm.heal()
+    assert all(promise.done for _, promise in storm.promises)
+    if not any(promise.error for _, promise in storm.promises):
+        present = sorted(sdk.machine.client_id for sdk, wanted in storm.present.items() if wanted)
+        assert [sdk.members() for sdk in storm.clients] == [present] * 3
