@@ -6,7 +6,7 @@ import pytest
 
 from ablykit.client import Realtime
 from ablykit.client.channels import Stream
-from ablykit.protocol import AblyError, Message
+from ablykit.protocol import AblyError, Message, ProtocolMessage
 from tests.conftest import trusting
 
 
@@ -119,5 +119,23 @@ def test_a_nack_is_raised_from_publish(ably, run):
         with pytest.raises(AblyError, match="40160"):
             await one.channel("c").publish("x")
         await one.channel("c").publish("y")
+
+    run(talk)
+
+
+def test_who_is_present_is_told_when_a_sync_has_named_everybody(run):
+    async def talk(one, two):
+        channel = one.channel("c")
+        await channel.presence.enter("here")
+        machine = channel.presence._machine
+        machine.members.begin_sync()
+        asked = asyncio.ensure_future(channel.presence.get())
+        await until(lambda: channel.presence._waiting)
+        channel.presence.look()
+        assert not asked.done(), "the SYNC is still under way"
+        (member,) = machine.members.present()
+        machine.receive(ProtocolMessage(action=16, channel="c", channel_serial="s:", presence=[member]), 0.0)
+        channel.presence.look()
+        assert [each.client_id for each in await asked] == ["one"]
 
     run(talk)
