@@ -183,10 +183,10 @@ class Channel:
         self._go("DETACHED", frame.error and as_error(frame.error))
         if self.state == "attaching":  # RTL13a
             self._ask(now)
-        elif self.state == "suspended":  # RTL13b
+            return
+        if self.state == "suspended":  # RTL13b
             self._retry_later(now)
-        else:
-            self._do_next(now)
+        self._do_next(now)
 
     def _on_content(self, frame: ProtocolMessage) -> None:
         if frame.action == Action.SYNC:
@@ -235,7 +235,10 @@ class Channel:
         if self.state in ENDS:
             self.serial = None  # RTP5a1
             waiting, self._waiting = self._waiting, []
-            for _, promise in waiting:
+            open_ = [promise for _, promise in waiting]
+            if self._next and (self.state == "failed" or why.startswith("connection")):  # never to come
+                open_, self._next = [*open_, self._next[1]], None
+            for promise in open_:
                 self._link.settle(promise, None, error or self._is_not_so())
             if self.state != "suspended":
                 self.members, self._own = Members(), Own(self._publish_change)

@@ -288,3 +288,20 @@ def test_who_waits_to_enter_learns_that_the_channel_failed(lab, sdk):
     held(sdk)
     sdk.says(action=9, channel="c", error={"code": 40160})
     assert promise.error.code == 40160
+
+
+@pytest.mark.parametrize("end", ["the channel failed", "the connection closed", "detached by the service"])
+def test_a_detach_that_waits_for_an_attach_is_answered_whatever_comes_of_that(lab, sdk, end):
+    channel = sdk.machine.channel("c")
+    channel.attach(lab.now)
+    waiting = channel.detach(lab.now)
+    held(sdk)
+    if end == "the channel failed":
+        sdk.says(action=9, channel="c", error={"code": 40160})
+    elif end == "the connection closed":
+        sdk.close()
+    else:
+        sdk.says(action=13, channel="c")
+    assert waiting.done
+    assert (waiting.error is None) == (end == "detached by the service")
+    assert channel.state == ("failed" if end == "the channel failed" else "detached")

@@ -1,10 +1,11 @@
 """Random cuts, delays and moves of the clock: nothing is lost, doubled or reordered, and every promise is settled."""
 
+import json
 import random
 
 import pytest
 
-from ablykit.protocol import ChannelName, Format, PresenceMessage
+from ablykit.protocol import AblyError, Action, ChannelName, Format, PresenceMessage
 from tests.client.conftest import Lab
 
 WAITS = (1, 50, 400, 2_000, 3_000)
@@ -110,3 +111,71 @@ def test_in_the_end_everybody_agrees_on_who_wants_to_be_present(seed):
     if not any(promise.error for _, promise in storm.promises):
         present = sorted(sdk.machine.client_id for sdk, wanted in storm.present.items() if wanted)
         assert [sdk.members() for sdk in storm.clients] == [present] * 3
+
+
+FRAMES = [  # what a service may say, at the right time or not
+    {"action": 0},
+    {"action": 1, "msgSerial": 0, "count": 2},
+    {"action": 2, "msgSerial": 1, "count": 1, "error": {"code": 40160}},
+    {
+        "action": 4,
+        "connectionId": "x",
+        "connectionDetails": {"connectionKey": "k", "maxIdleInterval": 15_000},
+    },
+    {"action": 4, "connectionId": "y"},
+    {"action": 6},
+    {"action": 6, "error": {"code": 40142, "statusCode": 401}},
+    {"action": 8},
+    {"action": 9, "error": {"code": 40000, "statusCode": 400}},
+    {"action": 9, "error": {"code": 50000, "statusCode": 500}},
+    {"action": 9, "channel": "c", "error": {"code": 40160}},
+    {"action": 11, "channel": "c", "flags": 5, "channelSerial": "s"},
+    {"action": 11, "channel": "c"},
+    {"action": 13, "channel": "c"},
+    {"action": 14, "channel": "c", "presence": [{"action": 3, "clientId": "me", "connectionId": "x"}]},
+    {"action": 15, "channel": "c", "messages": [{"data": "x"}]},
+    {"action": 16, "channel": "c"},
+    {"action": 17},
+]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_the_service_says_and_when_no_event_lacks_a_row_and_no_promise_stays_open(seed):
+    chance = random.Random(seed)
+    lab = Lab()
+    sdk = lab.sdk(client_id="me", key=None, tokens=lambda: "t")
+    machine, promises, closed_at = sdk.machine, [], None
+    channel = machine.channel("c")
+    events = [
+        *(
+            [
+                lambda: (
+                    sdk.socket
+                    and machine.received(sdk.socket.number, json.dumps(chance.choice(FRAMES)), lab.now)
+                )
+            ]
+            * 6
+        ),
+        lambda: machine.connect(lab.now),
+        lambda: sdk.socket and machine.lost(sdk.socket.number, lab.now),
+        lambda: promises.append(channel.attach(lab.now)),
+        lambda: promises.append(channel.detach(lab.now)),
+        lambda: promises.append(sdk.publish("x")),
+        lambda: promises.append(channel.change(PresenceMessage(action=chance.choice([2, 3, 4])), lab.now)),
+        lambda: machine.token_failed(AblyError(80019, "No", chance.choice([401, 403])), lab.now),
+        lambda: machine.tick(lab.now),
+    ]
+    machine.connect(lab.now)
+    for step in range(150):
+        chance.choice(events)()
+        sdk.pull()
+        if step == 120:
+            machine.close(lab.now)
+            closed_at = len(sdk.pull().sent)
+        lab.now += chance.choice([0, 10, 5_000, 40_000])
+    machine.tick(lab.now + 10_000)
+    sdk.pull()
+    assert machine.state in ("closed", "failed")
+    assert machine.due is None
+    assert all(promise.done for promise in promises)
+    assert [frame.action for frame in sdk.sent[closed_at:]] in ([], [Action.CLOSE])
