@@ -14,9 +14,10 @@ ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|[=>]|\][^\x07]*\x07)")
 
 
 def _at_a_terminal():
-    """Make the pseudo-terminal the program's own. It hangs up as one does, under nohup too."""
+    """Make the pseudo-terminal the program's own. Its signals count, though a parent may ignore them."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Terminal:

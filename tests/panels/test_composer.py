@@ -69,7 +69,8 @@ def test_every_mistake_but_missing_rights_is_seen_before_it_is_sent(conn, compos
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{", "Not valid JSON"), ("[]", "not an array"), ('{"action":10}', "names it")]
+    ("text", "says"),
+    [("{", "Not valid JSON"), ("[]", "not an array"), ('{"action":10}', "names the channel")],
 )
 def test_what_is_written_is_checked(composer, text, says):
     assert says in composer.check(text)[0]

@@ -189,7 +189,7 @@ def granted(identity: Identity, channel: ChannelName, name: str, asked: Flag) ->
         operations = {operation for operation, mode in MODE_FOR.items() if mode & asked}
         raise Denied(
             40160,
-            f"The {what} has no right on channel {name[:80]!r} that this ATTACH asks for",
+            f"The {what} is not permitted to do what this ATTACH asks for on {name[:80]!r}",
             resource=channel.identity,
             operation=" or ".join(sorted(operations)),
             rule=identity.rule(operations, channel),
