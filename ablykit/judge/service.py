@@ -49,7 +49,8 @@ class Service:
         self._ending.callback(self.ably.stop)
         self.transcript = Transcript(max_entries=1_000_000)
         self._tls = tls
-        self.relay = Relay(self.ably.url, transcript=self.transcript)
+        # The recording has the URL that the relay goes on to: it has to be of the kind that clients use.
+        self.relay = Relay(self.ably.tls_url if tls else self.ably.url, transcript=self.transcript)
         self._ending.callback(self.relay.stop)
 
     def new_app(self, **options: Any) -> LocalApp:

@@ -57,3 +57,4 @@ def test_with_tls_clients_are_sent_to_wss():
         assert place.rest_url == place.url.replace("wss", "https")
         with wire.connect(f"{place.url}/?{query(place, key=place.key)}") as conn:
             conn.recv("CONNECTED")
+        assert str(service.transcript[0].raw).startswith("wss://"), "the recording says how clients connect"
