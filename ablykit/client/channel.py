@@ -55,6 +55,8 @@ class Channel:
         """What the application waits for: attached or, while detaching, detached."""
         self._next: tuple[str, Promise] | None = None
         """What to do once attaching or detaching has ended (RTL4h, RTL5i)."""
+        self._known: Promise | None = None
+        """What waits for the end of a SYNC."""
         self._attempts = 0
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._waiting: list[tuple[PresenceMessage, Promise]] = []
@@ -127,6 +129,13 @@ class Channel:
         self._waiting.append((item, promise))
         return promise
 
+    def known(self) -> Promise:
+        """Return a promise that comes true once no member is missing: now, or when a SYNC ends (RTP11)."""
+        if not self.members.syncing:
+            return self._settled()
+        self._known = self._known or Promise()
+        return self._known
+
     # -- what happens to the connection
 
     def connected(self, now: float) -> None:
@@ -191,6 +200,7 @@ class Channel:
     def _on_content(self, frame: ProtocolMessage) -> None:
         if frame.action == Action.SYNC:
             self._deliver(self.members.sync(frame))
+            self._settle_known()
             if not self.members.syncing:
                 mine = self._link.connection_id or ""
                 self._own.again(each for each in self._own if not self.members.has((mine, each or "")))
@@ -247,6 +257,13 @@ class Channel:
             as_asked = why == "ATTACHED" or (previous, self.state) == ("detaching", "detached")
             promise, self._promise = self._promise, None
             self._link.settle(promise, None, None if as_asked else error or self._is_not_so())
+        self._settle_known()
+
+    def _settle_known(self) -> None:
+        """Let those go on who wait for the end of a SYNC, if none is under way."""
+        if self._known and not self.members.syncing:
+            promise, self._known = self._known, None
+            self._link.settle(promise)
 
     def _is_not_so(self) -> AblyError:
         return AblyError(90001, f"The channel {self.name!r} is {self.state}")

@@ -144,7 +144,6 @@ class RealtimePresence:
     def __init__(self, machine: Channel, host: Host) -> None:
         self._machine, self._host = machine, host
         self._listeners: list[Callable[[PresenceMessage], object]] = []
-        self._waiting: list[asyncio.Future[None]] = []
 
     async def enter(self, data: Any = None, *, client_id: str | None = None) -> None:
         """Enter, as this client or in the name of another (RTP8, RTP14). Attaches first where needed.
@@ -164,9 +163,7 @@ class RealtimePresence:
     async def get(self) -> list[PresenceMessage]:
         """Return who is present, once that is known (RTP11). Attaches first where needed."""
         await self._host.wait(self._host.do(self._machine.attach))
-        if self._machine.members.syncing:
-            self._waiting.append(known := asyncio.get_running_loop().create_future())
-            await known
+        await self._host.wait(self._host.do(lambda now: self._machine.known()))
         return list(self._machine.members.present())
 
     def subscribe(self, listener: Callable[[PresenceMessage], object]) -> Callable[[], None]:
@@ -178,14 +175,6 @@ class RealtimePresence:
     def deliver(self, item: PresenceMessage) -> None:
         """Hand a change to the application."""
         self._host.tell(self._listeners, item)
-
-    def look(self) -> None:
-        """Let those go on who wait for the end of a SYNC, if it has ended."""
-        if self._waiting and not self._machine.members.syncing:
-            waiting, self._waiting = self._waiting, []
-            for known in waiting:
-                if not known.done():
-                    known.set_result(None)
 
     async def _change(self, action: PresenceAction, data: Any, client_id: str | None) -> None:
         item = PresenceMessage(action=int(action), data=data, client_id=client_id)

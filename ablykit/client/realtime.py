@@ -214,8 +214,6 @@ class Realtime:
                     self._perform(output)
         finally:
             self._working = False
-        for channel in self._channels.values():
-            channel.presence.look()
         self._set_timer()
 
     def _perform(self, output: Output) -> None:
@@ -267,9 +265,18 @@ class Realtime:
             self.do(lambda now: self._machine.token(token, now))
 
     def _set_timer(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        due = self._machine.due
-        loop = asyncio.get_running_loop()
-        tick = lambda: self.do(self._machine.tick)  # noqa: E731
-        self._timer = None if due is None else loop.call_at(due / 1000, tick)
+        """Have the machine ticked when it asks for it, or earlier, which does nothing.
+
+        Each frame puts off the time at which silence has lasted too long. The timer that is set already is
+        kept then: setting another one for each frame would cost more than one tick too many.
+        """
+        due, timer = self._machine.due, self._timer
+        if timer and due is not None and timer.when() <= due / 1000:
+            return
+        if timer:
+            timer.cancel()
+        self._timer = None if due is None else asyncio.get_running_loop().call_at(due / 1000, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.do(self._machine.tick)

@@ -305,3 +305,20 @@ def test_a_detach_that_waits_for_an_attach_is_answered_whatever_comes_of_that(la
     assert waiting.done
     assert (waiting.error is None) == (end == "detached by the service")
     assert channel.state == ("failed" if end == "the channel failed" else "detached")
+
+
+def test_who_is_present_is_known_when_a_sync_has_ended_or_can_not_end_any_more(sdk):
+    sdk.attach()
+    channel = sdk.machine.channel("c")
+    assert channel.known().done, "no SYNC is under way"
+    channel.members.begin_sync()
+    known = channel.known()
+    assert channel.known() is known
+    sdk.says(action=16, channel="c", channelSerial="s:more", presence=[])
+    assert not known.done
+    sdk.says(action=16, channel="c", channelSerial="s:", presence=[])
+    assert (known.done, known.error) == (True, None)
+    channel.members.begin_sync()
+    lost = channel.known()
+    sdk.says(action=9, channel="c", error={"code": 40160})
+    assert lost.done

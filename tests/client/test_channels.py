@@ -130,12 +130,10 @@ def test_who_is_present_is_told_when_a_sync_has_named_everybody(run):
         machine = channel.presence._machine
         machine.members.begin_sync()
         asked = asyncio.ensure_future(channel.presence.get())
-        await until(lambda: channel.presence._waiting)
-        channel.presence.look()
+        await until(lambda: machine._known)
         assert not asked.done(), "the SYNC is still under way"
         (member,) = machine.members.present()
         machine.receive(ProtocolMessage(action=16, channel="c", channel_serial="s:", presence=[member]), 0.0)
-        channel.presence.look()
         assert [each.client_id for each in await asked] == ["one"]
 
     run(talk)

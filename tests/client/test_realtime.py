@@ -176,3 +176,28 @@ def test_another_process_goes_on_where_this_one_was(ably):
                 assert (await anext(got)).data == "meanwhile"
 
     run(talk())
+
+
+def test_a_frame_does_not_set_another_timer_where_the_one_that_is_set_comes_first(ably):
+    async def talk():
+        async with client_of(ably) as client:
+            channel = client.channel("c")
+            await channel.attach()
+            timer, due = client._timer, client._machine.due
+            await channel.publish("a")
+            assert client._machine.due > due, "each frame puts off the time at which silence is too long"
+            assert client._timer is timer
+            assert timer.when() * 1000 <= client._machine.due
+
+    run(talk())
+
+
+def test_a_tick_that_comes_too_early_is_followed_by_another(ably):
+    async def talk():
+        async with client_of(ably) as client:
+            client._timer.cancel()
+            client._tick()
+            assert client.state == "connected"
+            assert client._timer.when() * 1000 == pytest.approx(client._machine.due)
+
+    run(talk())
