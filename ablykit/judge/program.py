@@ -88,7 +88,7 @@ class Program(asyncio.SubprocessProtocol):
         """Start the program."""
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         try:
-            self._transport, _ = await asyncio.get_running_loop().subprocess_exec(
+            await asyncio.get_running_loop().subprocess_exec(
                 lambda: self,
                 *self._command,
                 stdin=PIPE,
@@ -138,6 +138,10 @@ class Program(asyncio.SubprocessProtocol):
             os.killpg(self._transport.get_pid(), signal.SIGKILL)
 
     # -- what asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport. What the program does may be told before the call that starts it returns."""
+        self._transport = cast(asyncio.SubprocessTransport, transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Read what the program prints."""

@@ -115,6 +115,30 @@ def test_a_signal_is_told_by_its_name(number, name):
     assert name in text
 
 
+def test_one_that_ends_before_it_is_known_to_have_started_is_told():
+    """Its last words and its end may be reported before the call that starts it returns."""
+
+    async def drive():
+        loop, heard = asyncio.get_running_loop(), Heard()
+        start = loop.subprocess_exec
+
+        async def slowly(*arguments, **options):
+            transport, protocol = await start(*arguments, **options)
+            while transport.get_returncode() is None or not heard.reports:
+                await asyncio.sleep(0.005)
+            return transport, protocol
+
+        loop.subprocess_exec = slowly
+        client = programs([sys.executable, "-S", "-c", 'print(\'{"log":"bye"}\')'])(PLACE, heard)
+        await client.open()
+        await heard.until(lambda: heard.troubles)
+        await client.finish(5)
+        return heard
+
+    heard = asyncio.run(drive())
+    assert (heard.reports, heard.kinds) == ([Report(log="bye")], ["crashed"])
+
+
 def test_an_end_that_is_not_zero_is_told():
     heard = run("import sys; sys.stdin.readline(); sys.exit(3)")
     assert heard.troubles == [("exit-code", "It was asked to close, and exited with 3")]
