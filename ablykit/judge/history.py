@@ -103,6 +103,10 @@ class History:
     over: bool = False
     """Whether the run is over: what is reported now was reported too late, and counts no more."""
     _questions: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    # What a run asks again and again is kept at hand: it must not cost more the more was said.
+    _states: dict[str, str] = field(default_factory=dict[str, str])
+    _ended: set[str] = field(default_factory=set[str])
+    _has: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def tell(self, client: str, order: Order) -> None:
         """Note an order that a client is given."""
@@ -129,8 +133,10 @@ class History:
             done.setdefault((client, report.channel or ""), now)
         elif report.got is not None:
             self.got.append(Got(now, client, report.got, report.data or "", report.sender))
+            self._has.add((client, report.data or ""))
         elif report.state is not None:
             self.states.append((now, client, report))
+            self._states[client] = report.state
         elif report.members is not None:
             self._answered(now, client, report)
         elif report.need_token:
@@ -162,6 +168,8 @@ class History:
             if self.mistakes[client] > MOST_MISTAKES:
                 return
         self.troubles.append(Trouble(self.clock(), client, kind, text))
+        if kind in ENDED:
+            self._ended.add(client)
 
     # -- what it comes to
 
@@ -172,11 +180,15 @@ class History:
 
     def state(self, client: str) -> str:
         """Return the state that a client reported last."""
-        return next((report.state or "" for _, who, report in reversed(self.states) if who == client), "")
+        return self._states.get(client, "")
 
     def has_ended(self, client: str) -> bool:
         """Return whether a client is gone, or was given up."""
-        return any(each.client == client and each.kind in ENDED for each in self.troubles)
+        return client in self._ended
+
+    def has_got(self, client: str, data: str) -> bool:
+        """Return whether a client says that it got this data."""
+        return (client, data) in self._has
 
     def listens(self, client: str, publish: Deed) -> bool:
         """Return whether a client was attached to a publish's channel before it, and until the end."""

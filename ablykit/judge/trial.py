@@ -223,10 +223,12 @@ class Trial:
         history, there = self.history, set(self._there)
         if any(deed.ok is None and deed.client in there for deed in history.deeds):
             return False
-        got = {(each.client, each.data) for each in history.got}
         acknowledged = [deed for deed in history.publishes.values() if deed.ok]
         return all(
-            (name, deed.data) in got for deed in acknowledged for name in there if history.listens(name, deed)
+            history.has_got(name, deed.data)
+            for deed in acknowledged
+            for name in there
+            if history.listens(name, deed)
         )
 
     async def _until(self, condition: Callable[[], bool], patience: float) -> bool:
