@@ -270,15 +270,18 @@ def wrong_format(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     return f"{given} where {wanted} was asked for" if given != wanted else None
 
 
-def was_cut(entry: Entry) -> bool:
-    """Whether a connection did not end, but broke: what was on its way then nobody withheld."""
-    return str(entry.raw).startswith("1006")
+def goes_on(facts: Facts, entry: Entry) -> bool:
+    """Return whether only the transport ended, so that open requests may be repeated on the next one.
+
+    It was cut, or the service said DISCONNECTED: what the client sent meanwhile crossed that frame on the wire.
+    """
+    return str(entry.raw).startswith("1006") or facts.state == "disconnected"
 
 
 @rule("RTN7a", "service", on="end", from_start=True)
 def left_unanswered(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Every publish is answered before the connection ends."""
-    if not facts.pending or was_cut(entry):
+    if not facts.pending or goes_on(facts, entry):
         return None
     return f"msgSerial {min(facts.pending)} never had an answer"
 
@@ -287,11 +290,11 @@ def left_unanswered(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 def attach_unanswered(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """Every ATTACH is answered before the connection ends."""
     waiting = [name for name, channel in facts.channels.items() if channel.attaching]
-    return f"{waiting[0]!r} never had an answer" if waiting and not was_cut(entry) else None
+    return f"{waiting[0]!r} never had an answer" if waiting and not goes_on(facts, entry) else None
 
 
 @rule("RTP18", "service", on="end")
 def sync_left_open(facts: Facts, entry: Entry, frame: Frame) -> str | None:
     """A promised SYNC comes, and comes to its end."""
     due = [name for name, channel in facts.channels.items() if channel.sync_due]
-    return f"the members of {due[0]!r} never came to an end" if due and not was_cut(entry) else None
+    return f"the members of {due[0]!r} never came to an end" if due and not goes_on(facts, entry) else None

@@ -134,6 +134,16 @@ def test_the_embedded_ably_keeps_every_rule(local, query):
     assert not found
 
 
+@pytest.mark.parametrize(
+    "waiting",
+    [[msg(0)], [out(10, channel="c")], attached(ALL + 1)],
+    ids=["a publish", "an attach", "a sync"],
+)
+def test_what_waits_when_disconnected_comes_is_left_to_the_next_transport(waiting):
+    findings = broken(story(*waiting, got(6, error=ERROR), end=True))
+    assert not findings & {"left-unanswered", "attach-unanswered", "sync-left-open"}
+
+
 def test_what_the_service_drops_for_its_serial_is_not_held_against_it():
     transcript = Transcript()
     for direction, raw in (

@@ -27,5 +27,7 @@ def masked(payload, opcode=Opcode.TEXT, fin=True):
 def read_until(raw, wanted):
     heard = b""
     while wanted not in heard:
-        heard += raw.recv(1 << 16)
+        more = raw.recv(1 << 16)
+        assert more, f"{wanted!r} did not come; what came: {heard!r}"
+        heard += more
     return heard

@@ -13,7 +13,7 @@ import pytest
 
 from ablykit import wire
 from ablykit.machine import runtime
-from ablykit.protocol import tokens
+from ablykit.protocol import Action, ProtocolMessage, tokens
 from ablykit.server import LocalAbly
 from ablykit.server import running as running_module
 from ablykit.server.running import Running
@@ -208,3 +208,36 @@ def test_a_cut_line_is_cut_without_a_word(ably):
     with pytest.raises(ConnectionClosed):
         ws.recv(timeout=5)
     assert ws.close_code == 1006
+
+
+def test_a_frame_is_sent_to_every_connection_of_an_app_or_of_one_client(local):
+    ably = local(sandbox=True)
+    app = ably._running.service.apps[ably.key.app_id]
+    frame = ProtocolMessage(action=Action.DETACHED, channel="c")
+    with (
+        wire.connect(f"{ably.url}?key={ably.key}&clientId=ada") as ada,
+        wire.connect(f"{ably.url}?key={ably.key}&clientId=bob") as bob,
+    ):
+        for each in (ada, bob):
+            each.recv("CONNECTED")
+        assert ably._running.send(frame, app, "ada") == 1
+        assert ada.recv("DETACHED")["channel"] == "c"
+        assert ably._running.send(frame, app) == 2
+        assert bob.recv()["action"] == 13
+        assert ably._running.send(frame, app, "nobody") == 0
+
+
+@pytest.mark.usefixtures("no_leftovers")
+def test_a_client_that_never_closes_its_socket_does_not_keep_it_from_stopping(monkeypatch):
+    monkeypatch.setattr(running_module, "STOP_TIMEOUT", 0.05)
+    with LocalAbly(sandbox=True) as ably:
+        deaf = raw_client(ably)
+        read_until(deaf, b'"action":4')
+        asking = socket.create_connection(("127.0.0.1", ably.port))
+        asking.sendall(b"GET /time HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert asking.recv(4096).startswith(b"HTTP/1.1 200")
+    read_until(deaf, b"80003")
+    for each in (deaf, asking):
+        while each.recv(4096):
+            pass
+        each.close()
