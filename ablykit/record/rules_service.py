@@ -273,7 +273,7 @@ def wrong_format(facts: Facts, entry: Entry, frame: Frame) -> str | None:
 def goes_on(facts: Facts, entry: Entry) -> bool:
     """Return whether only the transport ended, so that open requests may be repeated on the next one.
 
-    It was cut, or the service said DISCONNECTED: what the client sent meanwhile crossed that frame on the wire.
+    It was cut, or the service said DISCONNECTED, which crossed on the wire what the client sent meanwhile.
     """
     return str(entry.raw).startswith("1006") or facts.state == "disconnected"
 
