@@ -1,10 +1,11 @@
 """A client under test that is a Python object: `factory(url, key=…, client_id=…, on_message=…)` makes one.
 
 The object has `connect()`, `attach(channel)`, `detach(channel)`, `publish(channel, data)`, `enter(channel,
-data)`, `leave(channel)`, `close()` and, for the workload `presence`, `members(channel)`. Each may be a
-coroutine or a plain function. Returning means done, and for a publish acknowledged; raising means failed,
-with the `code` that the exception has. A message that arrives is handed to `on_message(channel, data,
-client_id=None)`.
+data)`, `leave(channel)`, `close()` and, for the workload `presence`, `members(channel)`. Instead it may have
+`channel(name)`, which returns an object with these methods for one channel: `channel("c").publish(data)`.
+Each may be a coroutine or a plain function. Returning means done, and for a publish acknowledged; raising
+means failed, with the `code` that the exception has. A message that arrives is handed to
+`on_message(channel, data, client_id=None)`.
 
 Coroutines run on a loop that all objects of a run share, apart from the judge's own: a client that blocks it
 holds up its peers, and not the judge. Plain functions of one object run on a thread of its own, one after
@@ -106,23 +107,23 @@ class PythonObject:
             self._listener.hear(self.name, report)
 
     async def _do(self, order: Order) -> Report | None:
-        channel, data = order.channel or "", order.data or ""
+        data = order.data or ""
         match order.do:
             case "start":
                 self._object = await self._on_loop(self._make)
                 await self._call("connect")
                 return Report(state="connected")
             case "attach" | "detach":
-                await self._call(order.do, channel)
-                return Report(did=order.do, channel=channel)
+                await self._call(order.do, order.channel)
+                return Report(did=order.do, channel=order.channel)
             case "publish" | "enter":
-                await self._call(order.do, channel, data)
+                await self._call(order.do, order.channel, data)
                 return Report(did=order.do, id=order.id, ok=True)
             case "leave":
-                await self._call("leave", channel)
+                await self._call("leave", order.channel)
                 return Report(did="leave", id=order.id, ok=True)
             case "members":
-                found: Any = await self._call("members", channel)
+                found: Any = await self._call("members", order.channel)
                 return Report(members=[str(each) for each in found], id=order.id)
             case _:
                 await self._call("close")
@@ -157,9 +158,16 @@ class PythonObject:
             made.on_message = self._on_message
         return made
 
-    async def _call(self, name: str, *arguments: object) -> object:
-        """Call a method of the object, wherever its kind belongs, and return what it returns."""
-        method: Callable[..., Any] = getattr(self._object, name)
+    async def _call(self, name: str, channel: str | None = None, *arguments: object) -> object:
+        """Call a method of the object or of its channel where its kind belongs; return what it returns."""
+
+        async def find() -> tuple[Callable[..., Any], tuple[object, ...]]:
+            of = getattr(self._object, "channel", None)
+            if channel is not None and callable(of):
+                return getattr(of(channel), name), arguments
+            return getattr(self._object, name), arguments if channel is None else (channel, *arguments)
+
+        method, arguments = await self._on_loop(find)
         if inspect.iscoroutinefunction(method):
             return await self._on_loop(lambda: method(*arguments))
         found = await self._plain.run(lambda: method(*arguments))

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,6 +85,16 @@ class Mixed(Plain):
         super().publish(channel, data)
 
 
+class Channelled(Awaited):
+    """One whose channels have the methods."""
+
+    def channel(self, name):
+        given = {each: functools.partial(getattr(self, each), name) for each in CHANNEL_METHODS}
+        return SimpleNamespace(**given)
+
+
+CHANNEL_METHODS = ("attach", "detach", "publish", "enter", "leave", "members")
+
 ORDERS = (
     Order("attach", channel="c"),
     Order("publish", id=1, channel="c", data="x"),
@@ -119,11 +130,11 @@ def drive(factory, *orders, place=PLACE, patience=5.0, reports=None):
         made.stop()
 
 
-@pytest.mark.parametrize("factory", [Awaited, Plain, Mixed])
+@pytest.mark.parametrize("factory", [Awaited, Plain, Mixed, Channelled])
 def test_what_the_methods_do_is_reported(factory, no_leftovers):
     heard = drive(factory, *ORDERS, reports=9)
     assert heard.troubles == []
-    sender = "ada" if factory is Awaited else None
+    sender = "ada" if issubclass(factory, Awaited) else None
     for report in (
         Report(state="connected"),
         Report(did="attach", channel="c"),
