@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ablykit.cli.common import AllowHost, AllowOrigin, Host, fail, stop_signal, wait, warn_of_others
+from ablykit.cli.controls import obey_lines
 
 
 def serve(
@@ -53,7 +54,11 @@ def serve(
         bool, typer.Option("--json", help="Print the URLs and the whole key as one line of JSON.")
     ] = False,
 ) -> None:
-    """Run an embedded Ably until Ctrl+C."""
+    """Run an embedded Ably until Ctrl+C.
+
+    Type "advance 60" and Enter to move its clock forward by 60 seconds. Whatever is due by then is done at
+    once: tokens expire, dropped connections are forgotten, members leave.
+    """
     from ablykit.protocol import AblyError
     from ablykit.server import LocalAbly
 
@@ -83,6 +88,7 @@ def serve(
         else:
             _banner(ably.url, ably.tls_url, str(ably.key), ably.ca_file)
         warn_of_others(ably.host, ably.port, ably.tls_port)
+        obey_lines(ably, as_json=as_json)
         wait(stop)
 
 

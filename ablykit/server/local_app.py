@@ -103,8 +103,9 @@ class LocalApp:
         """Move the server's clock forward, and do everything that is due until then.
 
         Tokens expire, members of dropped connections leave, and old messages are dropped, all without
-        waiting. From then on timestamps and `GET /time` are ahead of the real time, for all apps of the
-        server. The clocks of clients do not move, and heartbeats still follow the real time.
+        waiting. A client that would have heard nothing meanwhile gets one HEARTBEAT. From then on timestamps
+        and `GET /time` are ahead of the real time, for all apps of the server. The clocks of clients do not
+        move.
 
         Raises `ValueError` for a negative or infinite number.
         """

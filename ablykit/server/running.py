@@ -156,7 +156,7 @@ class Running:
         def advance() -> None:
             self.service.advance(seconds * 1000)
             for sock in list(self.sockets):
-                sock.time_moved()
+                sock.time_moved(seconds)
 
         self.call(advance)
 

@@ -196,8 +196,9 @@ class WebSocket(asyncio.Protocol):
             self._session.disconnect(error, 1001)
         self._transport.close()
 
-    def time_moved(self) -> None:
-        """Do what has become due because the service's clock was moved."""
+    def time_moved(self, seconds: float) -> None:
+        """Do what has become due because the service's clock was moved: it has been silent for longer."""
+        self._last_write -= seconds
         self._watch()
 
     def belongs_to(self, app: App, client_id: str | None) -> bool:

@@ -27,9 +27,9 @@ def serving():
     """A server started as a program: its facts, and the process."""
     started = []
 
-    def make(*arguments):
+    def make(*arguments, **options):
         process = subprocess.Popen(
-            [*ABLYKIT, "serve", "--json", *arguments], stdout=subprocess.PIPE, text=True
+            [*ABLYKIT, "serve", "--json", *arguments], stdout=subprocess.PIPE, text=True, **options
         )
         started.append(process)
         return json.loads(process.stdout.readline()), process

@@ -86,6 +86,18 @@ def test_what_is_nearly_due_after_a_move_is_done_when_it_is(ably):
     ably._running.thread.run(done.wait(), timeout=3)
 
 
+@pytest.mark.parametrize("query", ["", "&heartbeats=false"])
+def test_a_client_that_was_silent_all_that_time_hears_one_heartbeat(ably, query):
+    with wire.connect(f"{ably.tls_url}?key={ably.key}{query}") as conn:
+        conn.recv("CONNECTED")
+        ably.advance(14)
+        ably.advance(60)
+        conn.send({"action": 0, "id": "later"})
+        conn.recv("HEARTBEAT", id="later")
+        heard = [entry for entry in conn.transcript if entry.is_ping or entry.frame == {"action": 0}]
+        assert len([entry for entry in heard if entry.direction == "in"]) == 1
+
+
 @pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
 def test_a_clock_is_moved_forward_only(ably, seconds):
     with pytest.raises(
