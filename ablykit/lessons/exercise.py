@@ -7,10 +7,14 @@ from html import escape
 from typing import Any
 
 Judge = Callable[..., str | None]
-"""Returns what is wrong with an answer, or None when it is right."""
+"""Returns what is wrong with an answer, or None when it is right. It may raise `Wrong` instead."""
 
 BUTTON = "display:inline-block;cursor:pointer;border:1px solid;border-radius:3px;padding:0 .6em;margin:.4em 0"
 """How a hint's summary looks: like a button, in the page's own colours."""
+
+
+class Wrong(Exception):
+    """The sentence that says what is wrong with an answer."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,14 @@ class Exercise:
         if any(map(inspect.isawaitable, answer)):
             wrong = "This is a coroutine that has not run. Put await in front of the call."
         else:
-            wrong = self.judge(*answer, **context)
+            wrong = self._judged(*answer, **context)
         return Verdict(True, self.praise) if wrong is None else Verdict(False, wrong, self)
+
+    def _judged(self, *answer: Any, **context: Any) -> str | None:
+        try:
+            return self.judge(*answer, **context)
+        except Wrong as wrong:
+            return str(wrong)
 
     def hint(self) -> Hint:
         """Return the next hint, or the last one again."""

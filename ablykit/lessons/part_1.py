@@ -1,15 +1,13 @@
 """The exercises of notebooks 01 to 05."""
 
-import inspect
 import random
 import re
 import reprlib
 import time
-from collections.abc import Callable, Iterable
-from copy import deepcopy
+from collections.abc import Iterable
 from typing import Any, cast
 
-from ablykit.lessons.deadline import TookTooLong, call_within
+from ablykit.lessons.calling import call
 from ablykit.lessons.exercise import Exercise
 from ablykit.protocol import Action, Flag
 from ablykit.protocol.meanings import MEMBERS
@@ -290,8 +288,6 @@ def _publish_with(ably: Any, flags: int) -> int | None:
 
 # -- 05: publish and ACK
 
-Match = Callable[[list[dict[str, Any]], list[dict[str, Any]]], Any]
-
 
 def _ack(serial: int, count: int = 1) -> dict[str, Any]:
     return {"action": int(Action.ACK), "msgSerial": serial, "count": count}
@@ -336,28 +332,11 @@ _STORIES: tuple[tuple[str, int, list[dict[str, Any]], dict[int, str | None]], ..
 )
 
 
-TIME = 2.0
-"""How long the learner's function may take for each story, in seconds."""
-
-
 def _match(match: Any) -> str | None:
-    if not callable(match):
-        return "Give the function itself: match, without parentheses."
-    if inspect.iscoroutinefunction(match):
-        return "Your function is declared with async def. Use a plain def: the function waits for nothing."
     for story, count, answers, right in _STORIES:
-        try:
-            found = call_within(TIME, match, _publishes(range(count)), deepcopy(answers))
-        except TookTooLong:
-            return f"With {story}, your function had not returned after {TIME:g} s. Does a loop never end?"
-        except (Exception, SystemExit) as error:
-            return f"With {story}, your function failed: {type(error).__name__}: {error}"
-        if found is None:
-            return "Your function returns nothing yet. It should return a dict. Printing it is not enough."
-        if not isinstance(found, dict):
-            return f"Your function should return a dict, not {type(found).__name__}."
+        found = call(match, "match", story, _publishes(range(count)), answers, returns=dict)
         if found != right:
-            returned = reprlib.repr(cast("Any", found))
+            returned = reprlib.repr(found)
             return f"With {story}, the right result is {right}, but your function returned {returned}."
     return None
 

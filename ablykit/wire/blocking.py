@@ -75,6 +75,13 @@ class Connection:
             _wait(self.asynchronous.close())
         _thread.release(self)
 
+    def cut(self) -> None:
+        """End the connection as a dead network does, without a close frame. The transcript shows code
+        1006."""
+        if self.closed is None:
+            _wait(self.asynchronous.cut())
+        _thread.release(self)
+
     def wait_closed(self, *, timeout: float = CLOSE_TIMEOUT) -> Closed:
         """Wait until the connection has ended, and return how. Raises `WireTimeout` after `timeout`
         seconds."""

@@ -54,6 +54,16 @@ def test_each_call_does_what_its_awaited_twin_does(ably):
         assert repr(conn).startswith("<Connection closed: wss://")
 
 
+def test_a_cut_is_what_a_dead_network_leaves(ably):
+    conn = wire.connect(url(ably))
+    conn.recv("CONNECTED")
+    conn.cut()
+    assert conn.closed == Closed(1006, "")
+    assert str(conn.transcript[-1].raw) == "1006"
+    conn.cut()
+    assert threads() == 0
+
+
 def test_what_fails_leaves_no_thread(ably):
     with pytest.raises(WireError):
         wire.connect("wss://127.0.0.1:1")
