@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ablykit.record import Transcript
     from ablykit.relay import Relay
     from ablykit.server import LocalAbly, LocalApp
-    from ablykit.wire import Frame, WireError, WireTimeout, connect, connect_async
+    from ablykit.wire import Frame, WireError, WireTimeout, connect, connect_async, fetch
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "connect",
     "connect_async",
     "explain",
+    "fetch",
     "lessons",
     "start",
 ]
@@ -82,6 +83,7 @@ _HOME = {
     "connect": "wire",
     "connect_async": "wire",
     "explain": "protocol.explanation",
+    "fetch": "wire",
     "start": "backend",
 }
 

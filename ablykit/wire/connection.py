@@ -307,8 +307,8 @@ def _own(transcript: Transcript | None) -> Transcript:
 
 
 def client_tls(url: str, ca_pem: str | None, ca_file: str | None = None) -> ssl.SSLContext | None:
-    """Return the TLS context for a wss:// URL: it trusts the system's CAs and those given. None for ws://."""
-    if urlsplit(url).scheme != "wss":
+    """Return the TLS context for a URL: it trusts the system's CAs and those given. None without TLS."""
+    if urlsplit(url).scheme not in ("wss", "https"):
         return None
     context = ssl.create_default_context()
     if ca_pem:
