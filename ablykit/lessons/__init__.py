@@ -8,10 +8,10 @@ The notebooks import `ablykit` alone, so that is how both are called there.
 
 from typing import Any
 
-from ablykit.lessons import appendix, part_1, presence
+from ablykit.lessons import appendix, history, part_1, presence
 from ablykit.lessons.exercise import Exercise, Hint, Verdict
 
-EXERCISES = {**part_1.EXERCISES, **presence.EXERCISES, **appendix.EXERCISES}
+EXERCISES = {**part_1.EXERCISES, **presence.EXERCISES, **history.EXERCISES, **appendix.EXERCISES}
 """Every exercise by its name."""
 
 __all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint"]
