@@ -21,10 +21,17 @@ class Part(NamedTuple):
     meaning: Meaning
 
 
-def parts(type_name: str, name: str, value: Any) -> list[Part]:
-    """Return the parts of a member's value; empty for a member without parts, or a value of another form."""
+def parts(type_name: str, name: str, value: Any, connection_id: Any = None) -> list[Part]:
+    """Return the parts of a member's value; empty for a member without parts, or a value of another form.
+
+    `connection_id` is the `connectionId` that stands beside the member, if there is one. An id that does not
+    begin with it names no connection.
+    """
     take_apart = _MEMBERS.get(name) or _MEMBERS.get(f"{type_name}.{name}")
-    return list(take_apart(value)) if take_apart and isinstance(value, str) else []
+    found = list(take_apart(value)) if take_apart and isinstance(value, str) else []
+    if found and take_apart is _message_id and connection_id not in (None, found[0].value):
+        return [Part("made up", found[0].value, _MADE_UP)]
+    return found
 
 
 def clock(ms: float) -> str:
@@ -47,6 +54,9 @@ def weight(message: dict[str, Any], limit: int | None = None) -> list[Part]:
     share = f" of {limit:,} = {total / limit:.1%}" if limit else ""
     whole = Part("size", f"{total:,}{share}", Meaning("What counts against maxMessageSize.", "TM6", "bytes"))
     return [whole, *(Part(name, f"{size:,}", Meaning("", "", "bytes")) for name, size in each.items())]
+
+
+_MADE_UP = Meaning("Not a connectionId: the service or the publisher made this id up.", "RTP2b1")
 
 
 def _message_id(value: str) -> Iterator[Part]:

@@ -244,7 +244,7 @@ def _members(type_name: str, frame: dict[str, Any], depth: int, limit: int | Non
                         yield Row(*part, depth + 2 + (n > 0))
         else:
             yield Row(name, _value(name, value), meaning, depth)
-            for part in anatomy.parts(type_name, name, value):
+            for part in anatomy.parts(type_name, name, value, frame.get("connectionId")):
                 yield Row(part.name, redact(part.value), part.meaning, depth + 1)
             if name == "flags" and isinstance(value, int):
                 for title, bit, said in flag_bits(value):

@@ -162,7 +162,7 @@ MEMBERS: dict[str, dict[str, Meaning]] = {
     },
     "PresenceMessage": {
         "action": Meaning("What happened to the member.", "TP3b"),
-        "id": Meaning("Names this event; the higher of two ids of one member is the newer.", "TP3a"),
+        "id": Meaning("Names this event; of two ids that begin with the connectionId, the higher is newer.", "TP3a"),
         "clientId": Meaning("Who the member is.", "TP3c"),
         "connectionId": Meaning("Through which connection the member is present.", "TP3d"),
         "data": Meaning("What the member says about itself.", "TP3e"),

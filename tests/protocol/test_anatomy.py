@@ -21,6 +21,17 @@ def test_ids_name_connection_publish_and_place():
     assert shown("ProtocolMessage", "id", "my own id") == {}
 
 
+def test_an_id_that_the_service_made_up_names_no_connection():
+    """The leave of a member whose connection was lost has such an id (RTP2b1)."""
+    leave = {"action": 3, "id": "made:0:2", "clientId": "ada", "connectionId": "abc"}
+    said = str(explain({"action": 14, "id": "made:0", "connectionId": "abc", "presence": [leave]}))
+    assert said.count("Not a connectionId") == 2
+    assert "The connection it came from" not in said
+    assert said.count("RTP2b1") == 2
+    leave["id"] = "abc:0:2"
+    assert str(explain({"action": 14, "presence": [leave]})).count("The connection it came from") == 1
+
+
 def test_serials_hold_a_time():
     found = shown("Message", "serial", "01726585978590-001@abcd:003")
     assert found == {
