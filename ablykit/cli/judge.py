@@ -23,6 +23,7 @@ def judge(
     time: Annotated[float, typer.Option(metavar="S", help="For how many seconds.")] = 5.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same steps on every run.")] = 1,
     tls: Annotated[bool, typer.Option("--tls", help="Send clients to wss://.")] = False,
+    rules: Annotated[bool, typer.Option(help="Try each rule in a scene that could break it.")] = True,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The result folder.")] = Path("ablykit-verdict"),
 ) -> None:
     """Judge a client in any language: see docs/judge.md for the few lines that it has to understand.
@@ -36,7 +37,7 @@ def judge(
     from ablykit.judge.program import programs
     from ablykit.judge.workloads import Setting
 
-    options = Options(workload, ("calm",), Setting(clients, rate, time, seed), tls)
+    options = Options(workload, ("calm",), Setting(clients, rate, time, seed), tls, rules)
     try:
         options.check()
         with Console(stderr=True).status("Starting") as status:

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ablykit.judge.behaviour import Act
 from ablykit.judge.card import show
 from ablykit.judge.client import Start
 from ablykit.judge.evidence import Evidence
 from ablykit.judge.objects import Objects
 from ablykit.judge.program import programs
 from ablykit.judge.results import write
+from ablykit.judge.scorecard import play_all, score
 from ablykit.judge.service import Service
 from ablykit.judge.storms import STORMS
-from ablykit.judge.trial import Patience, Progress, Trial
-from ablykit.judge.verdict import StormVerdict, Verdict, judge
+from ablykit.judge.trial import Counts, Patience, Progress, Trial
+from ablykit.judge.verdict import RuleVerdict, StormVerdict, Verdict, judge
 from ablykit.judge.workloads import WORKLOADS, Setting
 from ablykit.machine.loop import LoopThread
 
@@ -31,6 +33,8 @@ class Options:
     storms: tuple[str, ...] = ("calm",)
     setting: Setting = field(default_factory=Setting)
     tls: bool = False
+    rules: bool = True
+    """Whether the rules are tried as well, each in a scene that could break it."""
     patience: Patience = field(default_factory=Patience)
 
     def check(self) -> None:
@@ -53,6 +57,7 @@ async def examine(
     """Return the verdict on the client called `name`, which `start` makes."""
     plan = WORKLOADS[options.workload](options.setting)
     storms: list[StormVerdict] = []
+    acts: list[Act] = []
     for storm in options.storms:
         trial = Trial(
             service,
@@ -66,7 +71,13 @@ async def examine(
         outcome = await trial.run()
         evidence = Evidence(e for e in service.transcript.since(outcome.first) if e.number < outcome.last)
         storms.append(judge(storm, outcome, evidence))
-    return Verdict(client=name, seed=options.setting.seed, storms=storms)
+        acts += [Act("", client, outcome.history, evidence) for client in plan.names]
+    scorecard: list[RuleVerdict] = []
+    if options.rules and any(storm.reached for storm in storms):
+        progress(Counts("trying the rules", 0, 0, 0, 0))
+        acts += await play_all(service, start)
+        scorecard = score(acts, service.transcript, tls=options.tls)
+    return Verdict(client=name, seed=options.setting.seed, storms=storms, scorecard=scorecard)
 
 
 def put_on_trial(
@@ -105,6 +116,7 @@ def run(
     time: float = 5.0,
     seed: int = 1,
     tls: bool = False,
+    rules: bool = True,
     out: str | Path | None = None,
 ) -> Verdict:
     """Judge a client, show the card, and return the verdict.
@@ -116,7 +128,7 @@ def run(
         verdict = ablykit.judge.run(MyClient, workload="presence", clients=5)
         assert verdict.passed
     """
-    options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls)
+    options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls, rules)
     if callable(client):
         made = Objects(client)
         try:
