@@ -9,8 +9,9 @@ recording. A client that does not even come to the point leaves nothing to see, 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from ablykit.judge.client import Client, Place, Start
+from ablykit.judge.client import Client, Start
 from ablykit.judge.history import Deed, History
 from ablykit.judge.lines import PROTOCOL, Order, Report
 from ablykit.judge.service import Service
@@ -44,14 +45,10 @@ class Scene:
         self.history = History()
         self.token_times: list[int] = []
         """How long the tokens are good that clients without a key are given, in s; the last is used again."""
-        self._clients: dict[str, Client] = {}
+        self.clients: dict[str, Client] = {}
+        """The clients that took part, by name."""
         self._news = asyncio.Event()
         self._ids = itertools.count(1)
-
-    @property
-    def clients(self) -> list[str]:
-        """The names of the clients that took part."""
-        return list(self._clients)
 
     def hear(self, client: str, report: Report) -> None:
         """Take a client's report."""
@@ -70,7 +67,7 @@ class Scene:
     def tell(self, client: str, order: Order) -> None:
         """Give a client an order."""
         self.history.tell(client, order)
-        self._clients[client].tell(order)
+        self.clients[client].tell(order)
 
     async def until(self, condition: Callable[[], bool], patience: float = PATIENCE) -> bool:
         """Wait until something is so, and return whether it is."""
@@ -93,10 +90,9 @@ class Scene:
         `key` is another key than the scene's; None for a client that has to ask for tokens.
         """
         name = f"{self.name}-{who}"
-        place = self.service.place(name, self.app)
         given = self.key if key == "" else key
-        place = Place(place.url, place.rest_url, name, place.ca_file, given)
-        client = self._clients[name] = self._start(place, self)
+        place = replace(self.service.place(name, self.app), key=given)
+        client = self.clients[name] = self._start(place, self)
         await client.open()
         self.tell(name, Order("start", protocol=PROTOCOL))
         if connects and not await self.until(lambda: self.history.state(name) == "connected", 5 * PATIENCE):
@@ -146,21 +142,16 @@ class Scene:
 
     def frames(self, client: str, direction: str, action: int) -> int:
         """Return how many frames of an action a client has sent or got so far."""
-        found = 0
-        mine: set[str] = set()
-        for entry in self.service.transcript:
-            if entry.kind == "open" and f"clientId={client}" in str(entry.raw):
-                mine.add(entry.connection)
-            frame = entry.frame
-            if entry.connection in mine and frame and entry.direction == direction:
-                found += frame.get("action") == action
-        return found
+        entries = list(self.service.transcript)
+        mine = {e.connection for e in entries if e.kind == "open" and f"clientId={client}" in str(e.raw)}
+        found = [e for e in entries if e.connection in mine and e.direction == direction]
+        return sum((e.frame or {}).get("action") == action for e in found)
 
     async def finish(self) -> None:
         """Let all close, and leave nothing behind."""
-        for name in self._clients:
+        for name in self.clients:
             self.tell(name, Order("close"))
-        await asyncio.gather(*(client.finish(PATIENCE) for client in self._clients.values()))
+        await asyncio.gather(*(client.finish(PATIENCE) for client in self.clients.values()))
 
 
 Play = Callable[[Scene], Awaitable[None]]

@@ -7,6 +7,7 @@ that never published has not kept the rules of publishing.
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from ablykit.judge import rules_channels, rules_connection  # they fill BEHAVIOUR
 from ablykit.judge.behaviour import BEHAVIOUR, Act, Seen
 from ablykit.judge.client import Start
 from ablykit.judge.evidence import Evidence
@@ -16,6 +17,8 @@ from ablykit.judge.verdict import Kept, RuleVerdict
 from ablykit.protocol import Action
 from ablykit.record import RULES, Entry, Linter, Rule
 from ablykit.record.pairing import PUBLISHES
+
+__all__ = ["play_all", "rules_channels", "rules_connection", "score"]
 
 AT_ONCE = 4
 """How many scenes are played at the same time."""

@@ -29,7 +29,7 @@ def judge(tmp_path, *command, **options):
     given = [
         f"--{name}={value}" for name, value in {"clients": 2, "rate": 20, "time": 0.5, **options}.items()
     ]
-    return run("judge", *given, f"--out={tmp_path / 'out'}", "--", *command)
+    return run("judge", *given, "--no-rules", f"--out={tmp_path / 'out'}", "--", *command)
 
 
 def test_a_good_client_passes_and_the_folder_is_there(tmp_path):
@@ -40,6 +40,14 @@ def test_a_good_client_passes_and_the_folder_is_there(tmp_path):
     told = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert (told["seed"], told["storms"][0]["verdict"]) == (7, "passed")
     assert (tmp_path / "out" / "recording.jsonl").exists()
+
+
+def test_the_card_has_the_rules(tmp_path):
+    done = run("judge", "--clients=2", "--time=0.5", f"--out={tmp_path / 'out'}", "--", *client())
+    assert done.returncode == 0, done.stderr
+    assert "✗ 0 broken" in done.stdout
+    told = json.loads((tmp_path / "out" / "verdict.json").read_text())
+    assert len(told["scorecard"]) >= 50
 
 
 def test_a_wrong_client_fails(tmp_path):

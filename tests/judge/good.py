@@ -32,13 +32,17 @@ class Good:
 
     def __init__(self, url, *, client_id, on_message, key=None, on_state=None, get_token=None):
         self.url, self.client_id, self.key = url, client_id, key
-        self.on_message, self.on_state, self.get_token = on_message, on_state or (lambda *_: None), get_token
+        self.on_message, self.get_token = on_message, get_token
+        self.tell_state = on_state or (lambda *_: None)
         self.ws, self.reading, self.connection_key, self.connection_id = None, None, None, None
         self.serial, self.pending, self.channels = 0, {}, {}
         self.connected, self.closed = asyncio.Event(), asyncio.Event()
         self.closing, self.fatal = False, None
 
     # -- the connection
+
+    def on_state(self, state, code=None):
+        self.tell_state(state, code)
 
     async def query(self):
         query = {"v": self.version, "clientId": self.client_id, "format": "json"}
@@ -59,6 +63,12 @@ class Good:
         waiting.cancel()
         if self.fatal:
             raise Refused(self.fatal)
+        if not self.connected.is_set():
+            raise ConnectionError
+        await self.begin()
+
+    async def begin(self):
+        """What a wrong client does once it is connected."""
 
     async def run(self):
         while not self.closing and not self.fatal:
@@ -195,6 +205,7 @@ class Good:
     async def attach(self, name):
         channel = self.channel(name)
         channel.wanted = True
+        await self.connected.wait()
         await self.ask(channel, self.send_attach(channel))
 
     async def ask(self, channel, sending):

@@ -12,7 +12,7 @@ from ablykit.judge.workloads import Setting
 from tests.judge.good import Good
 from tests.judge.test_verdict import Stutterer
 
-SHORT = {"clients": 2, "rate": 30, "time": 0.4}
+SHORT = {"clients": 2, "rate": 30, "time": 0.4, "rules": False}
 
 
 def test_a_class_is_judged_shown_and_its_verdict_returned(capsys, tmp_path, no_leftovers):
@@ -62,3 +62,12 @@ def test_what_can_not_be_asked_for_is_told_with_what_can(options, said):
 def test_the_room_offers_what_is_needed_to_judge():
     assert set(ablykit.judge.__all__) <= set(dir(ablykit.judge))
     Options(setting=Setting()).check()
+
+
+def test_the_rules_are_tried_where_a_client_comes_so_far():
+    verdict = run(Good, **{**SHORT, "rules": True})
+    kept = {rule.rule for rule in verdict.scorecard if rule.verdict == "kept"}
+    assert {"serial-not-rising", "answers-auth", "enters-again"} <= kept
+    assert not [rule for rule in verdict.scorecard if rule.verdict == "broken"]
+    silent = run([sys.executable, "-S", "-c", "pass"], **{**SHORT, "rules": True})
+    assert silent.scorecard == []
