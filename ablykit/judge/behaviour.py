@@ -30,11 +30,17 @@ class Act:
     client: str
     history: History
     evidence: Evidence
+    known_as: str = ""
+    """The clientId that the service knows it by, where that is another one."""
 
     @property
     def wires(self) -> list[Wire]:
         """Its connections, oldest first."""
-        return self.evidence.of(self.client)
+        return self.evidence.of(self.known_as or self.client)
+
+    def came(self, data: str) -> list[Entry]:
+        """Return the frames that brought it a message."""
+        return self.evidence.came(self.known_as or self.client, data)
 
     def frames(self, direction: str, *actions: int) -> list[Entry]:
         """Return its frames of one direction, of these actions or all, over all connections."""

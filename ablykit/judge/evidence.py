@@ -52,9 +52,10 @@ class Evidence:
         self._came: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._answers: dict[tuple[str, int], list[Entry]] = defaultdict(list)
         for entry in entries:
-            self._take(entry)
+            self.take(entry)
 
-    def _take(self, entry: Entry) -> None:
+    def take(self, entry: Entry) -> None:
+        """Take in one more entry."""
         self.entries.append(entry)
         wire = self.wires.setdefault(entry.connection, Wire(entry.connection))
         wire.entries.append(entry)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ablykit.judge import scorecard
 from ablykit.judge.behaviour import Act
 from ablykit.judge.card import show
 from ablykit.judge.client import Start
@@ -16,7 +17,6 @@ from ablykit.judge.evidence import Evidence
 from ablykit.judge.objects import Objects
 from ablykit.judge.program import programs
 from ablykit.judge.results import write
-from ablykit.judge.scorecard import play_all, score
 from ablykit.judge.service import Service
 from ablykit.judge.storms import STORMS
 from ablykit.judge.trial import Counts, Patience, Progress, Trial
@@ -33,8 +33,8 @@ class Options:
     storms: tuple[str, ...] = ("calm",)
     setting: Setting = field(default_factory=Setting)
     tls: bool = False
-    rules: bool = True
-    """Whether the rules are tried as well, each in a scene that could break it."""
+    rules: bool | tuple[str, ...] = True
+    """Whether the rules are tried as well, each in a scene that could break it; or the names of some."""
     patience: Patience = field(default_factory=Patience)
 
     def check(self) -> None:
@@ -45,10 +45,20 @@ class Options:
         for name in self.storms:
             if name not in STORMS:
                 raise ValueError(f"There is no storm {name!r}; there are {', '.join(STORMS)}")
+        for name in self.rule_names:
+            if name not in scorecard.names():
+                raise ValueError(f"There is no rule {name!r}; there are {', '.join(scorecard.names())}")
         if not 1 <= setting.clients <= 100:
             raise ValueError(f"1 to 100 clients can be judged together, not {setting.clients}")
         if not (0 < setting.rate <= 1_000 and 0 < setting.time <= 3_600):
             raise ValueError("A run has more than 0 and at most 1,000 steps a second, for at most an hour")
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of the rules that are tried."""
+        if isinstance(self.rules, bool):
+            return scorecard.names() if self.rules else ()
+        return self.rules
 
 
 async def examine(
@@ -72,12 +82,28 @@ async def examine(
         evidence = Evidence(e for e in service.transcript.since(outcome.first) if e.number < outcome.last)
         storms.append(judge(storm, outcome, evidence))
         acts += [Act("", client, outcome.history, evidence) for client in plan.names]
-    scorecard: list[RuleVerdict] = []
-    if options.rules and any(storm.reached for storm in storms):
-        progress(Counts("trying the rules", 0, 0, 0, 0))
-        acts += await play_all(service, start)
-        scorecard = score(acts, service.transcript, tls=options.tls)
-    return Verdict(client=name, seed=options.setting.seed, storms=storms, scorecard=scorecard)
+    return Verdict(
+        client=name,
+        seed=options.setting.seed,
+        storms=storms,
+        scorecard=await _rules(service, start, acts, options, progress),
+    )
+
+
+async def _rules(
+    service: Service, start: Start, acts: list[Act], options: Options, progress: Progress
+) -> list[RuleVerdict]:
+    """Bring the rules up that a run did not, and return the verdict on each.
+
+    A client that took no part in any run is not asked for more.
+    """
+    names = options.rule_names
+    if not names or not any(act.history.deeds for act in acts):
+        return []
+    progress(Counts("trying the rules", 0, 0, 0, 0))
+    acts = acts + await scorecard.play_all(service, start, scorecard.scenes_for(names))
+    found = scorecard.score(acts, service.transcript, tls=options.tls)
+    return [rule for rule in found if rule.rule in names]
 
 
 def put_on_trial(
@@ -116,19 +142,21 @@ def run(
     time: float = 5.0,
     seed: int = 1,
     tls: bool = False,
-    rules: bool = True,
+    rules: bool | Iterable[str] = True,
     out: str | Path | None = None,
 ) -> Verdict:
     """Judge a client, show the card, and return the verdict.
 
     `client` is a factory of Python objects (see `objects`), or a command as a list of its words. `rate` is
-    how many steps all clients take together in a second, `time` how many seconds they do. With `out` the
-    result folder is written there.
+    how many steps all clients take together in a second, `time` how many seconds they do. `rules` says
+    whether the rules of the specification are tried as well, or names some of them. With `out` the result
+    folder is written there.
 
         verdict = ablykit.judge.run(MyClient, workload="presence", clients=5)
         assert verdict.passed
     """
-    options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls, rules)
+    wanted = rules if isinstance(rules, bool) else tuple(rules)
+    options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls, wanted)
     if callable(client):
         made = Objects(client)
         try:

@@ -162,10 +162,12 @@ class PythonObject:
         """Call a method of the object or of its channel where its kind belongs; return what it returns."""
 
         async def find() -> tuple[Callable[..., Any], tuple[object, ...]]:
-            of = getattr(self._object, "channel", None)
-            if channel is not None and callable(of):
-                return getattr(of(channel), name), arguments
-            return getattr(self._object, name), arguments if channel is None else (channel, *arguments)
+            made = self._object
+            if channel is None:
+                return getattr(made, name), arguments
+            if hasattr(made, name) or not hasattr(made, "channel"):
+                return getattr(made, name), (channel, *arguments)
+            return getattr(made.channel(channel), name), arguments
 
         method, arguments = await self._on_loop(find)
         if inspect.iscoroutinefunction(method):

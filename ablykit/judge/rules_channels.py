@@ -94,6 +94,14 @@ def _(act: Act) -> Iterator[Seen]:
             yield Seen(kept, numbers(*asked[:1], *mine[:1]), f"it reported {channel} before ATTACHED came")
 
 
+@behaviour("keeps-channel-names", "RTL4c", "odd")
+def _(act: Act) -> Iterator[Seen]:
+    """A channel is named in frames as it was given, also where characters must be escaped in JSON."""
+    wanted = {order.channel for _, client, order in act.history.orders if client == act.client}
+    for entry in act.frames("out", Action.ATTACH, Action.MESSAGE):
+        yield Seen(entry.channel in wanted, numbers(entry), f"it named the channel {entry.channel!r}")
+
+
 @behaviour("survives-a-channels-error", "RTL14", "forbidden")
 def _(act: Act) -> Iterator[Seen]:
     """An ERROR about one channel leaves the connection and its other channels alone."""
@@ -159,7 +167,7 @@ def _(act: Act) -> Iterator[Seen]:
 @behaviour("silent-after-detach", "RTL17", "parting")
 def _(act: Act) -> Iterator[Seen]:
     """What comes for a channel that is detached is not handed over."""
-    if late := act.evidence.came(act.client, "late"):
+    if late := act.came("late"):
         got = any(each.data == "late" and each.client == act.client for each in act.history.got)
         yield Seen(not got, numbers(*late), "it handed the message over")
 
@@ -172,7 +180,7 @@ def _(act: Act) -> Iterator[Seen]:
     """Only what came over the wire is handed over, once it came, and as it came."""
     for each in act.history.got:
         if each.client == act.client:
-            came = act.evidence.came(act.client, each.data)
+            came = act.came(each.data)
             kept = bool(came) and came[0].at <= each.at
             sent = act.evidence.sent.get(each.data, [])
             yield Seen(kept, numbers(*sent, *came), f"it handed {each.data[:40]!r} over before it came")
@@ -183,7 +191,7 @@ def _(act: Act) -> Iterator[Seen]:
     """A message's clientId is that of its publisher."""
     for each in act.history.got:
         if each.client == act.client and each.sender is not None:
-            for entry in act.evidence.came(act.client, each.data)[:1]:
+            for entry in act.came(each.data)[:1]:
                 told = [
                     m.get("clientId")
                     for m in items(entry.frame or {}, "messages")

@@ -17,6 +17,15 @@ def _(act: Act) -> Iterator[Seen]:
         yield Seen("v" in wire.params, numbers(wire.entries[0]), "there is no v in the URL")
 
 
+@behaviour("escapes-its-options", "RTN2d", "odd")
+def _(act: Act) -> Iterator[Seen]:
+    """The options in the URL arrive as they were given, also where characters in them must be escaped."""
+    for wire in act.wires:
+        if "clientId" in wire.params:
+            given = wire.params["clientId"]
+            yield Seen(given == act.client, numbers(wire.entries[0]), f"it gave its clientId as {given!r}")
+
+
 @behaviour("connected-after-connected", "RTN4")
 def _(act: Act) -> Iterator[Seen]:
     """A client is connected once CONNECTED came, not before."""

@@ -7,23 +7,34 @@ recording. A client that does not even come to the point leaves nothing to see, 
 """
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 
-from ablykit.judge.client import Client, Start
-from ablykit.judge.history import Deed, History
-from ablykit.judge.lines import PROTOCOL, Order, Report
+from ablykit.judge.client import Start
+from ablykit.judge.evidence import Evidence
+from ablykit.judge.history import Deed
+from ablykit.judge.lines import PROTOCOL, Order
 from ablykit.judge.service import Service
+from ablykit.judge.stage import Stage
 from ablykit.protocol import Action, ErrorInfo, Message, ProtocolMessage
+from ablykit.record import Entry
 from ablykit.server import LocalApp
 
 ONE, TWO = "judge:one", "judge:two"
+ODD_CHANNEL = 'judge:say "hi" \\ and ü'
+ODD_NAME = "R&D+1=50%"
+"""A channel and a clientId with characters that mean something in JSON and in URLs."""
+
 FORBIDDEN = "elsewhere"
 """A channel that the scenes' keys don't allow."""
 
-PATIENCE = 3.0
+PATIENCE = 4.0
 """How long a client may take for one thing, in seconds."""
+
+SHORT_PATIENCE = 1.0
+"""How long a client may take for a thing after it has let another one pass."""
 
 LEFT_ALONE = 1.0
 """How long a client that should do nothing is watched, in seconds."""
@@ -35,54 +46,50 @@ class NotReached(Exception):
     """A client did not come so far that the scene could begin."""
 
 
-class Scene:
-    """The stage of one scene."""
+class Scene(Stage):
+    """The stage of one scene, with an app of its own."""
 
     def __init__(self, name: str, service: Service, start: Start, **options: object) -> None:
+        super().__init__()
         self.name, self.service, self._start = name, service, start
         self.app: LocalApp = service.new_app(**options)
         self.key = self.app.new_key({"judge:*": ["*"]}).reveal()
-        self.history = History()
         self.token_times: list[int] = []
         """How long the tokens are good that clients without a key are given, in s; the last is used again."""
-        self.clients: dict[str, Client] = {}
-        """The clients that took part, by name."""
-        self._news = asyncio.Event()
+        self._evidence, self._seen = Evidence(()), service.transcript.count
+        self._patience = PATIENCE
         self._ids = itertools.count(1)
 
-    def hear(self, client: str, report: Report) -> None:
-        """Take a client's report."""
-        self.history.hear(client, report)
-        if report.need_token:
-            times = self.token_times
-            seconds = times.pop(0) if len(times) > 1 else times[0] if times else 3600
-            self.tell(client, Order("token", token=self.service.token(client, seconds, self.app)))
-        self._news.set()
+    def token_for(self, client: str) -> str:
+        """Return a token that is good for as long as the scene says next."""
+        times = self.token_times
+        seconds = times.pop(0) if len(times) > 1 else times[0] if times else 3600
+        return self.service.token(client, seconds, self.app)
 
-    def trouble(self, client: str, kind: str, text: str) -> None:
-        """Take what is wrong with a client."""
-        self.history.trouble(client, kind, text)
-        self._news.set()
-
-    def tell(self, client: str, order: Order) -> None:
-        """Give a client an order."""
-        self.history.tell(client, order)
-        self.clients[client].tell(order)
-
-    async def until(self, condition: Callable[[], bool], patience: float = PATIENCE) -> bool:
-        """Wait until something is so, and return whether it is."""
+    @contextlib.contextmanager
+    def watching(self) -> Generator[None]:
+        """Look again whenever a frame crosses the wire, and not only when a client says something."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
-        while not condition():
-            if (left := deadline - loop.time()) <= 0:
-                return False
-            self._news.clear()
-            try:
-                async with asyncio.timeout(min(left, 0.05)):  # the recording tells nobody when it grows
-                    await self._news.wait()
-            except TimeoutError:
-                continue
-        return True
+
+        def wake(entry: Entry) -> None:
+            loop.call_soon_threadsafe(self.news.set)
+
+        stop = self.service.transcript.listen(wake)
+        try:
+            yield
+        finally:
+            stop()
+
+    async def wait(self, condition: Callable[[], bool], patience: float | None = None) -> bool:
+        """Wait until something is so, and return whether it is.
+
+        A client that has let one thing pass is given less time for each of the next: what it does not do at
+        all should not cost a scene its whole patience several times.
+        """
+        if await self.until(condition, patience or self._patience):
+            return True
+        self._patience = SHORT_PATIENCE
+        return False
 
     async def enter(self, who: str, *channels: str, key: str | None = "", connects: bool = True) -> str:
         """Start a client, let it connect and attach; return its name. Raises `NotReached`.
@@ -95,16 +102,21 @@ class Scene:
         client = self.clients[name] = self._start(place, self)
         await client.open()
         self.tell(name, Order("start", protocol=PROTOCOL))
-        if connects and not await self.until(lambda: self.history.state(name) == "connected", 5 * PATIENCE):
+        if connects and not await self._connects(name):
             raise NotReached
         for channel in channels:
             await self.attach(name, channel)
         return name
 
+    async def _connects(self, name: str) -> bool:
+        history = self.history
+        await self.until(lambda: history.state(name) == "connected" or history.has_ended(name), 5 * PATIENCE)
+        return history.state(name) == "connected"
+
     async def attach(self, client: str, channel: str) -> None:
         """Let a client attach. Raises `NotReached`."""
         self.tell(client, Order("attach", channel=channel))
-        if not await self.until(lambda: (client, channel) in self.history.attached):
+        if not await self.wait(lambda: (client, channel) in self.history.attached):
             raise NotReached
 
     def publish(self, client: str, channel: str, text: str = "hello") -> Deed:
@@ -116,7 +128,7 @@ class Scene:
 
     async def done(self, *deeds: Deed) -> bool:
         """Wait until all these have been reported, and return whether they have."""
-        return await self.until(lambda: all(deed.ok is not None for deed in deeds))
+        return await self.wait(lambda: all(deed.ok is not None for deed in deeds))
 
     async def presence(self, client: str, do: str, channel: str = ONE) -> None:
         """Let a client enter or leave. Raises `NotReached`."""
@@ -142,16 +154,10 @@ class Scene:
 
     def frames(self, client: str, direction: str, action: int) -> int:
         """Return how many frames of an action a client has sent or got so far."""
-        entries = list(self.service.transcript)
-        mine = {e.connection for e in entries if e.kind == "open" and f"clientId={client}" in str(e.raw)}
-        found = [e for e in entries if e.connection in mine and e.direction == direction]
-        return sum((e.frame or {}).get("action") == action for e in found)
-
-    async def finish(self) -> None:
-        """Let all close, and leave nothing behind."""
-        for name in self.clients:
-            self.tell(name, Order("close"))
-        await asyncio.gather(*(client.finish(PATIENCE) for client in self.clients.values()))
+        for entry in self.service.transcript.since(self._seen):
+            self._evidence.take(entry)
+            self._seen = entry.number + 1
+        return sum(len(wire.frames(direction, action)) for wire in self._evidence.of(client))
 
 
 Play = Callable[[Scene], Awaitable[None]]
@@ -170,8 +176,8 @@ async def renewal(scene: Scene) -> None:
     scene.token_times = [32, 3600]
     client = await scene.enter("client", ONE, key=None)
     await scene.done(scene.publish(client, ONE))
-    await scene.until(lambda: scene.frames(client, "in", Action.AUTH) > 0)
-    await scene.until(lambda: scene.frames(client, "in", Action.CONNECTED) > 1)
+    await scene.wait(lambda: scene.frames(client, "in", Action.AUTH) > 0)
+    await scene.wait(lambda: scene.frames(client, "in", Action.CONNECTED) > 1)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
 
@@ -179,8 +185,8 @@ async def expiry(scene: Scene) -> None:
     """The token ends without warning."""
     scene.token_times = [2, 3600]
     client = await scene.enter("client", ONE, key=None)
-    await scene.until(lambda: scene.frames(client, "in", Action.DISCONNECTED) > 0)
-    await scene.until(lambda: scene.frames(client, "in", Action.CONNECTED) > 1)
+    await scene.wait(lambda: scene.frames(client, "in", Action.DISCONNECTED) > 0)
+    await scene.wait(lambda: scene.frames(client, "in", Action.CONNECTED) > 1)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
 
@@ -188,7 +194,7 @@ async def detachment(scene: Scene) -> None:
     """The service detaches a channel by itself."""
     client = await scene.enter("client", ONE, TWO)
     scene.send(client, Action.DETACHED, channel=ONE, error=ErrorInfo(code=90198, message="On purpose"))
-    await scene.until(lambda: scene.frames(client, "out", Action.ATTACH) > 2)
+    await scene.wait(lambda: scene.frames(client, "out", Action.ATTACH) > 2)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
 
@@ -196,7 +202,7 @@ async def forbidden(scene: Scene) -> None:
     """One channel can't be attached to; another goes on."""
     client = await scene.enter("client", ONE)
     scene.tell(client, Order("attach", channel=FORBIDDEN))
-    await scene.until(lambda: scene.frames(client, "in", Action.ERROR) > 0)
+    await scene.wait(lambda: scene.frames(client, "in", Action.ERROR) > 0)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
 
@@ -206,9 +212,9 @@ async def cut(scene: Scene) -> None:
     await scene.done(scene.publish(client, ONE), scene.publish(client, TWO), scene.publish(peer, ONE))
     scene.app.disconnect(client)
     missed = scene.publish(peer, ONE, "meanwhile")
-    await scene.until(lambda: scene.frames(client, "in", Action.ATTACHED) > 3)
+    await scene.wait(lambda: scene.frames(client, "in", Action.ATTACHED) > 3)
     await scene.done(missed, scene.publish(client, ONE, "afterwards"))
-    await scene.until(lambda: any((g.client, g.data) == (client, missed.data) for g in scene.history.got))
+    await scene.wait(lambda: any((g.client, g.data) == (client, missed.data) for g in scene.history.got))
 
 
 async def amnesia(scene: Scene) -> None:
@@ -216,8 +222,8 @@ async def amnesia(scene: Scene) -> None:
     client = await scene.enter("client", ONE)
     await scene.presence(client, "enter")
     scene.app.disconnect(client)
-    await scene.until(lambda: scene.frames(client, "in", Action.ATTACHED) > 1)
-    await scene.until(lambda: scene.frames(client, "out", Action.PRESENCE) > 1)
+    await scene.wait(lambda: scene.frames(client, "in", Action.ATTACHED) > 1)
+    await scene.wait(lambda: scene.frames(client, "out", Action.PRESENCE) > 1)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
 
@@ -232,7 +238,7 @@ async def parting(scene: Scene) -> None:
     """The client is asked to detach; afterwards a message for the channel is still on its way."""
     client = await scene.enter("client", ONE, TWO)
     scene.tell(client, Order("detach", channel=ONE))
-    if await scene.until(lambda: (client, ONE) in scene.history.left):
+    if await scene.wait(lambda: (client, ONE) in scene.history.left):
         scene.send(client, Action.MESSAGE, channel=ONE, id="late:0", messages=[Message(data="late")])
         await scene.done(scene.publish(client, TWO, "afterwards"))
 
@@ -248,15 +254,21 @@ async def fatal(scene: Scene) -> None:
     """The service ends the connection with an ERROR."""
     client = await scene.enter("client", ONE)
     scene.send(client, Action.ERROR, error=ErrorInfo(code=40000, status_code=400, message="On purpose"))
-    await scene.until(lambda: scene.history.state(client) == "failed")
-    await scene.until(lambda: scene.frames(client, "in", Action.CONNECTED) > 1, LEFT_ALONE)
+    await scene.wait(lambda: scene.history.state(client) == "failed")
+    await scene.wait(lambda: scene.frames(client, "in", Action.CONNECTED) > 1, LEFT_ALONE)
 
 
 async def wrong_key(scene: Scene) -> None:
     """The key is not one of the service's."""
     client = await scene.enter("client", key=f"{scene.key}-wrong", connects=False)
-    await scene.until(lambda: scene.history.state(client) == "failed" or scene.history.has_ended(client))
-    await scene.until(lambda: scene.frames(client, "in", Action.ERROR) > 2, LEFT_ALONE)
+    await scene.wait(lambda: scene.history.state(client) == "failed" or scene.history.has_ended(client))
+    await scene.wait(lambda: scene.frames(client, "in", Action.ERROR) > 2, LEFT_ALONE)
+
+
+async def odd(scene: Scene) -> None:
+    """The client and the channel have names that must be escaped."""
+    client = await scene.enter(ODD_NAME, ODD_CHANNEL)
+    await scene.done(scene.publish(client, ODD_CHANNEL))
 
 
 async def company(scene: Scene) -> None:
@@ -283,6 +295,7 @@ SCENES: dict[str, tuple[Play, dict[str, object]]] = {
     "fatal": (fatal, {}),
     "wrongkey": (wrong_key, {}),
     "company": (company, {}),
+    "odd": (odd, {}),
 }
 """Every scene by its name, with what is different on its app."""
 
@@ -291,10 +304,11 @@ async def play(name: str, service: Service, start: Start) -> Scene:
     """Play one scene to its end, and return it with all that it left."""
     acts, options = SCENES[name]
     scene = Scene(name, service, start, **options)
-    try:
-        await acts(scene)
-    except NotReached:
-        pass
-    finally:
-        await scene.finish()
+    with scene.watching():
+        try:
+            await acts(scene)
+        except NotReached:
+            pass
+        finally:
+            await scene.close(PATIENCE)
     return scene

@@ -29,6 +29,19 @@ LEFT_OUT = frozenset({"too-fast"})
 MOST_PROOF = 10
 """How many entries of a rule that was broken are named."""
 
+LINTED = {name: rule for name, rule in RULES.items() if rule.side == "client" and name not in LEFT_OUT}
+"""The rules of the linter that a client keeps or breaks."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all rules."""
+    return (*LINTED, *BEHAVIOUR)
+
+
+def scenes_for(rules: Iterable[str]) -> list[str]:
+    """Return the scenes that bring these rules up. A run alone brings up those that need no scene."""
+    return sorted({scene for name in rules if name in BEHAVIOUR for scene in BEHAVIOUR[name].scenes})
+
 
 async def play_all(service: Service, start: Start, names: Iterable[str] = SCENES) -> list[Act]:
     """Play scenes, a few at a time, and return each client's part in them."""
@@ -40,12 +53,20 @@ async def play_all(service: Service, start: Start, names: Iterable[str] = SCENES
 
     played = await asyncio.gather(*map(one, names))
     evidence = Evidence(service.transcript.since(first))
-    return [Act(each.name, client, each.history, evidence) for each in played for client in each.clients]
+    return [_act(scene, client, evidence) for scene in played for client in scene.clients]
+
+
+def _act(scene: Scene, client: str, evidence: Evidence) -> Act:
+    """Return a client's part in a scene. One that is alone there is found by its key, whatever its name."""
+    key = scene.key.partition(":")[0]
+    names = {wire.client for wire in evidence.wires.values() if wire.params.get("key", "").startswith(key)}
+    known_as = names.pop() if len(scene.clients) == len(names) == 1 else ""
+    return Act(scene.name, client, scene.history, evidence, known_as)
 
 
 def score(acts: Sequence[Act], entries: Iterable[Entry], *, tls: bool = False) -> list[RuleVerdict]:
     """Return the verdict on every rule, from each client's acts and from all that crossed the wire."""
-    return [*_linted(list(entries), tls=tls), *_behaved(acts)]
+    return [*_linted(entries, tls=tls), *_behaved(acts)]
 
 
 def _behaved(acts: Sequence[Act]) -> list[RuleVerdict]:
@@ -57,12 +78,11 @@ def _behaved(acts: Sequence[Act]) -> list[RuleVerdict]:
     return found
 
 
-def _linted(entries: list[Entry], *, tls: bool) -> list[RuleVerdict]:
+def _linted(entries: Iterable[Entry], *, tls: bool) -> list[RuleVerdict]:
     linter, broken, occasions = Linter(), dict[str, list[Seen]](), dict[str, int]()
-    rules = [rule for rule in RULES.values() if rule.side == "client" and rule.name not in LEFT_OUT]
     published: dict[str, int] = {}
     for entry in entries:
-        for rule in rules:
+        for rule in LINTED.values():
             if rule.name not in occasions and _is_occasion(rule, entry, published, tls=tls):
                 occasions[rule.name] = entry.number
         for finding in linter.take(entry):
@@ -72,7 +92,7 @@ def _linted(entries: list[Entry], *, tls: bool) -> list[RuleVerdict]:
         if entry.direction == "out" and (entry.frame or {}).get("action") in PUBLISHES:
             published[entry.connection] = published.get(entry.connection, 0) + 1
     verdicts: list[RuleVerdict] = []
-    for rule in rules:
+    for rule in LINTED.values():
         kept = [Seen(True, [occasions[rule.name]])] if rule.name in occasions else []
         wrong = broken.get(rule.name, []) if rule.name != "key-without-tls" or tls else []
         verdicts.append(_verdict(rule.name, rule.clause, rule.says, [*wrong, *kept]))

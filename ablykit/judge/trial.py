@@ -13,11 +13,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ablykit.judge.client import Client, Start
+from ablykit.judge.client import Start
 from ablykit.judge.evidence import Evidence
 from ablykit.judge.history import History
-from ablykit.judge.lines import PROTOCOL, Order, Report
+from ablykit.judge.lines import PROTOCOL, Order
 from ablykit.judge.service import Logged, Service
+from ablykit.judge.stage import Stage
 from ablykit.judge.storms import Aftermath, Storm
 from ablykit.judge.workloads import Plan
 
@@ -73,7 +74,7 @@ class Counts:
 Progress = Callable[[Counts], None]
 
 
-class Trial:
+class Trial(Stage):
     """One run. Its methods belong to one event loop."""
 
     def __init__(
@@ -87,30 +88,18 @@ class Trial:
         patience: Patience | None = None,
         progress: Progress = lambda counts: None,
     ) -> None:
+        super().__init__()
         self._service, self._plan, self._storm, self._time = service, plan, storm, time
         self._patience, self._progress = patience or Patience(), progress
-        self.history = History()
-        self._news = asyncio.Event()
         places = [service.place(name, with_key=not plan.with_tokens) for name in plan.names]
-        self._clients = {place.client_id: start(place, self) for place in places}
+        self.clients = {place.client_id: start(place, self) for place in places}
         self._phase = "connecting"
         self._questions = 0
         self._counted = 0.0
 
-    # -- what drivers tell
-
-    def hear(self, client: str, report: Report) -> None:
-        """Take a client's report."""
-        self.history.hear(client, report)
-        if report.need_token:
-            token = self._service.token(client, self._plan.token_times.get(client, 3600))
-            self._tell(client, Order("token", token=token))
-        self._news.set()
-
-    def trouble(self, client: str, kind: str, text: str) -> None:
-        """Take what is wrong with a client."""
-        self.history.trouble(client, kind, text)
-        self._news.set()
+    def token_for(self, client: str) -> str:
+        """Return a token that is good for as long as the plan says."""
+        return self._service.token(client, self._plan.token_times.get(client, 3600))
 
     # -- the phases
 
@@ -119,7 +108,7 @@ class Trial:
         first = self._service.transcript.count
         outcome = Outcome(self._plan, self.history, first=first)
         try:
-            await asyncio.gather(*(client.open() for client in self._clients.values()))
+            await asyncio.gather(*(client.open() for client in self.clients.values()))
             if await self._begin():
                 outcome.began = True
                 storm = asyncio.ensure_future(self._storm.blow(self._service, self._time))
@@ -128,14 +117,14 @@ class Trial:
                 await self._drain(outcome)
         finally:
             self._enter("closing")
-            await self._close()
+            await self.close(self._patience.close)
         outcome.last = self._service.transcript.count
         return outcome
 
     async def _begin(self) -> bool:
         """Let all connect and attach; return whether any client did."""
-        for name in self._clients:
-            self._tell(name, Order("start", protocol=PROTOCOL))
+        for name in self.clients:
+            self.tell(name, Order("start", protocol=PROTOCOL))
         await self._until(lambda: all(map(self._is_connected, self._there)), self._patience.connect)
         for name in self._there:
             if not self._is_connected(name):
@@ -144,7 +133,7 @@ class Trial:
         self._enter("attaching")
         for name in self._there:
             for channel in self._plan.channels:
-                self._tell(name, Order("attach", channel=channel))
+                self.tell(name, Order("attach", channel=channel))
         await self._until(lambda: all(map(self._is_attached, self._there)), self._patience.attach)
         for name in self._there:
             if not self._is_attached(name):
@@ -160,7 +149,7 @@ class Trial:
         for step in self._plan.steps:
             await asyncio.sleep(max(began + step.at - loop.time(), 0))
             if step.client in self._there:
-                self._tell(step.client, step.order)
+                self.tell(step.client, step.order)
             self._count()
 
     async def _drain(self, outcome: Outcome) -> None:
@@ -191,7 +180,7 @@ class Trial:
         before = len(self.history.answers)
         for name, channel in whom:
             self._questions += 1
-            self._tell(name, Order("members", id=self._questions, channel=channel))
+            self.tell(name, Order("members", id=self._questions, channel=channel))
         await self._until(lambda: len(self.history.answers) >= before + len(whom), self._patience.answer)
         right = {
             (answer.client, answer.channel)
@@ -200,17 +189,12 @@ class Trial:
         }
         return [each for each in whom if each not in right]
 
-    async def _close(self) -> None:
-        for name in self._clients:
-            self._tell(name, Order("close"))
-        await asyncio.gather(*(client.finish(self._patience.close) for client in self._clients.values()))
-
     # -- how far it is
 
     @property
     def _there(self) -> list[str]:
         """The clients that still take part."""
-        return [name for name in self._clients if not self.history.has_ended(name)]
+        return [name for name in self.clients if not self.history.has_ended(name)]
 
     def _is_connected(self, name: str) -> bool:
         return self.history.state(name) == "connected"
@@ -232,21 +216,13 @@ class Trial:
         )
 
     async def _until(self, condition: Callable[[], bool], patience: float) -> bool:
-        """Wait until something is so, and return whether it is. It is looked at 50 times a second at most."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
-        while not condition():
-            if (left := deadline - loop.time()) <= 0:
-                return False
-            self._news.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._news.wait()
-                    await asyncio.sleep(min(0.02, left))
-            except TimeoutError:
-                return condition()
+        """Wait until something is so, and tell how far the run is meanwhile."""
+
+        def look() -> bool:
             self._count()
-        return True
+            return condition()
+
+        return await self.until(look, patience)
 
     async def _quiet(self) -> None:
         """Wait until nobody has said anything for a moment."""
@@ -255,11 +231,6 @@ class Trial:
             heard = self.history.last_heard
             if not await self._until(lambda: self.history.last_heard != heard, self._patience.quiet):  # noqa: B023
                 return
-
-    def _tell(self, name: str, order: Order) -> None:
-        client: Client = self._clients[name]
-        self.history.tell(name, order)
-        client.tell(order)
 
     def _enter(self, phase: str) -> None:
         self._phase, self._counted = phase, 0.0

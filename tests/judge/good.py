@@ -74,9 +74,8 @@ class Good:
         while not self.closing and not self.fatal:
             self.on_state("connecting")
             try:
-                async with open_websocket(
-                    f"{self.url}/?{urlencode(await self.query())}", proxy=None, max_size=None
-                ) as self.ws:
+                url = self.url_for(await self.query())
+                async with open_websocket(url, proxy=None, max_size=None) as self.ws:
                     async for raw in self.ws:
                         await self.take(json.loads(raw))
             except (ConnectionClosed, OSError):
@@ -88,6 +87,9 @@ class Good:
                 self.on_state("disconnected")
                 await self.back_off()
         self.closed.set()
+
+    def url_for(self, query):
+        return f"{self.url}/?{urlencode(query)}"
 
     async def back_off(self):
         await asyncio.sleep(0.01)

@@ -85,12 +85,23 @@ class Mixed(Plain):
         super().publish(channel, data)
 
 
-class Channelled(Awaited):
+class Channelled:
     """One whose channels have the methods."""
 
+    def __init__(self, url, *, key, client_id, on_message):
+        self.flat = Awaited(url, key=key, client_id=client_id, on_message=on_message)
+        self.connect, self.close = self.flat.connect, self.flat.close
+
     def channel(self, name):
-        given = {each: functools.partial(getattr(self, each), name) for each in CHANNEL_METHODS}
+        given = {each: functools.partial(getattr(self.flat, each), name) for each in CHANNEL_METHODS}
         return SimpleNamespace(**given)
+
+
+class Both(Awaited):
+    """One that has the methods itself, and a channel for its own use."""
+
+    def channel(self, name):
+        return SimpleNamespace()
 
 
 CHANNEL_METHODS = ("attach", "detach", "publish", "enter", "leave", "members")
@@ -130,11 +141,11 @@ def drive(factory, *orders, place=PLACE, patience=5.0, reports=None):
         made.stop()
 
 
-@pytest.mark.parametrize("factory", [Awaited, Plain, Mixed, Channelled])
+@pytest.mark.parametrize("factory", [Awaited, Plain, Mixed, Channelled, Both])
 def test_what_the_methods_do_is_reported(factory, no_leftovers):
     heard = drive(factory, *ORDERS, reports=9)
     assert heard.troubles == []
-    sender = "ada" if issubclass(factory, Awaited) else None
+    sender = None if issubclass(factory, Plain) else "ada"
     for report in (
         Report(state="connected"),
         Report(did="attach", channel="c"),

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from ablykit.judge import scenes
+from ablykit.judge.evidence import Evidence
 from ablykit.judge.objects import Objects
 from ablykit.judge.scenes import SCENES, play
 from ablykit.judge.service import Service
@@ -44,12 +45,11 @@ def played(name, kind):
 @pytest.mark.parametrize("name", sorted(SCENES))
 def test_a_scene_provokes_what_it_is_made_for(name):
     scene, transcript = played(name, Good)
-    client = f"{name}-client"
+    client = next(iter(scene.clients))
     if name in PROVOKED:
         came = [entry for entry in transcript if (entry.frame or {}).get("action") == PROVOKED[name]]
         assert any(entry.direction == "in" for entry in came)
-    opened = [entry for entry in transcript if entry.kind == "open" and client in str(entry.raw)]
-    assert len(opened) == WIRES.get(name, 1)
+    assert len(Evidence(transcript).of(client)) == WIRES.get(name, 1)
     assert all(deed.ok is not None for deed in scene.history.deeds)
     kinds = [trouble.kind for trouble in scene.history.troubles]
     assert kinds == {"wrongkey": ["crashed"], "forbidden": ["raised"]}.get(name, [])

@@ -109,11 +109,11 @@ class SendsAnyway(Good):
 
 @breaks("frame-too-large")
 class Shouts(Naughty):
-    async def close(self):
-        self.closing = True
+    async def begin(self):
         await self.send(action=0, id="x" * 300_000)
-        await self.send(action=7)
-        raise RuntimeError("it never came so far as to be closed")
+        while self.connected.is_set():  # the service ends the connection
+            await asyncio.sleep(0.01)
+        await self.connected.wait()
 
 
 class WithoutMode(Good):
@@ -151,6 +151,12 @@ class Nameless(Good):
         query = await super().query()
         del query["v"]
         return query
+
+
+@breaks("escapes-its-options", "odd")
+class EscapesNothing(Good):
+    def url_for(self, query):
+        return f"{self.url}/?" + "&".join(f"{name}={value}" for name, value in query.items())
 
 
 @breaks("connected-after-connected")
@@ -313,6 +319,13 @@ class AttachesLater(Good):
     async def attach_later(self, name):
         await asyncio.sleep(0.1)
         await super().attach(name)
+
+
+@breaks("keeps-channel-names", "odd")
+class DropsQuotes(Good):
+    async def send(self, **frame):
+        named = {"channel": frame["channel"].replace('"', "")} if "channel" in frame else {}
+        await super().send(**frame | named)
 
 
 @breaks("survives-a-channels-error", "forbidden")
