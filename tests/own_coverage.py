@@ -46,7 +46,7 @@ def measure(module: Path) -> tuple[Path, float, str]:
         )
         subprocess.run(
             [sys.executable, "-m", "coverage", "run", f"--rcfile={config}",
-             "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tests)],
+             "-m", "pytest", "-q", "-n", "0", "-m", "slow or not slow", "-p", "no:cacheprovider", str(tests)],
             cwd=ROOT, capture_output=True, check=False, timeout=600, env=os.environ | {"PYTEST_ADDOPTS": ""},
         )  # fmt: skip
         measured = Coverage(config_file=str(config))

@@ -138,13 +138,12 @@ class Scene(Stage):
             raise NotReached
 
     async def members(self, client: str, expected: list[str], channel: str = ONE) -> None:
-        """Ask a client who is present, again while it does not answer what is expected."""
+        """Ask a client who is present, again while it answers something else than expected."""
         for _ in range(5):
             before = len(self.history.answers)
             self.tell(client, Order("members", id=next(self._ids), channel=channel))
-            await self.until(lambda: len(self.history.answers) > before, 1.0)  # noqa: B023
-            answered = self.history.answers[before:]
-            if answered and sorted(answered[-1].members) == expected:
+            answered = await self.until(lambda: len(self.history.answers) > before, 1.0)  # noqa: B023
+            if not answered or sorted(self.history.answers[-1].members) == expected:
                 return
 
     def send(self, client: str, action: int, **members: object) -> None:

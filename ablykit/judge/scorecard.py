@@ -32,6 +32,9 @@ MOST_PROOF = 10
 LINTED = {name: rule for name, rule in RULES.items() if rule.side == "client" and name not in LEFT_OUT}
 """The rules of the linter that a client keeps or breaks."""
 
+LINTED_IN = {"message-too-large": "large"}
+"""The scenes that bring up rules of the linter which a run does not."""
+
 
 def names() -> tuple[str, ...]:
     """Return the names of all rules."""
@@ -40,7 +43,8 @@ def names() -> tuple[str, ...]:
 
 def scenes_for(rules: Iterable[str]) -> list[str]:
     """Return the scenes that bring these rules up. A run alone brings up those that need no scene."""
-    return sorted({scene for name in rules if name in BEHAVIOUR for scene in BEHAVIOUR[name].scenes})
+    behaviour = {scene for name in rules if name in BEHAVIOUR for scene in BEHAVIOUR[name].scenes}
+    return sorted(behaviour | {LINTED_IN[name] for name in rules if name in LINTED_IN})
 
 
 async def play_all(service: Service, start: Start, names: Iterable[str] = SCENES) -> list[Act]:

@@ -25,6 +25,9 @@ from ablykit.judge.workloads import Plan
 AGAIN = 300
 """After how many ms a client that was wrong about members is asked again."""
 
+SOON = 2.0
+"""How long after the last step a message should have reached the service's log, in seconds."""
+
 SHOWN_EVERY = 0.1
 """How often a run's counts are told, in seconds."""
 
@@ -95,6 +98,8 @@ class Trial(Stage):
         self.clients = {place.client_id: start(place, self) for place in places}
         self._phase = "connecting"
         self._questions = 0
+        self._unlogged: set[str] = set()
+        """What was to be published, and was not in the service's log soon after the last step."""
         self._counted = 0.0
 
     def token_for(self, client: str) -> str:
@@ -156,9 +161,13 @@ class Trial(Stage):
         """Wait for what is still due, then read what the service has."""
         self._enter("draining")
         self.history.without_echo = Evidence(self._service.transcript.since(outcome.first)).without_echo
-        await self._until(self._is_settled, self._patience.drain)
+        plan, service, patience = self._plan, self._service, self._patience.drain
+        if not await self._until(self._is_settled, min(SOON, patience)):
+            # What the service never had can't be handed over: waiting for it would be in vain.
+            logged = {message.data for message in service.log(plan.channels)}
+            self._unlogged = {deed.data for deed in self.history.publishes.values()} - logged
+            await self._until(self._is_settled, patience - SOON)
         await self._quiet()
-        plan, service = self._plan, self._service
         if plan.asks_members:
             await self._ask_for_members()
         outcome.members = {channel: service.members(channel) for channel in plan.channels}
@@ -207,7 +216,7 @@ class Trial(Stage):
         history, there = self.history, set(self._there)
         if any(deed.ok is None and deed.client in there for deed in history.deeds):
             return False
-        acknowledged = [deed for deed in history.publishes.values() if deed.ok]
+        acknowledged = [d for d in history.publishes.values() if d.ok and d.data not in self._unlogged]
         return all(
             history.has_got(name, deed.data)
             for deed in acknowledged

@@ -10,6 +10,7 @@ RULES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_a_client_that_breaks_one_rule_is_found_and_no_other_is_blamed(rule):
     breaks_only(rule)
