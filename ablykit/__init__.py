@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ablykit import lessons
+    from ablykit import judge, lessons
     from ablykit.backend import RemoteAbly, start
     from ablykit.client import Realtime
     from ablykit.panels import (
@@ -56,6 +56,7 @@ __all__ = [
     "connect_async",
     "explain",
     "fetch",
+    "judge",
     "lessons",
     "start",
 ]
@@ -79,6 +80,7 @@ _HOME = {
     "Transcript": "record",
     "WireError": "wire",
     "WireTimeout": "wire",
+    "judge": "judge",
     "lessons": "lessons",
     "connect": "wire",
     "connect_async": "wire",

@@ -32,7 +32,7 @@ def judge(
     """
     from rich.console import Console
 
-    from ablykit.judge.card import print_card
+    from ablykit.judge.card import in_counts, print_card
     from ablykit.judge.judging import Options, put_on_trial
     from ablykit.judge.program import programs
     from ablykit.judge.workloads import Setting
@@ -52,9 +52,3 @@ def judge(
     print_card(verdict)
     print(f"\nReport: {out / 'report.html'}")
     raise typer.Exit(verdict.exit_code)
-
-
-def in_counts(counts: "Counts") -> str:
-    """Return how far a run is, as a line."""
-    told = f"{counts.asked} asked, {counts.acknowledged} ok, {counts.failed} failed, {counts.got} got"
-    return f"{counts.phase}: {told}"

@@ -3,6 +3,7 @@
 What clients and frames say is text in it, never markup.
 """
 
+import time
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ablykit.judge.trial import Counts
 from ablykit.judge.verdict import Finding, Kept, Result, RuleVerdict, StormVerdict, Verdict
 from ablykit.protocol.explanation import visible
 
@@ -25,6 +27,9 @@ SIGNS = {
 
 SHOWN = 5
 """How many findings of one kind are listed; the result folder has all."""
+
+UPDATED_EVERY = 0.25
+"""How often a notebook's page is told how far a run is, in seconds."""
 
 _LONGEST = 60
 
@@ -89,7 +94,7 @@ def _ms(what: str, values: dict[str, float | None], usual: str, worst: str) -> s
 
 def sentence(finding: Finding) -> str:
     """Return a finding as a sentence, with the entries that prove it."""
-    data = f": {shown(repr(finding.data))}" if finding.data else ""
+    data = f": {shown(repr(finding.data), _LONGEST)}" if finding.data else ""
     return f"{shown(finding.says)} on {shown(finding.channel)}{data}{_entries(finding.proof)}"
 
 
@@ -100,10 +105,10 @@ def _entries(proof: list[int]) -> str:
     return f" [{'entry' if len(proof) == 1 else 'entries'} {', '.join(map(str, proof[:8]))}{more}]"
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = 4 * _LONGEST) -> str:
     """Return text as a line of the card: short enough, nothing in it that moves a cursor."""
     line = visible(text.replace("\n", " "))
-    return line if len(line) <= 4 * _LONGEST else f"{line[: 4 * _LONGEST - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def print_card(verdict: Verdict, console: Console | None = None) -> None:
@@ -129,15 +134,55 @@ _STYLE = (
 )
 
 
+def in_counts(counts: Counts) -> str:
+    """Return how far a run is, as a line."""
+    if not counts.asked:
+        return counts.phase
+    told = f"{counts.asked} asked, {counts.acknowledged} ok, {counts.failed} failed, {counts.got} got"
+    return f"{counts.phase}: {told}"
+
+
 def show(verdict: Verdict) -> None:
     """Show the card where the reader is: in a notebook as HTML, elsewhere as text."""
-    shell: Any = _shell()
-    if shell is not None and "IPKernelApp" in getattr(shell, "config", {}):
-        from IPython.display import HTML, display  # type: ignore[reportUnknownVariableType]
-
-        display(HTML(html(verdict)))
+    if _in_notebook():
+        _display(html(verdict), "\n".join(head + text for _, head, text in lines(verdict)))
     else:
         print_card(verdict)
+
+
+class Live:
+    """A line in a notebook that says how far a run is, while it goes on. Elsewhere there is none."""
+
+    def __init__(self, client: str) -> None:
+        self._client = client
+        self._handle: Any = self._show("starting", display_id=True) if _in_notebook() else None
+        self._next = 0.0
+
+    def __call__(self, counts: Counts) -> None:
+        """Show how far the run is. This can be called from any thread, as often as there is news."""
+        now = time.monotonic()
+        if self._handle is not None and now >= self._next:
+            self._next = now + UPDATED_EVERY
+            self._show(in_counts(counts), display_id=self._handle.display_id, update=True)
+
+    def done(self) -> None:
+        """Say that the run is over."""
+        if self._handle is not None:
+            self._show("done", display_id=self._handle.display_id, update=True)
+
+    def _show(self, text: str, **how: Any) -> Any:
+        line = f"Judging {shown(self._client)}: {text}"
+        return _display(f'<div class="ablykit-card"><style>{_STYLE}</style>{escape(line)}</div>', line, **how)
+
+
+def _display(markup: str, text: str, **how: Any) -> Any:
+    from IPython.display import display  # type: ignore[reportUnknownVariableType]
+
+    return display({"text/html": markup, "text/plain": text}, raw=True, **how)
+
+
+def _in_notebook() -> bool:
+    return "IPKernelApp" in getattr(_shell(), "config", {})
 
 
 def _shell() -> Any:

@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from ablykit.judge import scorecard
 from ablykit.judge.behaviour import Act
-from ablykit.judge.card import show
+from ablykit.judge.card import Live, show
 from ablykit.judge.client import Start
 from ablykit.judge.evidence import Evidence
 from ablykit.judge.objects import Objects
@@ -100,8 +101,13 @@ async def _rules(
     names = options.rule_names
     if not names or not any(act.history.deeds for act in acts):
         return []
-    progress(Counts("trying the rules", 0, 0, 0, 0))
-    acts = acts + await scorecard.play_all(service, start, scorecard.scenes_for(names))
+
+    def show(done: int, of: int) -> None:
+        progress(Counts(f"trying the rules, {done} of {of} scenes", 0, 0, 0, 0))
+
+    scenes = scorecard.scenes_for(names)
+    show(0, len(scenes))
+    acts = acts + await scorecard.play_all(service, start, scenes, show)
     found = scorecard.score(acts, service.transcript, tls=options.tls)
     return [rule for rule in found if rule.rule in names]
 
@@ -157,13 +163,15 @@ def run(
     """
     wanted = rules if isinstance(rules, bool) else tuple(rules)
     options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls, wanted)
-    if callable(client):
-        made = Objects(client)
-        try:
-            verdict = put_on_trial(made, getattr(client, "__qualname__", repr(client)), options, out=out)
-        finally:
+    made = Objects(client) if callable(client) else None
+    name = getattr(client, "__qualname__", repr(client)) if callable(client) else shlex.join(client)
+    live = Live(name)
+    try:
+        start = made or programs(cast("Sequence[str]", client))
+        verdict = put_on_trial(start, name, options, out=out, progress=live)
+    finally:
+        live.done()
+        if made is not None:
             made.stop()
-    else:
-        verdict = put_on_trial(programs(client), shlex.join(client), options, out=out)
     show(verdict)
     return verdict

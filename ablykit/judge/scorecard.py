@@ -5,7 +5,8 @@ that never published has not kept the rules of publishing.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 
 from ablykit.judge import rules_channels, rules_connection  # they fill BEHAVIOUR
 from ablykit.judge.behaviour import BEHAVIOUR, Act, Seen
@@ -20,7 +21,7 @@ from ablykit.record.pairing import PUBLISHES
 
 __all__ = ["play_all", "rules_channels", "rules_connection", "score"]
 
-AT_ONCE = 4
+AT_ONCE = 6
 """How many scenes are played at the same time."""
 
 LEFT_OUT = frozenset({"too-fast"})
@@ -47,13 +48,24 @@ def scenes_for(rules: Iterable[str]) -> list[str]:
     return sorted(behaviour | {LINTED_IN[name] for name in rules if name in LINTED_IN})
 
 
-async def play_all(service: Service, start: Start, names: Iterable[str] = SCENES) -> list[Act]:
-    """Play scenes, a few at a time, and return each client's part in them."""
-    first, gate = service.transcript.count, asyncio.Semaphore(AT_ONCE)
+async def play_all(
+    service: Service,
+    start: Start,
+    names: Iterable[str] = SCENES,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> list[Act]:
+    """Play scenes, a few at a time, and return each client's part in them.
+
+    `progress` is called with how many have been played, and of how many.
+    """
+    first, gate, names = service.transcript.count, asyncio.Semaphore(AT_ONCE), list(names)
+    done = itertools.count(1)
 
     async def one(name: str) -> Scene:
         async with gate:
-            return await play(name, service, start)
+            scene = await play(name, service, start)
+        progress(next(done), len(names))
+        return scene
 
     played = await asyncio.gather(*map(one, names))
     evidence = Evidence(service.transcript.since(first))

@@ -8,13 +8,20 @@ The notebooks import `ablykit` alone, so that is how both are called there.
 
 from typing import Any
 
-from ablykit.lessons import appendix, history, part_1, presence
+from ablykit.lessons import appendix, history, minimal_sdk, part_1, presence
 from ablykit.lessons.exercise import Exercise, Hint, Verdict
+from ablykit.lessons.saving import save
 
-EXERCISES = {**part_1.EXERCISES, **presence.EXERCISES, **history.EXERCISES, **appendix.EXERCISES}
+EXERCISES = {
+    **part_1.EXERCISES,
+    **minimal_sdk.EXERCISES,
+    **presence.EXERCISES,
+    **history.EXERCISES,
+    **appendix.EXERCISES,
+}
 """Every exercise by its name."""
 
-__all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint"]
+__all__ = ["EXERCISES", "Exercise", "Hint", "Verdict", "check", "hint", "save"]
 
 
 def check(name: str, *answer: Any, **context: Any) -> Verdict:

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-from ablykit.cli.judge import in_counts
-from ablykit.judge.trial import Counts
 from tests.cli.running import run
 
 SILENT = (sys.executable, "-S", "-c", "pass")
@@ -88,7 +86,3 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_runs(tmp_path)
 
 def test_it_needs_a_command():
     assert run("judge").returncode == 2
-
-
-def test_how_far_it_is_is_told_in_counts():
-    assert in_counts(Counts("running", 9, 7, 1, 21)) == "running: 9 asked, 7 ok, 1 failed, 21 got"

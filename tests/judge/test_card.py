@@ -5,10 +5,13 @@ import sys
 import types
 
 import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
 from ablykit.judge import card
 from ablykit.judge.card import html, lines, print_card, shown
+from ablykit.judge.trial import Counts
 from ablykit.judge.verdict import Finding, Kept, Result, RuleVerdict, StormVerdict, Verdict
 
 EVIL = "<script>alert(1)</script>[red]\x1b[2J"
@@ -82,14 +85,53 @@ def test_it_is_shown_where_the_reader_is(capsys, monkeypatch):
     from IPython import display
 
     given = []
-    monkeypatch.setattr(display, "display", given.append)
+    monkeypatch.setattr(display, "display", lambda shown, raw: given.append(shown))
     monkeypatch.setattr(card, "_shell", lambda: types.SimpleNamespace(config={"IPKernelApp": {}}))
     card.show(verdict())
     assert capsys.readouterr().out == ""
-    assert "ablykit-card" in given[0].data
+    assert "ablykit-card" in given[0]["text/html"]
+    assert given[0]["text/plain"].startswith("✗ failed")
     monkeypatch.setattr(card, "_shell", lambda: types.SimpleNamespace(config={}))
     card.show(verdict())
     assert "✗ failed" in capsys.readouterr().out
+
+
+RUN = """
+from ablykit.judge.card import Live
+from ablykit.judge.trial import Counts
+live = Live("<b>Mine</b>")
+for asked in range(1000):
+    live(Counts("running", asked, asked, 0, 0))
+live.done()
+"""
+
+
+def test_a_notebook_sees_how_far_a_run_is_a_few_times_a_second():
+    notebook = new_notebook(cells=[new_code_cell(RUN)])
+    seen = []
+
+    class Client(NotebookClient):
+        def process_message(self, msg, cell, cell_index):
+            if msg["msg_type"] in ("display_data", "update_display_data"):
+                seen.append((msg["msg_type"], msg["content"]["data"]))
+            return super().process_message(msg, cell, cell_index)
+
+    Client(notebook).execute()
+    kinds = [kind for kind, _ in seen]
+    assert kinds[0] == "display_data"
+    assert 2 <= kinds.count("update_display_data") == len(kinds) - 1 < 100
+    assert seen[0][1]["text/plain"] == "Judging <b>Mine</b>: starting"
+    assert "&lt;b&gt;Mine" in seen[0][1]["text/html"]
+    assert seen[1][1]["text/plain"] == "Judging <b>Mine</b>: running"
+    assert seen[-1][1]["text/plain"] == "Judging <b>Mine</b>: done"
+
+
+def test_elsewhere_nothing_is_shown_meanwhile(capsys):
+    live = card.Live("Mine")
+    live(Counts("running", 1, 1, 0, 0))
+    live.done()
+    assert capsys.readouterr().out == ""
+    assert card.in_counts(Counts("running", 3, 2, 1, 4)) == "running: 3 asked, 2 ok, 1 failed, 4 got"
 
 
 def test_outside_of_ipython_there_is_no_shell(monkeypatch):
