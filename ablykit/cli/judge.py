@@ -1,6 +1,6 @@
 """`ablykit judge`: a client is put on trial."""
 
-import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,12 @@ WRONG_USAGE = 2
 
 
 def judge(
-    command: Annotated[list[str], typer.Argument(help="What starts one client, after --.")],
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            help="What starts one client, after --; or ablykit, ably-python or ably-js, which are ready."
+        ),
+    ],
     workload: Annotated[str, typer.Option(help="messages, presence or tokens.")] = "messages",
     clients: Annotated[int, typer.Option(metavar="N", help="How many take part.")] = 3,
     rate: Annotated[float, typer.Option(metavar="R", help="Steps a second, of all together.")] = 20.0,
@@ -33,8 +38,7 @@ def judge(
     from rich.console import Console
 
     from ablykit.judge.card import in_counts, print_card
-    from ablykit.judge.judging import Options, put_on_trial
-    from ablykit.judge.program import programs
+    from ablykit.judge.judging import Options, put_on_trial, starting
     from ablykit.judge.workloads import Setting
 
     options = Options(workload, ("calm",), Setting(clients, rate, time, seed), tls, rules)
@@ -45,10 +49,17 @@ def judge(
             def show(counts: "Counts") -> None:
                 status.update(in_counts(counts))
 
-            verdict = put_on_trial(programs(command), shlex.join(command), options, out=out, progress=show)
+            with starting(_client(command)) as (start, name):
+                verdict = put_on_trial(start, name, options, out=out, progress=show)
     except (OSError, ValueError) as error:
         print(f"ablykit: {in_words(error)}", file=sys.stderr)
         raise typer.Exit(WRONG_USAGE) from None
     print_card(verdict)
     print(f"\nReport: {out / 'report.html'}")
     raise typer.Exit(verdict.exit_code)
+
+
+def _client(command: list[str]) -> list[str] | str:
+    """Return a command, or the name of a client that is ready: a single word that is no program's."""
+    alone = len(command) == 1 and shutil.which(command[0]) is None
+    return command[0] if alone else command

@@ -26,6 +26,7 @@ from ablykit.protocol import (
     PresenceMessage,
     ProtocolMessage,
 )
+from ablykit.protocol.encoding import size_of
 from ablykit.protocol.states import CHANNEL_TRANSITIONS
 
 TABLE = {(way.start, way.why): way.end for way in CHANNEL_TRANSITIONS}
@@ -97,7 +98,8 @@ class Channel:
         return self._promise
 
     def publish(self, messages: list[Message], ids: str) -> Promise:
-        """Publish messages in one frame. `ids` begins their ids, so that a repeat is noticed (RTL6)."""
+        """Publish messages in one frame, unless they are too large (RSL1i). `ids` begins their ids, so that a
+        repeat is noticed (RTL6)."""
         if self.state in ("suspended", "failed"):
             return self._settled(
                 AblyError(90001, f"Can't publish: the channel {self.name!r} is {self.state}")
@@ -109,6 +111,11 @@ class Channel:
             ]
         except AblyError as error:
             return self._settled(error)
+        size, most = sum(map(size_of, items)), self._link.max_message_size
+        if most is not None and size > most:
+            return self._settled(
+                AblyError(40009, f"Message too large: {size} bytes where {most} are allowed")
+            )
         frame = ProtocolMessage(action=Action.MESSAGE, channel=self.name, messages=items)
         return self._link.publish(frame, Promise())
 

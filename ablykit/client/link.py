@@ -87,6 +87,11 @@ class Link(Protocol):
         """How long to wait for what."""
         ...
 
+    @property
+    def max_message_size(self) -> int | None:
+        """How large a publish can be, in bytes, as the service said; None while it has not."""
+        ...
+
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""
         ...

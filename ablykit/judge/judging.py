@@ -4,11 +4,11 @@ Everything happens on a loop of its own, so that it can be called from a noteboo
 terminal.
 """
 
+import contextlib
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from ablykit.judge import scorecard
 from ablykit.judge.behaviour import Act
@@ -24,6 +24,7 @@ from ablykit.judge.trial import Counts, Patience, Progress, Trial
 from ablykit.judge.verdict import RuleVerdict, StormVerdict, Verdict, judge
 from ablykit.judge.workloads import WORKLOADS, Setting
 from ablykit.machine.loop import LoopThread
+from ablykit.sdks import READY
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def put_on_trial(
 
 
 def run(
-    client: Callable[..., object] | Sequence[str],
+    client: Callable[..., object] | Sequence[str] | str,
     *,
     workload: str = "messages",
     storms: Iterable[str] = ("calm",),
@@ -153,7 +154,8 @@ def run(
 ) -> Verdict:
     """Judge a client, show the card, and return the verdict.
 
-    `client` is a factory of Python objects (see `objects`), or a command as a list of its words. `rate` is
+    `client` is a factory of Python objects (see `objects`), a command as a list of its words, or the name of
+    a client that is ready: `ablykit`, `ably-python` or `ably-js` (see `sdks`). `rate` is
     how many steps all clients take together in a second, `time` how many seconds they do. `rules` says
     whether the rules of the specification are tried as well, or names some of them. With `out` the result
     folder is written there.
@@ -163,15 +165,32 @@ def run(
     """
     wanted = rules if isinstance(rules, bool) else tuple(rules)
     options = Options(workload, tuple(storms), Setting(clients, rate, time, seed), tls, wanted)
-    made = Objects(client) if callable(client) else None
-    name = getattr(client, "__qualname__", repr(client)) if callable(client) else shlex.join(client)
-    live = Live(name)
-    try:
-        start = made or programs(cast("Sequence[str]", client))
-        verdict = put_on_trial(start, name, options, out=out, progress=live)
-    finally:
-        live.done()
-        if made is not None:
-            made.stop()
+    with starting(client) as (start, name):
+        live = Live(name)
+        try:
+            verdict = put_on_trial(start, name, options, out=out, progress=live)
+        finally:
+            live.done()
     show(verdict)
     return verdict
+
+
+@contextlib.contextmanager
+def starting(client: Callable[..., object] | Sequence[str] | str) -> Generator[tuple[Start, str]]:
+    """Return what starts a client, and what to call it.
+
+    Raises `ValueError` for a name that is none of the clients that are ready, or where its SDK is missing.
+    """
+    ready = ""
+    if isinstance(client, str):
+        if client not in READY:
+            raise ValueError(f"There is no client {client!r} that is ready; there are {', '.join(READY)}")
+        ready, client = client, READY[client]()
+    if not callable(client):
+        yield programs(client), ready or shlex.join(client)
+        return
+    made = Objects(client)
+    try:
+        yield made, ready or getattr(client, "__qualname__", repr(client))
+    finally:
+        made.stop()

@@ -15,8 +15,10 @@ another. Both kinds of thread are daemons, since nothing can end a function that
 import asyncio
 import atexit
 import inspect
+import logging
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
@@ -28,6 +30,8 @@ from ablykit.machine.loop import LoopThread
 STOP_TIMEOUT = 2.0
 """How long the loop of the objects may take to stop, in seconds."""
 
+_log = logging.getLogger(__name__)
+
 Factory = Callable[..., Any]
 
 
@@ -37,6 +41,7 @@ class Objects:
     def __init__(self, factory: Factory) -> None:
         self._factory = factory
         self._thread = LoopThread("ablykit-clients")
+        self._thread.loop.set_exception_handler(_note)
 
     def __call__(self, place: Place, listener: Listener) -> Client:
         """Return the client for a place (see `client.Start`)."""
@@ -49,6 +54,15 @@ class Objects:
         stopping.join(STOP_TIMEOUT)
         if stopping.is_alive():
             atexit.unregister(self._thread.stop)  # it would wait there for ever
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed where nobody awaits it, such as a client's own task.
+
+    asyncio would print a traceback in the middle of the card. What matters of it shows in what the client
+    does or doesn't report.
+    """
+    _log.debug("%s", context["message"], exc_info=context.get("exception"))
 
 
 class PythonObject:
@@ -133,7 +147,9 @@ class PythonObject:
         """Return what is reported for an order that raised."""
         says = f"{order.do} raised {type(error).__name__}: {error}"
         if order.do in ("publish", "enter", "leave"):
-            code = getattr(error, "code", None)
+            with warnings.catch_warnings():  # some libraries deprecate the code of their exceptions
+                warnings.simplefilter("ignore", DeprecationWarning)
+                code = getattr(error, "code", None)
             return Report(did=order.do, id=order.id, ok=False, code=code if isinstance(code, int) else None)
         self._listener.trouble(self.name, "crashed" if order.do == "start" else "raised", says)
         return None

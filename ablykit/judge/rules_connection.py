@@ -38,9 +38,10 @@ def _(act: Act) -> Iterator[Seen]:
 @behaviour("reports-the-break", "RTN15a", "cut")
 def _(act: Act) -> Iterator[Seen]:
     """A client whose connection breaks is not connected, and says so."""
-    if act.client.endswith("-client") and len(act.wires) > 1:
-        broke = act.wires[0].entries[-1].at
-        kept = any(act.state_at(state, broke) is not None for state in ("disconnected", "connecting"))
+    told = [report.state for _, client, report in act.history.states if client == act.client]
+    if act.client.endswith("-client") and len(act.wires) > 1 and "connected" in told:
+        later = told[told.index("connected") + 1 :]
+        kept = "disconnected" in later or "connecting" in later
         yield Seen(kept, numbers(act.wires[0].entries[-1]), "it never reported that it was disconnected")
 
 

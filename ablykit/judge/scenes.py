@@ -27,6 +27,8 @@ ODD_CHANNEL = 'judge:say "hi" \\ and ü'
 ODD_NAME = "R&D+1=50%"
 """A channel and a clientId with characters that mean something in JSON and in URLs."""
 
+ON_PURPOSE = ErrorInfo(code=40000, status_code=400, message="On purpose")
+
 FORBIDDEN = "elsewhere"
 """A channel that the scenes' keys don't allow."""
 
@@ -192,7 +194,7 @@ async def expiry(scene: Scene) -> None:
 async def detachment(scene: Scene) -> None:
     """The service detaches a channel by itself."""
     client = await scene.enter("client", ONE, TWO)
-    scene.send(client, Action.DETACHED, channel=ONE, error=ErrorInfo(code=90198, message="On purpose"))
+    scene.send(client, Action.DETACHED, channel=ONE, error=ON_PURPOSE)
     await scene.wait(lambda: scene.frames(client, "out", Action.ATTACH) > 2)
     await scene.done(scene.publish(client, ONE, "afterwards"))
 
@@ -220,7 +222,7 @@ async def amnesia(scene: Scene) -> None:
     """The connection breaks and can't be resumed; the client was present on a channel."""
     client = await scene.enter("client", ONE)
     await scene.presence(client, "enter")
-    scene.app.disconnect(client)
+    scene.app.disconnect(client, forget=True)
     await scene.wait(lambda: scene.frames(client, "in", Action.ATTACHED) > 1)
     await scene.wait(lambda: scene.frames(client, "out", Action.PRESENCE) > 1)
     await scene.done(scene.publish(client, ONE, "afterwards"))
@@ -252,7 +254,7 @@ async def too_large(scene: Scene) -> None:
 async def fatal(scene: Scene) -> None:
     """The service ends the connection with an ERROR."""
     client = await scene.enter("client", ONE)
-    scene.send(client, Action.ERROR, error=ErrorInfo(code=40000, status_code=400, message="On purpose"))
+    scene.send(client, Action.ERROR, error=ON_PURPOSE)
     await scene.wait(lambda: scene.history.state(client) == "failed")
     await scene.wait(lambda: scene.frames(client, "in", Action.CONNECTED) > 1, LEFT_ALONE)
 
@@ -287,7 +289,7 @@ SCENES: dict[str, tuple[Play, dict[str, object]]] = {
     "detachment": (detachment, {}),
     "forbidden": (forbidden, {}),
     "cut": (cut, {}),
-    "amnesia": (amnesia, {"limits": {"connection_state_ttl": 1, "retention": 1}}),
+    "amnesia": (amnesia, {}),
     "unheard": (unheard_of, {}),
     "parting": (parting, {}),
     "large": (too_large, {}),

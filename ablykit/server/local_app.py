@@ -126,7 +126,11 @@ class LocalApp:
         """
         return self._running.call(lambda: self._running.service.denials.find(refusal))
 
-    def disconnect(self, client_id: str | None = None) -> int:
+    def disconnect(self, client_id: str | None = None, *, forget: bool = False) -> int:
         """Cut the sockets of a clientId, or all of the app's, as a dead network does. Return how many there
-        were."""
-        return self._running.cut(self.app, client_id)
+        were.
+
+        With `forget`, the service forgets their connections as well: whoever resumes one is refused with
+        80018 and gets a new connection.
+        """
+        return self._running.cut(self.app, client_id, forget=forget)

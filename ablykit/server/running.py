@@ -123,15 +123,18 @@ class Running:
 
         return self.call(add)
 
-    def cut(self, app: App | None = None, client_id: str | None = None) -> int:
+    def cut(self, app: App | None = None, client_id: str | None = None, *, forget: bool = False) -> int:
         """Cut sockets as a dead network does, without a close frame, and return how many.
 
-        They are those of a clientId in an app, all of an app, or all there are.
+        They are those of a clientId in an app, all of an app, or all there are. With `forget`, their
+        connections can't be resumed.
         """
 
         def cut() -> int:
             found = [sock for sock in self.sockets if app is None or sock.belongs_to(app, client_id)]
             for sock in found:
+                if forget:
+                    sock.forget()
                 sock.abort()
             return len(found)
 

@@ -213,6 +213,11 @@ class WebSocket(asyncio.Protocol):
         if self._session:
             self._session.reply(frame)
 
+    def forget(self) -> None:
+        """Have the service forget the connection, so that no other socket can resume it."""
+        if self._session:
+            self._service.forget(self._session.connection)
+
     def abort(self) -> None:
         """Cut the connection without a closing handshake."""
         self._transport.abort()

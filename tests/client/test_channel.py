@@ -46,6 +46,16 @@ def test_modes_and_params_go_with_the_attach(lab, sdk):
     assert (attach.flags, attach.params) == (Flag.SUBSCRIBE, {"rewind": "1"})
 
 
+def test_a_publish_that_is_too_large_is_not_sent(sdk):
+    sdk.attach()
+    limit = sdk.machine.max_message_size
+    sent = len(sdk.sent)
+    refused = sdk.publish("x" * (limit + 1))
+    assert (refused.error.code, len(sdk.sent)) == (40009, sent)
+    assert f"{limit + 1} bytes where {limit} are allowed" in str(refused.error)
+    assert sdk.publish("x" * limit).error is None
+
+
 def test_a_refused_channel_fails_alone_and_can_be_tried_again(sdk):
     promise = sdk.attach(":bad")
     assert promise.error.code == 40010

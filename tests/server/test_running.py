@@ -213,6 +213,15 @@ def test_a_client_that_is_gone_is_written_to_no_more(monkeypatch, caplog):
     assert "socket.send() raised exception" not in caplog.text
 
 
+def test_a_connection_that_is_forgotten_cannot_be_resumed(ably):
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&clientId=me") as first:
+        key = first.recv("CONNECTED")["connectionDetails"]["connectionKey"]
+        assert ably.disconnect("me", forget=True) == 1
+        first.wait_closed()
+    with wire.connect(f"{ably.tls_url}?key={ably.key}&clientId=me&v=5&resume={key}") as second:
+        assert second.recv("CONNECTED")["error"]["code"] == 80018
+
+
 def test_a_cut_line_is_cut_without_a_word(ably):
     ws = connect(f"{ably.tls_url}/?key={ably.key.reveal()}", ssl=trusting(ably))
     ws.recv()
