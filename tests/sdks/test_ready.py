@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ablykit.judge import sdks
+from ablykit import sdks
 from ablykit.judge.judging import starting
 from ablykit.sdks import READY
 from tests.conftest import needs
