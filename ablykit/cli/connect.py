@@ -87,7 +87,7 @@ async def _connect(
         transcript = Transcript()
         recorder = stack.enter_context(Recorder(transcript, record)) if record else None
         async with await connect_async(url, ca_file=ca_file, transcript=transcript) as conn:
-            source = _input()
+            source = standard_input()
             at_terminal = source.isatty()
             if at_terminal:
                 print(f"Connected to {conn.url}\nType a frame; press Ctrl+D to end.", file=sys.stderr)
@@ -96,7 +96,7 @@ async def _connect(
         return code or int(recorder is not None and recorder.failure is not None)
 
 
-def _input() -> TextIO:
+def standard_input() -> TextIO:
     """Return standard input, ready for bytes that are not UTF-8; an empty one if it is closed (`<&-`)."""
     source = cast("TextIO | None", sys.stdin) or io.StringIO()
     if reconfigure := getattr(source, "reconfigure", None):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ablykit.cli import connect, judge, lab, recordings, serve
+from ablykit.cli import connect, console, judge, lab, recordings, serve
 
 app = typer.Typer(
     name="ablykit",
@@ -37,6 +37,7 @@ def _options(
 app.command()(serve.serve)
 app.command()(connect.connect)
 app.command()(connect.explain)
+app.command()(console.console)
 app.command()(recordings.relay)
 app.command()(recordings.record)
 app.command(cls=recordings.WithSearchTerms)(recordings.show)

@@ -124,7 +124,7 @@ class History:
     def hear(self, client: str, report: Report) -> None:
         """Note what a client says."""
         now = self.last_heard = self.clock()
-        if self.over and report.state is None and report.log is None:
+        if self.over and report.state is None and (report.log is None or report.did):
             return
         if report.did in ("publish", "enter", "leave"):
             self._done(now, client, report)

@@ -150,7 +150,8 @@ class PythonObject:
             with warnings.catch_warnings():  # some libraries deprecate the code of their exceptions
                 warnings.simplefilter("ignore", DeprecationWarning)
                 code = getattr(error, "code", None)
-            return Report(did=order.do, id=order.id, ok=False, code=code if isinstance(code, int) else None)
+            code = code if isinstance(code, int) else None
+            return Report(did=order.do, id=order.id, ok=False, code=code, log=says)
         self._listener.trouble(self.name, "crashed" if order.do == "start" else "raised", says)
         return None
 
