@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ablykit.panels import (
         Composer,
         ConnectionPanel,
+        Console,
         FrameInspector,
         Presence,
         Replay,
@@ -38,6 +39,7 @@ __all__ = [
     "ApiKey",
     "Composer",
     "ConnectionPanel",
+    "Console",
     "Frame",
     "FrameInspector",
     "LocalAbly",
@@ -66,6 +68,7 @@ _HOME = {
     "ApiKey": "protocol",
     "Composer": "panels",
     "ConnectionPanel": "panels",
+    "Console": "panels",
     "Frame": "wire",
     "FrameInspector": "panels",
     "LocalAbly": "server",

@@ -103,7 +103,8 @@ class Session:
         except BaseException:
             self._ending.close()
             raise
-        self._connected = self._tell("start")
+        self.connected = self._tell("start")
+        """Comes true when the SDK has connected, and False if it can't."""
 
     @property
     def transcript(self) -> Transcript:
@@ -139,7 +140,7 @@ class Session:
             self._ended = True
         with self._ending:
             with contextlib.suppress(TimeoutError):  # an object that is not made yet can't close
-                self._connected.result(CLOSING)
+                self.connected.result(CLOSING)
             self._tell("close")
             self._thread.run(self._client.finish(CLOSING))
         self._become("closed")

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.browser.jupyter import at, browser, lab, opened, run_all, scratch
+from tests.node import install, version_range
 from tests.notebook import ROOT
 
 
@@ -44,3 +45,9 @@ def run(place, url, chromium):
     for page in pages:
         assert page.errors == []
         page.context.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory):
+    place = install(tmp_path_factory.mktemp("axe"), version_range("axe-core"))
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -8,7 +8,6 @@ import pytest
 from ablykit.record.files import loads
 from ablykit.record.search import LANGUAGE
 from tests.browser.jupyter import at, choose, execute, lab, opened, picture, rows, run_all, scratch
-from tests.node import install, version_range
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -480,12 +479,6 @@ def test_a_recording_is_stepped_played_and_sent_again(run):
     panel.get_by_text("0 of 9").wait_for()
     panel.get_by_role("button", name="Send again").click()
     panel.get_by_text("answered the same").wait_for()
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory):
-    place = install(tmp_path_factory.mktemp("axe"), version_range("axe-core"))
-    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -367,3 +367,17 @@ def test_no_panel_file_is_long():
     for file in PANELS.iterdir():
         if file.is_file():
             assert len(file.read_text().splitlines()) <= 400, file.name
+
+
+def test_a_key_of_the_console_is_one_without_modifiers():
+    keys = [["a", "attach"], ["q", "quit"]]
+    plain = {"ctrlKey": False, "metaKey": False, "altKey": False}
+    asked = [
+        {"key": "a", **plain},
+        {"key": "x", **plain},
+        {"key": "a", **plain, "ctrlKey": True},
+        {"key": "q", **plain},
+        {"key": "A", **plain},
+    ]
+    script = on("keyOf", "console.js", "(asked, keys) => asked.map((event) => keyOf(event, keys))")
+    assert run(script, asked, keys) == ["a", None, None, "q", None]
