@@ -20,6 +20,8 @@ class RemoteAbly:
     """
 
     is_local = False
+    ahead = 0.0
+    """How far its clock has been moved, in seconds: only the clock of an embedded Ably can be."""
 
     def __init__(self, key: str, endpoint: str = DEFAULT_ENDPOINT, limited_key: str | None = None) -> None:
         self.key = ApiKey.parse(key)

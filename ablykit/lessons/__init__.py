@@ -8,13 +8,14 @@ The notebooks import `ablykit` alone, so that is how both are called there.
 
 from typing import Any
 
-from ablykit.lessons import appendix, history, minimal_sdk, part_1, presence
+from ablykit.lessons import appendix, history, minimal_sdk, part_1, presence, tokens
 from ablykit.lessons.exercise import Exercise, Hint, Verdict
 from ablykit.lessons.saving import save
 
 EXERCISES = {
     **part_1.EXERCISES,
     **minimal_sdk.EXERCISES,
+    **tokens.EXERCISES,
     **presence.EXERCISES,
     **history.EXERCISES,
     **appendix.EXERCISES,

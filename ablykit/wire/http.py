@@ -13,7 +13,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from ablykit.machine import runtime
 from ablykit.protocol.credentials import reveal
@@ -31,8 +31,8 @@ class Answer:
     body: Any
 
 
-def fetch(url: str, *, ca_file: str | None = None, timeout: float = OPEN_TIMEOUT) -> Answer:
-    """Send a GET and return the answer, also if it is a refusal.
+def fetch(url: str, body: Any = None, *, ca_file: str | None = None, timeout: float = OPEN_TIMEOUT) -> Answer:
+    """Send a GET, or a POST with `body` as JSON, and return the answer, also if it is a refusal.
 
     `url` begins with https:// or http://. Its `key` may have stars in place of its secret, if this process
     knows the secret. Give the CA of a server that is neither public nor an embedded Ably as `ca_file`.
@@ -47,8 +47,11 @@ def fetch(url: str, *, ca_file: str | None = None, timeout: float = OPEN_TIMEOUT
     tls = client_tls(url, local.ca_pem if local else None, ca_file)
     proxy = ProxyHandler({} if parts.hostname in runtime.LOOPBACK else None)
     full = reveal(url, local.api_keys if local else None)
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"} if data else {}
+    request = Request(full, data, headers)  # noqa: S310 - its scheme was looked at above
     try:
-        with build_opener(HTTPSHandler(context=tls), proxy).open(full, timeout=timeout) as reply:
+        with build_opener(HTTPSHandler(context=tls), proxy).open(request, timeout=timeout) as reply:
             return Answer(reply.status, reply.headers, _json(shown, reply.read()))
     except HTTPError as refusal:
         with refusal:

@@ -103,3 +103,10 @@ def test_half_an_answer_is_none(elsewhere):
     elsewhere["length"] = 100
     with pytest.raises(WireError, match="Nothing answers at"):
         fetch(elsewhere["url"])
+
+
+def test_a_body_is_posted_as_json(ably):
+    answer = fetch(https(ably, f"/channels/c/messages?key={ably.key}"), {"name": "n", "data": "posted"})
+    assert answer.status == 201
+    assert ably.published("c")[0]["data"] == "posted"
+    assert fetch(https(ably, f"/channels/c/messages?key={ably.key}"), []).status == 400
