@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FrameInspector,
         Presence,
         Replay,
+        Scorecard,
         Sequence,
         SideBySide,
     )
@@ -49,6 +50,7 @@ __all__ = [
     "Relay",
     "RemoteAbly",
     "Replay",
+    "Scorecard",
     "Sequence",
     "SideBySide",
     "Transcript",
@@ -78,6 +80,7 @@ _HOME = {
     "Relay": "relay",
     "RemoteAbly": "backend",
     "Replay": "panels",
+    "Scorecard": "panels",
     "Sequence": "panels",
     "SideBySide": "panels",
     "Transcript": "record",

@@ -52,6 +52,8 @@ class Channel:
         self.serial = serial
         self.members = Members()
         self._was_attached = False
+        self._attached_by: str | None = None
+        """The connectionId with which it was attached last."""
         self._promise: Promise | None = None
         """What the application waits for: attached or, while detaching, detached."""
         self._next: tuple[str, Promise] | None = None
@@ -187,8 +189,9 @@ class Channel:
         waiting, self._waiting = self._waiting, []
         self._go("ATTACHED", frame.error and as_error(frame.error), resumed=resumed)
         self._deliver(changes)
-        if not (resumed and peopled):
-            self._own.again(self._own)
+        if not (resumed and peopled and self._attached_by == self._link.connection_id):
+            self._own.again(self._own)  # the old connection's members leave, and are not of this one
+        self._attached_by = self._link.connection_id
         for item, promise in waiting:
             self._own.change(item, promise)
         self._do_next(now)

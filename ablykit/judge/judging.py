@@ -136,7 +136,7 @@ def put_on_trial(
         transcript = service.transcript
     if out is not None:
         write(Path(out), verdict, transcript)
-    return verdict
+    return verdict.proven_by(transcript)
 
 
 def run(

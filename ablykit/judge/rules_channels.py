@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from ablykit.judge.behaviour import BEHAVIOUR, Act, Seen, action, behaviour, numbers
 from ablykit.judge.evidence import items
-from ablykit.protocol import Action, Flag
+from ablykit.protocol import Action
 
 __all__ = ["BEHAVIOUR"]
 
@@ -229,8 +229,8 @@ def _company(act: Act, *, present: bool) -> Iterator[Seen]:
 
 @behaviour("enters-again", "RTP17i", "amnesia")
 def _(act: Act) -> Iterator[Seen]:
-    """A client that was present enters again where ATTACHED says that it could not go on."""
-    for wire in act.wires[1:2]:
+    """A client that was present enters again when it has lost its connection and got another one."""
+    for before, wire in pairwise(act.wires[:2]):
         for entry in wire.frames("in", Action.ATTACHED)[:1]:
-            if not (entry.frame or {}).get("flags", 0) & Flag.RESUMED:
+            if wire.connection_id != before.connection_id:
                 yield Seen(bool(wire.frames("out", Action.PRESENCE)), numbers(entry), "it sent no PRESENCE")

@@ -1,7 +1,7 @@
 """What a run comes to: passed, failed or unknown, and why. See `docs/judge.md` for the shape in JSON."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -11,6 +11,7 @@ from ablykit.judge.evidence import Evidence
 from ablykit.judge.history import ENDED
 from ablykit.judge.lines import PROTOCOL
 from ablykit.judge.trial import Outcome
+from ablykit.record import Transcript
 
 
 class Result(StrEnum):
@@ -82,7 +83,7 @@ class RuleVerdict(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-class Verdict(msgspec.Struct, kw_only=True):
+class Verdict(msgspec.Struct, kw_only=True, dict=True):
     """The verdict on a client."""
 
     client: str
@@ -90,6 +91,17 @@ class Verdict(msgspec.Struct, kw_only=True):
     storms: list[StormVerdict]
     scorecard: list[RuleVerdict] = msgspec.field(default_factory=list[RuleVerdict])
     protocol: int = PROTOCOL
+
+    @property
+    def transcript(self) -> Transcript | None:
+        """Every frame of all runs and scenes; `proof` has the numbers of its entries. It is no part of
+        `verdict.json`."""
+        return self.__dict__.get("transcript")
+
+    def proven_by(self, transcript: Transcript) -> Self:
+        """Return the verdict with the recording that proves it."""
+        vars(self)["transcript"] = transcript
+        return self
 
     @property
     def exit_code(self) -> int:

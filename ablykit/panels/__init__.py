@@ -6,6 +6,7 @@ from ablykit.panels.console import Console
 from ablykit.panels.inspector import FrameInspector
 from ablykit.panels.presence import Presence
 from ablykit.panels.replay import Replay
+from ablykit.panels.scorecard import Scorecard
 from ablykit.panels.sequence import Sequence
 from ablykit.panels.side_by_side import SideBySide
 
@@ -16,6 +17,7 @@ __all__ = [
     "FrameInspector",
     "Presence",
     "Replay",
+    "Scorecard",
     "Sequence",
     "SideBySide",
 ]

@@ -276,6 +276,21 @@ def test_an_own_member_comes_back_whatever_happened_meanwhile(lab, sdk):
         assert other.members() == sdk.members() == ["me"], loss
 
 
+def test_with_another_connection_it_enters_again_even_where_the_channel_goes_on(lab, sdk):
+    """The old connection's member is still there then, and leaves later."""
+    other = lab.sdk(client_id="other").connect()
+    other.attach()
+    sdk.present(2)
+    lab.service.forget(sdk.socket.session.connection)
+    before, sent = sdk.machine.connection_id, len(sdk.sent)
+    sdk.cut()
+    lab.after(1_000)
+    assert sdk.machine.connection_id != before
+    assert [frame.presence[0].action for frame in sdk.sent[sent:] if frame.action == Action.PRESENCE] == [2]
+    lab.after(30_000)
+    assert other.members() == sdk.members() == ["me"]
+
+
 def test_taken_out_by_the_service_alone_it_enters_again(lab, sdk):
     sdk.present(2)
     mine = sdk.machine.connection_id

@@ -23,7 +23,7 @@ class Refused(Exception):
 class Channel:
     def __init__(self, name):
         self.name, self.serial, self.wanted, self.attached = name, None, False, False
-        self.waiting = []
+        self.waiting, self.attached_by = [], None
         self.members, self.entered, self.syncing = {}, None, None
 
 
@@ -226,8 +226,9 @@ class Good:
         channel.serial, channel.attached = frame.get("channelSerial"), True
         if not frame.get("flags", 0) & 4:
             channel.members = {}
-            if channel.entered is not None:
-                self.again = asyncio.create_task(self.enter_again(channel))
+        if channel.entered is not None and channel.attached_by != self.connection_id:
+            self.again = asyncio.create_task(self.enter_again(channel))
+        channel.attached_by = self.connection_id
         self.answer(channel)
 
     async def enter_again(self, channel):

@@ -381,3 +381,12 @@ def test_a_key_of_the_console_is_one_without_modifiers():
     ]
     script = on("keyOf", "console.js", "(asked, keys) => asked.map((event) => keyOf(event, keys))")
     assert run(script, asked, keys) == ["a", None, None, "q", None]
+
+
+def test_a_filter_of_the_scorecard_shows_runs_and_rules_alike():
+    rows = [{"verdict": each} for each in ("failed", "broken", "unknown", "kept", "passed")]
+    script = on(
+        "filtered, counted", "scorecard.js",
+        "(rows) => [counted(rows), filtered(rows, 'broken').length, filtered(rows, null).length]",
+    )  # fmt: skip
+    assert run(script, rows) == [{"broken": 2, "unknown": 1, "kept": 2}, 2, 5]
