@@ -23,7 +23,7 @@ def save(path: str | Path, *classes: type) -> str:
     for each in classes:
         if not inspect.isclass(each):
             raise TypeError(
-                f"save writes classes to a file, and {each!r} is not one. Leave out the brackets."
+                f"save writes classes to a file. {each!r} is not a class: leave out the brackets."
             )
     functions = [function for each in classes for function in _methods(each)]
     header = sorted({line for each in functions for line in _imports(each, classes)}, key=_modules_first)

@@ -46,7 +46,7 @@ function render({ model, el }) {
 
   /** @param {Row} row */
   const item = (row) => {
-    const element = make("li", `ak-rule ak-${row.verdict}`);
+    const element = make("li", `ak-rule ak-is-${row.verdict}`);
     const head = make("span", "ak-rule-head");
     head.append(
       make("b", "ak-sign", row.sign, { "aria-hidden": "true" }),

@@ -66,6 +66,34 @@ def test_it_is_used_by_mouse_and_axe_finds_nothing_to_complain_of(run, axe, dark
     assert told == []
 
 
+JUDGED = """
+verdict = ablykit.judge.run(Own, time=0.5, rules=["serial-not-rising", "sends-once", "reconnects"])
+ablykit.Scorecard(verdict)
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_click_in_the_scorecard_selects_the_frame_that_proves_it(run, axe, dark):
+    page = run(START, JUDGED, "ablykit.FrameInspector(verdict.transcript)", dark=dark)
+    scorecard = page.locator(".ablykit-scorecard")
+    scorecard.scroll_into_view_if_needed()
+    assert [each.split()[1] for each in scorecard.locator(".ak-rule-head").all_inner_texts()] == [
+        "passed", "kept", "kept", "kept"
+    ]  # fmt: skip
+    page.evaluate(axe)
+    found = page.evaluate("axe.run('.ablykit-scorecard').then((found) => found.violations)")
+    told = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
+    proof = scorecard.locator(".ak-rule", has_text="sends-once").locator(".ak-button").first
+    proof.focus()
+    page.keyboard.press("Enter")
+    page.locator(".ablykit-inspector .ak-detail strong", has_text="MESSAGE").wait_for()
+    assert proof.get_attribute("aria-pressed") == "true"
+    scorecard.get_by_role("button", name="broken").click()
+    assert scorecard.locator(".ak-rule").count() == 0
+    choose(page, "Settings", "Theme", "JupyterLab Light")
+    assert told == []
+
+
 def test_the_notebook_of_the_sdk_leads_from_its_first_cell_to_the_scorecard(url, chromium):
     page = opened(chromium, at(url, "06_minimal_sdk.ipynb"))
     run_all(page)
@@ -86,6 +114,10 @@ def test_the_notebook_of_the_sdk_leads_from_its_first_cell_to_the_scorecard(url,
     card.wait_for()
     assert re.search(r"✓ passed\s+calm", card.inner_text())
     assert "✗ ok-only-after-ack (RTN7a)" in card.inner_text()
+    page.evaluate(SHOW, "ablykit.Scorecard(mine)")
+    scorecard = page.locator(".ablykit-scorecard")
+    scorecard.get_by_role("button", name="unknown").click()
+    assert {each.split()[1] for each in scorecard.locator(".ak-rule").all_inner_texts()} == {"unknown"}
     page.evaluate(SHOW, "theirs = ablykit.judge.run(Copy")
     theirs = page.locator(".ablykit-card", has_text="undetected").first
     theirs.wait_for()

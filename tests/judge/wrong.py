@@ -7,6 +7,8 @@ from tests.judge.good import Good
 
 THREE = "judge:three"
 SUBSCRIBE = 1 << 18
+LATER = 0.3
+"""How long a client that speaks too early is too early, in seconds: longer than its report takes."""
 WRONG = {}
 
 
@@ -163,6 +165,7 @@ class EscapesNothing(Good):
 class Hasty(Good):
     async def connect(self):
         self.on_state("connected")
+        await asyncio.sleep(LATER)
         await super().connect()
 
 
@@ -260,7 +263,7 @@ class Optimist(Good):
         self.waiting = asyncio.create_task(self.publish_later(channel, data))
 
     async def publish_later(self, channel, data):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(LATER)
         await super().publish(channel, data)
 
 
@@ -317,7 +320,7 @@ class AttachesLater(Good):
         self.later = asyncio.create_task(self.attach_later(name))
 
     async def attach_later(self, name):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(LATER)
         await super().attach(name)
 
 
@@ -368,7 +371,7 @@ class DetachesLater(Good):
         self.later = asyncio.create_task(self.detach_later(name))
 
     async def detach_later(self, name):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(LATER)
         await super().detach(name)
 
 
@@ -425,4 +428,5 @@ class HangsUp(Good):
 class IsGoneAlready(Good):
     async def close(self):
         self.on_state("closed")
+        await asyncio.sleep(LATER)
         await super().close()
