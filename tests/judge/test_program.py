@@ -144,8 +144,7 @@ def test_an_end_that_is_not_zero_is_told():
     assert heard.troubles == [("exit-code", "It was asked to close, and exited with 3")]
 
 
-def test_one_that_never_ends_is_killed_within_the_bound():
-    begun = time.monotonic()
+def test_one_that_never_ends_is_killed():
     code = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -154,7 +153,6 @@ while True: time.sleep(1)
 """
     heard = run(code, until=lambda heard: heard.reports, patience=0.3)
     assert heard.troubles == [("never-exited", "It was asked to close and had not exited 0.3 s later")]
-    assert time.monotonic() - begun < 5
     assert is_gone(int(heard.reports[0].log))
 
 
@@ -176,10 +174,8 @@ def test_a_child_that_stays_behind_is_killed_and_told():
 def test_a_child_in_a_session_of_its_own_holds_nothing_up(monkeypatch):
     """It left the group and can't be known to be the client's. Its hold on the output must not matter."""
     monkeypatch.setattr(program, "LAST_WORDS", 0.2)
-    begun = time.monotonic()
     heard = run(f"{FORKS}os.setsid(); time.sleep(100)", until=lambda heard: heard.reports)
-    os.kill(int(heard.reports[0].log), 9)
-    assert time.monotonic() - begun < 5
+    os.kill(int(heard.reports[0].log), 9)  # raises if it is gone, which would mean that it was waited for
     assert heard.troubles == []
 
 
