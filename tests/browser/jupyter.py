@@ -172,8 +172,9 @@ def execute(page, code):
 
 
 def picture(page, name, cell):
-    """Keep a picture of a cell for the README when asked to: PICTURES=1."""
+    """Keep a picture of a cell, or of a part of the page, for the README when asked to: PICTURES=1."""
     if os.environ.get("PICTURES"):
+        part = page.locator(".jp-CodeCell").nth(cell) if isinstance(cell, int) else cell
         page.mouse.move(0, 0)
-        page.locator(".jp-CodeCell").nth(cell).scroll_into_view_if_needed()
-        page.locator(".jp-CodeCell").nth(cell).screenshot(path=ROOT / "docs" / f"{name}.png")
+        part.scroll_into_view_if_needed()
+        part.screenshot(path=ROOT / "docs" / f"{name}.png")
