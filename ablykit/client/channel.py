@@ -9,20 +9,17 @@ The service sends what was missed and says RESUMED, or says that it cannot (RTL4
 The channel knows its connection only as a `Link`.
 """
 
-from collections import deque
-
-from ablykit.client.data import encoded, filled
+from ablykit.client.content import Content
+from ablykit.client.data import encoded
 from ablykit.client.link import Link, as_error
-from ablykit.client.outputs import Delivered, Promise, StateChange
-from ablykit.client.own import Own
-from ablykit.client.presence import Members, is_made_up
+from ablykit.client.outputs import Promise, StateChange
+from ablykit.client.presence import Members
 from ablykit.client.timers import backoff
 from ablykit.protocol import (
     AblyError,
     Action,
     Flag,
     Message,
-    PresenceAction,
     PresenceMessage,
     ProtocolMessage,
 )
@@ -31,8 +28,6 @@ from ablykit.protocol.states import CHANNEL_TRANSITIONS
 
 TABLE = {(way.start, way.why): way.end for way in CHANNEL_TRANSITIONS}
 ENDS = ("detached", "suspended", "failed")
-REMEMBERED = 500
-"""How many frames are remembered, so that none is delivered twice."""
 
 
 class Channel:
@@ -49,11 +44,8 @@ class Channel:
         self.name, self._link, self._modes, self._params = name, link, modes, params
         self.state = "initialized"
         self.error: AblyError | None = None
-        self.serial = serial
-        self.members = Members()
+        self._content = Content(name, link, serial)
         self._was_attached = False
-        self._attached_by: str | None = None
-        """The connectionId with which it was attached last."""
         self._promise: Promise | None = None
         """What the application waits for: attached or, while detaching, detached."""
         self._next: tuple[str, Promise] | None = None
@@ -61,9 +53,17 @@ class Channel:
         self._known: Promise | None = None
         """What waits for the end of a SYNC."""
         self._attempts = 0
-        self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._waiting: list[tuple[PresenceMessage, Promise]] = []
-        self._own = Own(self._publish_change)
+
+    @property
+    def serial(self) -> str | None:
+        """The channelSerial of what was read last."""
+        return self._content.serial
+
+    @property
+    def members(self) -> Members:
+        """Who is present."""
+        return self._content.members
 
     # -- what the application asks for
 
@@ -113,7 +113,7 @@ class Channel:
             ]
         except AblyError as error:
             return self._settled(error)
-        size, most = sum(map(size_of, items)), self._link.max_message_size
+        size, most = sum(map(size_of, items)), self._link.details.max_message_size
         if most is not None and size > most:
             return self._settled(
                 AblyError(40009, f"Message too large: {size} bytes where {most} are allowed")
@@ -128,9 +128,9 @@ class Channel:
         except AblyError as error:
             return self._settled(error)
         promise = Promise()
-        promise.then(lambda error: self._own.refused(item) if error else None)
+        promise.then(lambda error: self._content.own.refused(item) if error else None)
         if self.state == "attached":
-            return self._own.change(item, promise)
+            return self._content.own.change(item, promise)
         if self.state in ("suspended", "failed", "detaching"):
             return self._settled(AblyError(91001, f"Can't be present: the channel is {self.state}"))
         if self.state != "attaching" and (refused := self.attach(now).error):
@@ -174,26 +174,20 @@ class Channel:
             if (self.state, "ERROR") in TABLE:  # else it was about what is over (RTL14)
                 self._go("ERROR", as_error(frame.error))
         elif self.state == "attached":  # RTL17
-            self._on_content(frame)
+            self._content.take(frame)
+            self._settle_known()
 
     def _on_attached(self, frame: ProtocolMessage, now: float) -> None:
         if self.state in ("initialized", "detached", "failed", "detaching"):  # RTL5k
             self._link.send(ProtocolMessage(action=Action.DETACH, channel=self.name))
             return
-        flags = Flag(frame.flags or 0)
-        resumed, peopled = Flag.RESUMED in flags, Flag.HAS_PRESENCE in flags
-        if not (resumed and Flag.HAS_BACKLOG in flags and self.serial):
-            self.serial = frame.channel_serial  # else what follows moves it on, message by message
         self._attempts, self._was_attached = 0, True
-        changes = self.members.begin_sync() if peopled else self.members.clear()
+        begin, resumed = self._content.begin(frame), Flag.RESUMED in Flag(frame.flags or 0)
         waiting, self._waiting = self._waiting, []
         self._go("ATTACHED", frame.error and as_error(frame.error), resumed=resumed)
-        self._deliver(changes)
-        if not (resumed and peopled and self._attached_by == self._link.connection_id):
-            self._own.again(self._own)  # the old connection's members leave, and are not of this one
-        self._attached_by = self._link.connection_id
+        begin()
         for item, promise in waiting:
-            self._own.change(item, promise)
+            self._content.own.change(item, promise)
         self._do_next(now)
 
     def _on_detached(self, frame: ProtocolMessage, now: float) -> None:
@@ -206,39 +200,6 @@ class Channel:
         if self.state == "suspended":  # RTL13b
             self._retry_later(now)
         self._do_next(now)
-
-    def _on_content(self, frame: ProtocolMessage) -> None:
-        if frame.action == Action.SYNC:
-            self._deliver(self.members.sync(frame))
-            self._settle_known()
-            if not self.members.syncing:
-                mine = self._link.connection_id or ""
-                self._own.again(each for each in self._own if not self.members.has((mine, each or "")))
-            return
-        if (place := frame.channel_serial or frame.id) in self._seen:
-            return
-        if place:
-            self._seen.append(place)
-        self.serial = frame.channel_serial or self.serial
-        if frame.action == Action.PRESENCE:
-            changes = self.members.update(frame)
-            self._deliver(changes)
-            self._own.again(item.client_id for item in changes if self._is_taken_out(item))
-        else:
-            self._deliver(filled(frame, frame.messages))
-
-    def _deliver(self, items: "list[Message] | list[PresenceMessage]") -> None:
-        for item in items:
-            self._link.emit(Delivered(self.name, item))
-
-    def _is_taken_out(self, item: PresenceMessage) -> bool:
-        """Return whether the service made a member of ours leave, such as after a long cut."""
-        mine = item.connection_id == self._link.connection_id and is_made_up(item)
-        return mine and item.action == PresenceAction.LEAVE
-
-    def _publish_change(self, item: PresenceMessage, promise: Promise) -> Promise:
-        frame = ProtocolMessage(action=Action.PRESENCE, channel=self.name, presence=[item])
-        return self._link.publish(frame, promise)
 
     # -- how it gets from state to state
 
@@ -253,7 +214,7 @@ class Channel:
         self._link.timers.cancel(self._timer)
         self._link.emit(StateChange(previous, self.state, why, error, self.name, resumed))
         if self.state in ENDS:
-            self.serial = None  # RTP5a1
+            self._content.serial = None  # RTP5a1
             waiting, self._waiting = self._waiting, []
             open_ = [promise for _, promise in waiting]
             if self._next and (self.state == "failed" or why.startswith("connection")):  # never to come
@@ -261,7 +222,7 @@ class Channel:
             for promise in open_:
                 self._link.settle(promise, None, error or self._is_not_so())
             if self.state != "suspended":
-                self.members, self._own = Members(), Own(self._publish_change)
+                self._content.forget_members()
                 self._was_attached = False
         if self._promise and self.state in ("attached", *ENDS):
             as_asked = why == "ATTACHED" or (previous, self.state) == ("detaching", "detached")

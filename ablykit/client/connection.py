@@ -192,11 +192,6 @@ class Connection:
     # -- sockets
 
     @property
-    def max_message_size(self) -> int | None:
-        """How large a publish can be, in bytes (CD2c)."""
-        return self.details.max_message_size
-
-    @property
     def _ttl(self) -> float:
         return self.details.connection_state_ttl or self.times.connection_state_ttl
 

@@ -5,7 +5,15 @@ from typing import Any, Protocol, cast
 
 from ablykit.client.outputs import Output, Promise
 from ablykit.client.timers import Timers
-from ablykit.protocol import AblyError, ErrorInfo, Format, NotAFrame, ProtocolMessage, connection_url
+from ablykit.protocol import (
+    AblyError,
+    ConnectionDetails,
+    ErrorInfo,
+    Format,
+    NotAFrame,
+    ProtocolMessage,
+    connection_url,
+)
 from ablykit.protocol.codec import read
 
 VERSION = 5
@@ -75,6 +83,7 @@ class Link(Protocol):
 
     state: str
     connection_id: str | None
+    details: ConnectionDetails
     timers: Timers
 
     @property
@@ -85,11 +94,6 @@ class Link(Protocol):
     @property
     def times(self) -> Times:
         """How long to wait for what."""
-        ...
-
-    @property
-    def max_message_size(self) -> int | None:
-        """How large a publish can be, in bytes, as the service said; None while it has not."""
         ...
 
     def jitter(self) -> float:

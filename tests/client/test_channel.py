@@ -48,7 +48,7 @@ def test_modes_and_params_go_with_the_attach(lab, sdk):
 
 def test_a_publish_that_is_too_large_is_not_sent(sdk):
     sdk.attach()
-    limit = sdk.machine.max_message_size
+    limit = sdk.machine.details.max_message_size
     sent = len(sdk.sent)
     refused = sdk.publish("x" * (limit + 1))
     assert (refused.error.code, len(sdk.sent)) == (40009, sent)
