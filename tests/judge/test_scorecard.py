@@ -31,6 +31,7 @@ def test_each_rule_has_a_client_that_breaks_it():
     assert set(WRONG) | ON_PAPER == CLIENT_RULES | set(BEHAVIOUR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", sorted(WRONG.keys() - BEHAVIOUR.keys()))
 def test_a_client_that_breaks_a_rule_of_the_linter_is_found_and_no_other_is_blamed(rule):
     breaks_only(rule)

@@ -13,6 +13,7 @@ def test_it_loses_nothing_on_a_calm_line(workload):
     passes("ably-python", workload)
 
 
+@pytest.mark.slow
 def test_it_keeps_every_rule_that_it_claims_to():
     keeps_its_rules("ably-python")
 
