@@ -61,6 +61,37 @@ def test_clients_that_never_come_so_far_end_the_run_within_its_bounds(code, kind
     assert time.monotonic() - begun < 10
 
 
+def test_one_that_never_connects_or_never_attaches_is_said_to_be_silent():
+    class Stuck(Good):
+        async def connect(self):
+            if self.client_id == "client-1":
+                await asyncio.Event().wait()
+            await super().connect()
+
+        async def attach(self, name):
+            await asyncio.Event().wait()
+
+    outcome, _, verdict = try_out(Stuck, patience=type(SHORT)(connect=1, attach=0.2, drain=1, close=0.2))
+    said = [trouble.text for trouble in outcome.history.troubles if trouble.kind == "silent"]
+    assert said == [
+        "It did not report connected within 1 s",
+        "It did not report every attach within 0.2 s",
+    ]
+    assert (verdict.verdict, outcome.began) == ("unknown", False)
+
+
+def test_what_the_service_never_had_is_not_waited_for():
+    """It could never be handed over: the run goes on without it, and says that it is missing."""
+
+    class Forgetful(Good):
+        async def publish(self, channel, data): ...
+
+    begun = time.monotonic()
+    outcome, _, verdict = try_out(Forgetful, patience=type(SHORT)(drain=60, quiet=0.1))
+    assert len(verdict.undetected) == len(outcome.history.publishes) > 0
+    assert time.monotonic() - begun < 30, "half of what it would have waited"
+
+
 def test_one_that_ends_in_the_middle_leaves_the_others_their_run():
     class Mortal(Good):
         async def publish(self, channel, data):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
+from ablykit.protocol import Action, ProtocolMessage
 from ablykit.protocol.tokens import jwt
 from ablykit.server import LocalAbly
 from tests.conftest import trusting
@@ -30,6 +31,26 @@ def test_silence_is_broken_by_a_heartbeat_in_time(local):
     before = time.monotonic()
     assert [json.loads(ws.recv(timeout=5)) for _ in range(3)] == [{"action": 0}] * 3
     assert time.monotonic() - before >= 0.12
+
+
+def test_a_clock_that_is_moved_makes_a_silence_longer(ably):
+    ws = opened(ably)
+    ably.advance(14)
+    ably.advance(2)
+    assert json.loads(ws.recv(timeout=5)) == {"action": 0}
+
+
+def test_what_a_test_does_to_a_socket_concerns_the_client_that_it_names(ably):
+    ada, bob = opened(ably, "clientId=ada"), opened(ably, "clientId=bob&v=5")
+    with socket.create_connection(("127.0.0.1", ably.port)) as nobody:
+        nobody.sendall(b"GET /?key=")  # a socket that is no session yet
+        assert ably.send(ProtocolMessage(action=Action.DETACHED, channel="c"), "ada") == 1
+        assert json.loads(ada.recv(timeout=5)) == {"action": 13, "channel": "c"}
+        assert ably.disconnect("bob", forget=True) == 1
+    with pytest.raises(ConnectionClosed):
+        bob.recv(timeout=5)
+    ada.send('{"action":0,"id":"still here"}')
+    assert json.loads(ada.recv(timeout=5))["id"] == "still here"
 
 
 def test_another_frame_puts_the_heartbeat_off(local):
