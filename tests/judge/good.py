@@ -115,7 +115,9 @@ class Good:
         self.connection_id, self.connection_key = frame["connectionId"], details["connectionKey"]
         self.connected.set()
         self.on_state("connected")
-        if not again:
+        if self.closing:  # it was told to close while it connected
+            await self.send(action=7)
+        elif not again:
             await self.take_up(resumed)
 
     async def take_up(self, resumed):
@@ -135,7 +137,9 @@ class Good:
 
     async def take_error(self, frame):
         if name := frame.get("channel"):
-            self.answer(self.channels[name], Refused(frame["error"]))
+            channel = self.channels[name]
+            channel.wanted = False
+            self.answer(channel, Refused(frame["error"]))
         else:
             self.fatal = frame["error"]
             await self.ws.close()
