@@ -37,12 +37,29 @@ def relay(
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Record everything that passes.")
     ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help='A fault, such as "drop action=ACK nth=2", or one in JSON. It can be repeated.',
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the chances of rules with a probability.")] = 0,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
 ) -> None:
-    """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C."""
+    """Stand between any client and any Ably, and show each frame that passes, until Ctrl+C.
+
+    With rules, frames get lost, late, doubled or changed on their way. docs/faults.md has all of them.
+    """
     stop = stop_signal()
-    where: dict[str, Any] = {"host": host, "port": port, "tls_port": tls_port}
+    where: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "tls_port": tls_port,
+        "rules": rule or (),
+        "seed": seed,
+    }
     _relay(stop, to, record, show=True, **where, **allowed(allow_host, allow_origin))
 
 

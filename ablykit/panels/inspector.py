@@ -38,6 +38,7 @@ _EVENTS = {
     "close": "The WebSocket was closed.",
     "ping": "A WebSocket ping, below all frames: is anyone there? A pong is due.",
     "pong": "A WebSocket pong, below all frames: the answer to a ping.",
+    "fault": "A fault rule of the relay did this.",
 }
 
 

@@ -11,6 +11,7 @@ No member is ever lost: those that the types don't know are kept in `unknown`, a
 again. A relay or a recording therefore works with frames of a newer protocol.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -114,6 +115,17 @@ def encode(frame: ProtocolMessage, format: Format = Format.JSON) -> bytes:
     except RecursionError as error:
         raise NotAFrame(40000, f"Too deeply nested to be encoded as {_LANGUAGE[format]}") from error
     except (TypeError, ValueError, OverflowError) as error:
+        raise NotAFrame(40000, f"Can't be encoded as {_LANGUAGE[format]}: {error}") from error
+
+
+def pack(value: Mapping[str, Any], format: Format = Format.JSON) -> bytes:
+    """Return the bytes of a plain object, which need not be a valid frame.
+
+    Raises `NotAFrame` for a value that the format can't hold.
+    """
+    try:
+        return _WRITE[format].encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise NotAFrame(40000, f"Can't be encoded as {_LANGUAGE[format]}: {error}") from error
 
 

@@ -106,7 +106,7 @@ class Facts:
     def take(self, entry: Entry) -> None:
         """Learn from an entry. The rules look at it before this."""
         self.last = entry.number
-        if entry.direction == "in":
+        if entry.direction == "in" and entry.kind != "fault":
             self.last_in = entry.at
         if entry.kind == "frame":
             self._crossed(entry)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from ablykit.protocol.redaction import redact, redact_binary
-from ablykit.record.transcript import Entry, Transcript
+from ablykit.record.transcript import Entry, Transcript, is_kind
 
 FORMAT = "ablykit-recording"
 VERSION = 1
@@ -201,7 +201,7 @@ def _entry(line: Line, least: int) -> Entry:
         raise ValueError(f"at is in ms since 1970, not {line.at:g}")
     if line.direction not in ("in", "out"):
         raise ValueError(f"direction is in or out, not {line.direction!r}")
-    if line.kind not in ("frame", "open", "close", "ping", "pong"):
+    if not is_kind(line.kind):
         raise ValueError(f"kind {line.kind!r} is unknown")
     if (line.text is None) == (line.base64 is None):
         raise ValueError("a line has text or base64, one of them")

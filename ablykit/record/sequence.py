@@ -94,6 +94,9 @@ def mermaid(entries: Iterable[Entry], *, left_out: int = 0) -> str:
         if entry.kind == "close":
             lines.append(f"    Note over {client},S: closed {_plain(str(entry.raw))}")
             continue
+        if entry.kind == "fault":
+            lines.append(f"    Note over {client},S: {_plain(label(entry))}")
+            continue
         ends = (client, "S") if entry.direction == "out" else ("S", client)
         arrow = "--x" if _is_fault(entry) else "->>"
         lines.append(f"    {ends[0]}{arrow}{ends[1]}: {_plain(label(entry))}")
@@ -152,7 +155,7 @@ def _lifeline(x: int, name: str, lane: int, height: int) -> str:
 
 def _arrow(entry: Entry, client: int, service: int, y: int, began: float, *, broken: bool) -> str:
     """Return one entry: its time in the margin, its arrow (a cross where a connection ended), its label."""
-    kind = "fault" if _is_fault(entry) else entry.direction
+    kind = "fault" if _is_fault(entry) or entry.kind == "fault" else entry.direction
     mark = '<tspan class="bad">⚠ </tspan>' if broken else ""
     fault = '<tspan class="bad">✗ </tspan>' if kind == "fault" else ""
     parts = [
@@ -161,9 +164,10 @@ def _arrow(entry: Entry, client: int, service: int, y: int, began: float, *, bro
         f'<text class="label" x="{service - LANE // 2}" y="{y - 5}" text-anchor="middle">'
         f"{mark}{fault}{escape(label(entry))}</text>",
     ]
-    if entry.kind == "close":
+    if entry.kind in ("close", "fault"):
+        at = client if entry.kind == "close" else (client + service) // 2
         parts.append(
-            f'<text class="bad" x="{client}" y="{y + 4}" text-anchor="middle" font-weight="bold">✕</text>'
+            f'<text class="bad" x="{at}" y="{y + 4}" text-anchor="middle" font-weight="bold">✕</text>'
         )
     else:
         start, end = (client, service) if entry.direction == "out" else (service, client)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import pairwise, takewhile
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeGuard, cast, get_args
 
 import msgspec
 
@@ -20,7 +20,14 @@ from ablykit.protocol.redaction import redact, redact_binary
 log = logging.getLogger(__name__)
 
 Direction = Literal["in", "out"]
-Kind = Literal["frame", "open", "close", "ping", "pong"]
+Kind = Literal["frame", "open", "close", "ping", "pong", "fault"]
+"""A `fault` is what a relay's rule did to the connection; `raw` is a sentence about it."""
+
+
+def is_kind(word: str) -> TypeGuard[Kind]:
+    """Return whether a word is one of the kinds of entries."""
+    return word in get_args(Kind)
+
 
 ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
 """How a direction is drawn: towards the service, or from it."""
@@ -32,7 +39,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened on one connection.
 
     `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
-    `close` the code and reason, for a WebSocket `ping` or `pong` what it carried. `at` is in ms since
+    `close` the code and reason, for a WebSocket `ping` or `pong` what it carried, for `fault` what a relay's
+    rule did. `at` is in ms since
     1970. `number` counts from 0; where one is left out, an entry is missing.
     """
 
@@ -57,6 +65,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     @property
     def action(self) -> str:
         """The name of its action; for an entry that isn't a frame, what it is."""
+        if self.kind == "fault":
+            return "fault"
         if self.kind != "frame":
             return f"WebSocket {self.kind}"
         action = (self.frame or {}).get("action")

@@ -188,16 +188,17 @@ class Client(Peer):
 
     async def refuse(self, error: HttpError) -> None:
         """Answer with an error, as the last answer. This does nothing if an answer has begun already."""
-        if self.http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            return
-        text = str(error).encode()
-        status = HTTPStatus(error.status)
+        if self.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            await self.answer(error.status, str(error).encode(), "text/plain; charset=utf-8")
+
+    async def answer(self, status: int, body: bytes, content_type: str) -> None:
+        """Answer a request in the service's place, as the last answer."""
         headers = [
-            ("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))),
-            ("Connection", "close"),
+            ("Content-Type", content_type), ("Content-Length", str(len(body))), ("Connection", "close"),
         ]  # fmt: skip
-        await self.send(h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers))
-        await self.send(h11.Data(data=text))
+        phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+        await self.send(h11.Response(status_code=status, reason=phrase.encode(), headers=headers))
+        await self.send(h11.Data(data=body))
         await self.send(h11.EndOfMessage())
 
     async def finish(self) -> None:

@@ -4,7 +4,8 @@
         relay.tls_url, relay.url          # where a client, such as an SDK, connects instead
         FrameInspector(relay)
 
-It forwards the bytes of a WebSocket unchanged, as they arrive, and only reads along. Frames, pings and the
+It forwards the bytes of a WebSocket unchanged, as they arrive, and only reads along, as long as no fault rule
+is set (see `line`). Frames, pings and the
 closing handshake reach the other side in the same order and with the same codes, and each side answers for
 itself. In the upgrade request, the relay changes only the headers that concern one hop. It does not offer
 compression, since it could not read compressed frames. HTTP requests, which an SDK makes besides its
@@ -18,34 +19,33 @@ fills in the stars of a key. It finds the keys in the relay's notice (see `runti
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import h11
 from websockets.datastructures import Headers
-from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side, State
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from ablykit.faults import Fault, Faults, On, Rule
+from ablykit.faults.rule import Side
 from ablykit.machine import runtime
 from ablykit.machine.browsers import Door
 from ablykit.machine.local_ca import LocalCA
 from ablykit.machine.loop import LoopThread
 from ablykit.protocol import AblyError
+from ablykit.protocol.codec import pack
 from ablykit.protocol.redaction import quiet_logger, redact
-from ablykit.record.transcript import Direction, Kind, Transcript
+from ablykit.record.transcript import Transcript
 from ablykit.relay import http
+from ablykit.relay.line import Held, Line, Way, close_once
+from ablykit.relay.message import Message
 from ablykit.wire.connection import OPEN_TIMEOUT, client_tls
 from ablykit.wire.frame import why_not_opened
-
-MAX_FRAME = 64 * 1024 * 1024
-"""The longest frame, in bytes, that is recorded. A longer one passes unrecorded, and so does all that follows
-it."""
-
-NOT_CLOSED = "1006"
-"""The close code that is recorded for a connection without a close frame (RFC 6455 §7.1.5)."""
 
 _LOG = quiet_logger("ablykit.relay.relay")
 
@@ -58,8 +58,14 @@ class Relay:
     embedded Ably is. By default only this machine's programs and web pages may use it: `allow_hosts` and
     `allow_origins` are other names of this machine and other pages (see `ablykit.machine.browsers.Door`).
 
+    `rules` are fault rules (see `ablykit.faults`), and `seed` decides their chances: with the same seed, the
+    same frames of a connection are lost.
+
+        with Relay(ably.tls_url, rules=["drop action=ACK nth=2"]) as relay:
+            relay.add("delay direction=in ms=200")
+
     Raises `OSError` if a port is taken, `ValueError` if `to` is not the URL of a WebSocket service, or for an
-    invalid host or origin.
+    invalid host, origin or rule.
     """
 
     def __init__(
@@ -72,7 +78,11 @@ class Relay:
         transcript: Transcript | None = None,
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
+        rules: Iterable[Rule | Mapping[str, Any] | str] = (),
+        seed: int = 0,
     ) -> None:
+        self.faults = Faults(map(_as_rule, rules), seed=seed)
+        """The fault rules, in the order in which they are tried."""
         parts = urlsplit(to)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise ValueError(f"A relay forwards to ws://HOST or wss://HOST, not to {redact(to)}")
@@ -88,7 +98,9 @@ class Relay:
         self._door = Door(host, allow_hosts, allow_origins)
         self.host, self._ports = host, (port, tls_port)
         self.transcript = Transcript() if transcript is None else transcript
-        self._names = itertools.count(1)
+        self._names, self._holds = itertools.count(1), itertools.count(1)
+        self._lines: set[Line] = set()
+        self._held: dict[int, Held] = {}
         self._passing: set[asyncio.Task[None]] = set()
         self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
         """The sockets of both sides. With TLS, a closed socket still waits for its peer, so `stop` aborts
@@ -182,7 +194,7 @@ class Relay:
         try:
             yield
         finally:
-            _close(writer)
+            close_once(writer)
 
     @contextlib.asynccontextmanager
     async def _onward(self, request: h11.Request, *, upgrade: bool = False) -> AsyncGenerator[http.Service]:
@@ -198,7 +210,16 @@ class Relay:
             yield service
 
     async def _http(self, request: h11.Request, client: http.Client) -> None:
-        """Forward one HTTP request, and its response."""
+        """Forward one HTTP request, and its response, if no fault rule says otherwise."""
+        line = self._line("http", request)
+        if fault := line.opening(On.HTTP):
+            await asyncio.sleep(fault.wait / 1000)
+            if fault.rule.do == "cut":
+                client.writer.transport.abort()
+                return
+            if fault.rule.do == "respond":
+                await client.answer(*_response(fault.rule))
+                return
         try:
             async with self._onward(request) as service:
                 await http.exchange(client, service)
@@ -206,104 +227,152 @@ class Relay:
             raise http.HttpError(502, redact(why_not_opened(self._to, error))) from None
 
     async def _websocket(self, request: h11.Request, client: http.Client) -> None:
-        """Forward one WebSocket: its opening handshake, then bytes in both directions until either side
-        ends."""
-        watch = _Watch(self.transcript, f"client {next(self._names)}")
-        watch.note("out", redact(f"{self._to}{request.target.decode()}"), "open")
+        """Forward one WebSocket: its opening handshake, then both directions until each has ended."""
+        line = self._line(f"client {next(self._names)}", request)
+        line.note("out", redact(f"{self._to}{request.target.decode()}"), "open")
         try:
+            if (fault := line.opening()) and await self._is_refused(request, client, line, fault):
+                return
             async with self._onward(request, upgrade=True) as service:
-                await self._pass_websocket(client, service, watch)
+                self._lines.add(line)
+                await self._pass_websocket(client, service, line)
         except (OSError, http.HttpError) as error:
             why = str(error) if isinstance(error, http.HttpError) else why_not_opened(self._to, error)
-            watch.closed = f"1014 {redact(why)}"
+            line.closed = f"1014 {redact(why)}"
             if client.http.our_state is h11.SEND_RESPONSE:
                 client.writer.write(_closed(request, 1014, redact(why)))
                 await client.writer.drain()
         finally:
-            watch.note("in", watch.closed, "close")
+            self._lines.discard(line)
+            line.note("in", line.closed, "close")
 
-    async def _pass_websocket(self, client: http.Client, service: http.Service, watch: "_Watch") -> None:
+    async def _is_refused(self, request: h11.Request, client: http.Client, line: Line, fault: Fault) -> bool:
+        """Do what a rule says to a connection that opens; return whether that was its end."""
+        rule = fault.rule
+        if rule.do == "delay":
+            await asyncio.sleep(fault.wait / 1000)
+            return False
+        if rule.do == "silence":
+            await client.gone()
+        elif rule.status is not None:
+            line.closed += f" HTTP/1.1 {rule.status}"
+            await client.answer(rule.status, b"", "text/plain; charset=utf-8")
+        elif rule.close is not None:
+            line.closed = f"{rule.close} {rule.reason or ''}".rstrip()
+            client.writer.write(_closed(request, rule.close, rule.reason or ""))
+            await client.writer.drain()
+        else:
+            client.writer.transport.abort()
+        return True
+
+    def _line(self, name: str, request: h11.Request) -> Line:
+        return Line(name, request.target.decode(), self.transcript, self.faults, self._hold)
+
+    async def _pass_websocket(self, client: http.Client, service: http.Service, line: Line) -> None:
         await client.body()
         await service.send(h11.EndOfMessage())
         async with asyncio.timeout(OPEN_TIMEOUT):
             answer = await service.answer(client)
         if isinstance(answer, h11.Response):
-            watch.closed += f" HTTP/1.1 {answer.status_code} {answer.reason.decode('latin-1')}".rstrip()
+            line.closed += f" HTTP/1.1 {answer.status_code} {answer.reason.decode('latin-1')}".rstrip()
             await http.pass_answer(answer, service, client, last=True)
         else:
             await client.send(answer)
-            await asyncio.gather(
-                _copy(client, service, watch.reader("out")), _copy(service, client, watch.reader("in"))
-            )
+            await line.forward(client, service)
+
+    # -- faults by hand
+
+    def add(self, rule: Rule | Mapping[str, Any] | str, *, first: bool = False) -> int:
+        """Add a fault rule, after the others or before them, and return its number.
+
+        It works from the next whole frame on, on connections that are open as well. A rule is a `Rule`, its
+        members as a dict, or a line such as `"drop action=ACK nth=2"`. Raises `ValueError` for any other.
+        """
+        return self.faults.add(_as_rule(rule), first=first)
+
+    def heal(self) -> None:
+        """Remove all rules, and let go of all frames that are held. What was cut stays cut."""
+        self.faults.clear()
+        for held in self.held:
+            self.release(held.number)
+
+    @property
+    def held(self) -> list[Held]:
+        """The frames that rules hold, oldest first."""
+        return [*self._held.values()]
+
+    def release(self, number: int, frame: dict[str, Any] | None = None) -> None:
+        """Let a held frame go on, or another frame in its place.
+
+        Raises `LookupError` if no frame of this number is held. If its connection has ended, it is lost.
+        """
+
+        async def release() -> None:
+            held = self._take_held(number)
+            with contextlib.suppress(OSError):
+                await held.release(frame)
+
+        self._thread.run(release())
+
+    def discard(self, number: int) -> None:
+        """Drop a held frame for good. Raises `LookupError` if no frame of this number is held."""
+        self._thread.call(lambda: self._take_held(number))
+
+    def inject(self, frame: dict[str, Any], *, to: Side = "client", client: str = "*") -> int:
+        """Send a frame to the client or to the service, on each connection whose clientId fits the pattern.
+
+        Return on how many.
+        """
+
+        async def inject() -> int:
+            found = self._lines_of(client)
+            for line in found:
+                with contextlib.suppress(OSError):
+                    await line.ways["in" if to == "client" else "out"].inject(line.message(frame))
+            return len(found)
+
+        return self._thread.run(inject())
+
+    def cut(self, client: str = "*", *, close: int | None = None, reason: str = "") -> int:
+        """End each connection whose clientId fits the pattern, and return how many there were.
+
+        With `close`, clients get a close frame with this code; otherwise the sockets end without a word.
+        """
+
+        def cut() -> int:
+            found = self._lines_of(client)
+            for line in found:
+                line.end(close, reason)
+            return len(found)
+
+        return self._thread.call(cut)
+
+    def _lines_of(self, client: str) -> list[Line]:
+        return [line for line in self._lines if line.ways and fnmatchcase(line.client, client)]
+
+    def _hold(self, way: Way, message: Message) -> None:
+        number = next(self._holds)
+        held = Held(number, way.line.name, way.direction, message.frame, way, message)
+        self._held[number] = held
+
+    def _take_held(self, number: int) -> Held:
+        try:
+            return self._held.pop(number)
+        except KeyError:
+            raise LookupError(f"No frame {number} is held: it may have been released already") from None
 
 
-class _Watch:
-    """Records the frames of one connection from the bytes that pass, and how it was closed."""
-
-    def __init__(self, transcript: Transcript, name: str) -> None:
-        self._transcript, self._name = transcript, name
-        self.closed = NOT_CLOSED
-        """The code and reason of the first close frame, from either side."""
-
-    def note(self, direction: Direction, raw: str | bytes, kind: Kind = "frame") -> None:
-        """Record an entry of this connection."""
-        self._transcript.record(self._name, direction, raw, kind)
-
-    def reader(self, direction: Direction) -> Callable[[bytes], None]:
-        """Return a function that takes the bytes of one direction, in order, and records their frames."""
-        side = Side.SERVER if direction == "out" else Side.CLIENT  # the side that receives these bytes
-        protocol = Protocol(side, max_size=MAX_FRAME, logger=_LOG)
-        message: list[bytes] = []
-        opcode = Opcode.TEXT
-
-        def take(frame: Frame) -> None:
-            nonlocal opcode
-            data = bytes(frame.data)
-            if frame.opcode is Opcode.CLOSE:
-                self._close(Close.parse(data))
-            elif frame.opcode in _CONTROL:
-                self.note(direction, data, _CONTROL[frame.opcode])
-            else:
-                opcode = opcode if frame.opcode is Opcode.CONT else frame.opcode
-                message.append(data)
-                if frame.fin:
-                    whole = b"".join(message)
-                    message.clear()
-                    self.note(direction, whole.decode("utf-8", "replace") if opcode is Opcode.TEXT else whole)
-
-        def read(data: bytes) -> None:
-            protocol.receive_data(data)
-            protocol.data_to_send()  # its answers to pings and closes, thrown away: the two sides answer
-            for frame in protocol.events_received():
-                assert isinstance(frame, Frame)
-                take(frame)
-
-        return read
-
-    def _close(self, close: Close) -> None:
-        if self.closed == NOT_CLOSED:
-            self.closed = f"{int(close.code)} {close.reason}".rstrip()
+def _as_rule(rule: Rule | Mapping[str, Any] | str) -> Rule:
+    if isinstance(rule, Rule):
+        return rule
+    return Rule.parse(rule) if isinstance(rule, str) else Rule.of(rule)
 
 
-_CONTROL: dict[Opcode, Kind] = {Opcode.PING: "ping", Opcode.PONG: "pong"}
-
-
-def _close(writer: asyncio.StreamWriter) -> None:
-    """Close a socket, but only once: after a second time, asyncio could no longer abort its TLS."""
-    if not writer.is_closing():
-        writer.close()
-
-
-async def _copy(source: http.Peer, sink: http.Peer, watch: Callable[[bytes], None]) -> None:
-    """Forward bytes from one side to the other until there are no more, and call `watch` with them first."""
-    with contextlib.suppress(OSError):
-        data = source.unread()
-        while data := data or await source.reader.read(1 << 16):
-            watch(data)
-            sink.writer.write(data)
-            await sink.writer.drain()
-            data = b""
-    _close(sink.writer)
+def _response(rule: Rule) -> tuple[int, bytes, str]:
+    """Return the status, body and content type that a rule answers with: text as it is, all else as JSON."""
+    if isinstance(rule.body, str):
+        return rule.status or 500, rule.body.encode(), "text/plain; charset=utf-8"
+    return rule.status or 500, b"" if rule.body is None else pack(rule.body), "application/json"
 
 
 def _closed(request: h11.Request, code: int, why: str) -> bytes:

@@ -44,6 +44,28 @@ def test_at_a_terminal_it_shows_records_and_the_recording_can_be_read(ably, tmp_
     assert (differs.returncode, differs.stdout[:1]) == (1, "-")
 
 
+def test_a_relay_loses_what_its_rules_say(ably):
+    terminal = Terminal(
+        *ABLYKIT, "relay", "--to", ably.tls_url, "--rule", "drop action=HEARTBEAT direction=in nth=1"
+    )
+    try:
+        url = terminal.wait_for(r"connect to  (wss://127\.0\.0\.1:\d+)").group(1)
+        with wire.connect(f"{url}/?key={ably.key}&heartbeats=false") as conn:
+            conn.send({"action": 0, "id": "1"}, {"action": 0, "id": "2"})
+            assert conn.recv("HEARTBEAT")["id"] == "2"
+        terminal.wait_for(r"← fault +drop")
+        terminal.press(b"\x03")
+        assert terminal.exit_code() == 0
+    finally:
+        terminal.close()
+
+
+def test_a_rule_that_means_nothing_is_refused(ably):
+    done = run("relay", "--to", ably.tls_url, "--rule", "explode")
+    assert done.returncode == 1
+    assert "There is no action 'explode'. There are drop" in " ".join(done.stderr.split())
+
+
 def _cut(file, place):
     shorter = place / "shorter"
     shorter.write_text("\n".join(file.read_text().splitlines()[:-2]) + "\n")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablykit.protocol import Format, NotAFrame, NotUTF8, decode, encode, plain, typed
-from ablykit.protocol.codec import format_of
+from ablykit.protocol.codec import format_of, pack, read
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 values = st.recursive(
@@ -115,3 +115,10 @@ def test_what_one_format_cannot_hold_is_refused():
     frame = typed({"action": 15, "data": 2**70})
     with pytest.raises(NotAFrame, match="MessagePack"):
         encode(frame, Format.MSGPACK)
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_plain_object_need_not_be_a_frame_to_be_packed(format):
+    assert read(pack({"action": "odd", "x": [1]}, format)) == {"action": "odd", "x": [1]}
+    with pytest.raises(NotAFrame, match="Can't be encoded"):
+        pack({"x": object()}, format)

@@ -60,3 +60,13 @@ def test_the_service_stays_in_sight_however_many_clients_there_are():
         assert int(ElementTree.fromstring(svg(made)).get("width")) <= 780, (
             "what a JupyterLab window of 1240 pixels has room for, its file list open"
         )
+
+
+def test_what_a_relays_rule_did_is_a_cross_between_the_lanes():
+    made = Transcript()
+    made.record("left", "out", '{"action":15,"channel":"c","msgSerial":0,"messages":[{"data":"x"}]}')
+    made.record("left", "in", "drop action=ACK: msgSerial 0", "fault")
+    drawn = svg(made)
+    assert "✕" in drawn
+    assert "drop action=ACK" in drawn
+    assert "Note over C0,S: fault drop action#61;ACK" in mermaid(made, left_out=1)

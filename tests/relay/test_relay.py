@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ablykit import wire
@@ -19,6 +20,7 @@ from ablykit.machine import runtime
 from ablykit.record import lint
 from ablykit.relay.relay import Relay
 from tests.foreign import ConnectionClosed, connect
+from tests.relay.lab import SECOND, beat, beats, until
 
 
 @pytest.fixture
@@ -373,3 +375,144 @@ print(conn.recv()["action"], relay.ca_file, relay.tls_url)
     assert (action, said) == ("4", [])
     assert not Path(ca_file).exists()
     assert runtime.find(url) is None
+
+
+# -- faults
+
+
+def test_frames_are_sent_that_nobody_sent(lab):
+    lab.relay.add({"do": "inject", "frame": {"action": 0, "id": "new"}, "where": SECOND, "direction": "in"})
+    with lab.connect(clientId="ada") as conn:
+        beat(conn, "1", "2", "3")
+        assert beats(conn, 4) == ["1", "2", "new", "3"]
+        assert lab.relay.inject({"action": 0, "id": "by hand"}, client="a*") == 1
+        assert beats(conn, 1) == ["by hand"]
+        assert lab.relay.inject({"action": 0, "id": "answered"}, to="service") == 1
+        assert beats(conn, 1) == ["answered"]
+        assert lab.relay.inject({"action": 0}, client="b*") == 0
+
+
+def test_a_held_frame_waits_for_a_hand(lab):
+    lab.relay.add("hold direction=in action=HEARTBEAT where=id!='3'")
+    with lab.connect() as conn:
+        beat(conn, "1", "2", "3", "4")
+        assert beats(conn, 1) == ["3"]
+        until(lambda: len(lab.relay.held) == 3)
+        one, two, four = lab.relay.held
+        assert (one.frame["id"], one.direction, one.connection) == ("1", "in", "client 1")
+        lab.relay.release(four.number)
+        lab.relay.release(one.number, {"action": 0, "id": "edited"})
+        lab.relay.discard(two.number)
+        assert beats(conn, 2) == ["4", "edited"]
+        with pytest.raises(LookupError, match=f"No frame {two.number} is held"):
+            lab.relay.release(two.number)
+
+
+def test_what_is_held_goes_on_when_all_is_healed(lab):
+    with lab.connect() as conn:
+        lab.relay.add("hold direction=in")
+        beat(conn, "2")
+        until(lambda: lab.relay.held)
+        lab.relay.heal()
+        assert beats(conn, 1) == ["2"]
+    assert lab.relay.held == []
+
+
+def test_a_held_frame_of_a_connection_that_has_ended_is_lost_without_a_word(lab):
+    with lab.connect() as conn:
+        lab.relay.add("hold direction=in")
+        beat(conn, "1")
+        until(lambda: lab.relay.held)
+        conn.cut()
+    until(lambda: lab.relay.transcript[-1].kind == "close")
+    lab.relay.heal()
+    assert lab.relay.held == []
+
+
+@pytest.mark.parametrize("close", [None, 4000])
+def test_connections_are_cut_by_hand(lab, close):
+    with lab.connect(clientId="ada") as conn:
+        assert lab.relay.cut("bob") == 0
+        assert lab.relay.cut("ada", close=close, reason="now") == 1
+        assert conn.wait_closed().code == (close or 1006)
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ("refuse status=503", None),
+        ("refuse close=4003 reason=no", 4003),
+        ("refuse", None),
+        ("cut on=open", None),
+    ],
+)
+def test_a_connection_is_refused(lab, rule, code):
+    lab.relay.add(f"{rule} times=1")
+    if code is None:
+        with pytest.raises(wire.WireError) as caught:
+            lab.connect()
+        assert "503" in str(caught.value) or "status" not in rule
+    else:
+        with pytest.raises(wire.WireError, match="4003"):
+            lab.connect()
+    lab.connect().close()
+
+
+def test_an_opening_connection_is_delayed(lab):
+    lab.relay.add('delay on=open ms=20 query={"v":"5"}')
+    lab.connect().close()
+    assert [fault.raw.split()[0] for fault in lab.faults] == ["delay"]
+
+
+def test_a_silent_opening_ends_with_the_client(lab):
+    lab.relay.add("silence on=open")
+    upgrade = "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    with socket.create_connection(("127.0.0.1", lab.relay.port)) as client:
+        client.sendall(f"GET /?v=5 HTTP/1.1\r\n{upgrade}\r\n".encode())
+        until(lambda: lab.faults)
+    until(lambda: lab.relay.transcript[-1].kind == "close")
+
+
+def test_nothing_is_left_behind_by_faults_under_way(lab, no_leftovers):
+    lab.relay.add("hold direction=in where=id=='1'")
+    lab.relay.add("delay ms=60000 direction=in where=id=='2'")
+    with Relay(lab.relay.url, rules=["silence direction=out where=id=='3'"]) as outer:
+        conn = wire.connect(f"{outer.url}?{lab.query}")
+        conn.recv("CONNECTED")
+        beat(conn, "1", "2", "3")
+        until(lambda: len(lab.faults) == 2)
+        conn.cut()
+
+
+def test_an_http_request_is_answered_failed_or_delayed(services):
+    url, _ = services["embedded"]
+    with Relay(url) as relay:
+        time_url = f"http{relay.url[2:]}/time"
+        relay.add(
+            {"do": "respond", "path": "/time", "status": 418, "body": {"error": {"code": 1}}, "times": 1}
+        )
+        relay.add({"do": "respond", "path": "/time*", "status": 599, "body": "busy", "times": 1})
+        relay.add({"do": "respond", "path": "/other", "status": 500})
+        relay.add({"do": "cut", "on": "http", "times": 1})
+        relay.add({"do": "delay", "on": "http", "ms": 5, "times": 1})
+        answers = [httpx.get(time_url) for _ in range(2)]
+        assert [(answer.status_code, answer.text) for answer in answers] == [
+            (418, '{"error":{"code":1}}'),
+            (599, "busy"),
+        ]
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(time_url)
+        assert httpx.get(time_url).json()[0] > 0
+        assert [e.raw.split()[0] for e in relay.transcript if e.kind == "fault"] == [
+            "respond",
+            "respond",
+            "cut",
+            "delay",
+        ]
+
+
+def test_what_is_no_rule_is_refused_when_it_is_set(lab):
+    with pytest.raises(ValueError, match="There is no action 'explode'"):
+        lab.relay.add("explode")
+    with pytest.raises(ValueError, match="There is no action 'explode'"):
+        Relay("ws://localhost:1", rules=[{"do": "explode"}])
