@@ -23,6 +23,10 @@ def judge(
         ),
     ],
     workload: Annotated[str, typer.Option(help="messages, presence or tokens.")] = "messages",
+    storm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="What happens to the wire; all for each. Repeatable."),
+    ] = None,
     clients: Annotated[int, typer.Option(metavar="N", help="How many take part.")] = 3,
     rate: Annotated[float, typer.Option(metavar="R", help="Steps a second, of all together.")] = 20.0,
     time: Annotated[float, typer.Option(metavar="S", help="For how many seconds.")] = 5.0,
@@ -39,9 +43,11 @@ def judge(
 
     from ablykit.judge.card import in_counts, print_card
     from ablykit.judge.judging import Options, put_on_trial, starting
+    from ablykit.judge.storms import STORMS
     from ablykit.judge.workloads import Setting
 
-    options = Options(workload, ("calm",), Setting(clients, rate, time, seed), tls, rules)
+    storms = tuple(STORMS) if storm and "all" in storm else tuple(storm or ["calm"])
+    options = Options(workload, storms, Setting(clients, rate, time, seed), tls, rules)
     try:
         options.check()
         with Console(stderr=True).status("Starting") as status:

@@ -39,6 +39,8 @@ class Service:
     """
 
     def __init__(self, *, seed: int = 1, tls: bool = False, heartbeat_interval: int = 15_000) -> None:
+        self.seed = seed
+        """Decides all that is drawn by lot: ids, and when storms strike."""
         self._ending = contextlib.ExitStack()
         self.ably = LocalAbly(
             seed=seed,

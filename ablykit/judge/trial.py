@@ -94,7 +94,9 @@ class Trial(Stage):
         super().__init__()
         self._service, self._plan, self._storm, self._time = service, plan, storm, time
         self._patience, self._progress = patience or Patience(), progress
-        places = [service.place(name, with_key=not plan.with_tokens) for name in plan.names]
+        self._app = service.new_app()
+        """Its own: what other runs published under the same names must not be taken for this run's."""
+        places = [service.place(name, self._app, with_key=not plan.with_tokens) for name in plan.names]
         self.clients = {place.client_id: start(place, self) for place in places}
         self._phase = "connecting"
         self._questions = 0
@@ -104,7 +106,7 @@ class Trial(Stage):
 
     def token_for(self, client: str) -> str:
         """Return a token that is good for as long as the plan says."""
-        return self._service.token(client, self._plan.token_times.get(client, 3600))
+        return self._service.token(client, self._plan.token_times.get(client, 3600), self._app)
 
     # -- the phases
 
@@ -116,7 +118,7 @@ class Trial(Stage):
             await asyncio.gather(*(client.open() for client in self.clients.values()))
             if await self._begin():
                 outcome.began = True
-                storm = asyncio.ensure_future(self._storm.blow(self._service, self._time))
+                storm = asyncio.ensure_future(self._storm.blow(self._service, self._app, self._time))
                 await self._steps()
                 outcome.aftermath = await storm
                 await self._drain(outcome)
@@ -164,14 +166,14 @@ class Trial(Stage):
         plan, service, patience = self._plan, self._service, self._patience.drain
         if not await self._until(self._is_settled, min(SOON, patience)):
             # What the service never had can't be handed over: waiting for it would be in vain.
-            logged = {message.data for message in service.log(plan.channels)}
+            logged = {message.data for message in service.log(plan.channels, self._app)}
             self._unlogged = {deed.data for deed in self.history.publishes.values()} - logged
             await self._until(self._is_settled, patience - SOON)
         await self._quiet()
         if plan.asks_members:
             await self._ask_for_members()
-        outcome.members = {channel: service.members(channel) for channel in plan.channels}
-        outcome.log = service.log(plan.channels)
+        outcome.members = {channel: service.members(channel, self._app) for channel in plan.channels}
+        outcome.log = service.log(plan.channels, self._app)
         self.history.over = True
 
     async def _ask_for_members(self) -> None:
@@ -194,7 +196,7 @@ class Trial(Stage):
         right = {
             (answer.client, answer.channel)
             for answer in self.history.answers[before:]
-            if sorted(answer.members) == self._service.members(answer.channel)
+            if sorted(answer.members) == self._service.members(answer.channel, self._app)
         }
         return [each for each in whom if each not in right]
 

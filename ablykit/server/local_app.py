@@ -99,6 +99,16 @@ class LocalApp:
         error = AblyError(code, message)
         self._running.call(lambda: self.app.refusals.extend([error] * count))
 
+    def forgive(self) -> int:
+        """Refuse no more of what `nack_next` said, and return how many refusals were left."""
+
+        def forgive() -> int:
+            left = len(self.app.refusals)
+            self.app.refusals.clear()
+            return left
+
+        return self._running.call(forgive)
+
     def advance(self, seconds: float) -> None:
         """Move the server's clock forward, and do everything that is due until then.
 

@@ -108,7 +108,7 @@ def test_one_that_ends_in_the_middle_leaves_the_others_their_run():
 def test_a_storm_blows_beside_the_steps_and_its_end_is_awaited():
     asked = []
 
-    async def blow(service, seconds):
+    async def blow(service, app, seconds):
         asked.append((service.relay.url, seconds))
         await asyncio.sleep(seconds + 0.2)
         return Aftermath(reached=False, why="It never rained")

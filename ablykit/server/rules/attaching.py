@@ -120,7 +120,9 @@ def attach(
         action=Action.ATTACHED,
         flags=int(modes | flags | (Flag.HAS_PRESENCE if channel.members else 0)),
         channel=name,
-        channel_serial=point,
+        # A client takes its place in the channel from ATTACHED (RTL15b). If that were already the newest one,
+        # a connection that breaks before the backlog has arrived would lose it.
+        channel_serial=resumed if resumed and backlog else point,
         params=params or None,
         error=error,
     )
