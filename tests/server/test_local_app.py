@@ -65,6 +65,14 @@ def test_the_next_publishes_are_refused_as_asked(app):
     assert app.why(answers[0]).code == 40160
 
 
+def test_refusals_that_nobody_has_met_are_taken_back(app):
+    app.nack_next(40160, count=3)
+    assert publish(app, data="x")["error"]["code"] == 40160
+    assert app.forgive() == 2
+    assert "error" not in publish(app, data="x")
+    assert app.forgive() == 0
+
+
 def test_sockets_are_cut_of_one_client_or_of_all(ably, app):
     url = f"{app.tls_url}?key={app.key}&v=5&clientId="
     with (
