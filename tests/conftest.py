@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import strategies as st
 
 from ablykit.server import LocalAbly
 from tests import foreign
@@ -14,6 +15,15 @@ from tests import foreign
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come last, so that what is quickly found out is found out first."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let hypothesis make its table of all characters, which takes seconds in a fresh checkout.
+
+    Otherwise the first test that draws a text would be called too slow.
+    """
+    if any(item.get_closest_marker("hypothesis") for item in session.items):
+        st.characters(codec="utf-8").validate()
 
 
 @pytest.fixture(autouse=True)
