@@ -110,15 +110,16 @@ def lasts(*rules: Rule) -> Blow:
     return blow
 
 
+def _refuse(service: Service, app: LocalApp) -> int:
+    app.nack_next(50000, "Refused on purpose")
+    return 1
+
+
 async def _nacks(service: Service, app: LocalApp, time: float) -> Aftermath:
-    refused = 0
-    for wait in moments(service.seed, time):
-        await asyncio.sleep(wait)
-        app.nack_next(50000, "Refused on purpose")
-        refused += 1
+    await strikes(_refuse, "publish")(service, app, time)
     await asyncio.sleep(SETTLES * time / 2)
-    refused -= app.forgive()
-    return Aftermath(refused > 0, _now(), "" if refused else "Nothing was published that it could refuse")
+    reached = app.forgive() < GUSTS
+    return Aftermath(reached, _now(), "" if reached else "Nothing was published that it could refuse")
 
 
 def _now() -> float:

@@ -87,7 +87,7 @@ def shape(entry: Entry) -> str:
         return f"{ARROWS[entry.direction]} WebSocket close"
     if entry.kind != "frame":
         said = _PARAMS.sub(r"\1=…", re.sub(r"(://)[^/]*", r"\1HOST", entry.text))
-        return f"{ARROWS[entry.direction]} WebSocket {entry.kind} {said}"
+        return f"{ARROWS[entry.direction]} {entry.action} {said}"
     frame = entry.frame
     said = (
         json.dumps(_masked(frame), sort_keys=True, default=repr, ensure_ascii=False)

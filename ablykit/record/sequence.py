@@ -91,11 +91,9 @@ def mermaid(entries: Iterable[Entry], *, left_out: int = 0) -> str:
         lines.append(f"    Note over S: {_plain(_earlier(left_out))}")
     for entry in listed:
         client = f"C{clients.index(entry.connection)}"
-        if entry.kind == "close":
-            lines.append(f"    Note over {client},S: closed {_plain(str(entry.raw))}")
-            continue
-        if entry.kind == "fault":
-            lines.append(f"    Note over {client},S: {_plain(label(entry))}")
+        if entry.kind in ("close", "fault"):
+            note = f"closed {entry.raw}" if entry.kind == "close" else label(entry)
+            lines.append(f"    Note over {client},S: {_plain(note)}")
             continue
         ends = (client, "S") if entry.direction == "out" else ("S", client)
         arrow = "--x" if _is_fault(entry) else "->>"
@@ -140,7 +138,7 @@ def _rows(entries: list[Entry], spacing: Spacing, head: int) -> Iterator[int]:
 
 
 def _is_fault(entry: Entry) -> bool:
-    return entry.kind == "frame" and (entry.frame or {}).get("action") in FAULTS
+    return entry.kind == "fault" or (entry.frame or {}).get("action") in FAULTS
 
 
 def _lifeline(x: int, name: str, lane: int, height: int) -> str:
@@ -155,7 +153,7 @@ def _lifeline(x: int, name: str, lane: int, height: int) -> str:
 
 def _arrow(entry: Entry, client: int, service: int, y: int, began: float, *, broken: bool) -> str:
     """Return one entry: its time in the margin, its arrow (a cross where a connection ended), its label."""
-    kind = "fault" if _is_fault(entry) or entry.kind == "fault" else entry.direction
+    kind = "fault" if _is_fault(entry) else entry.direction
     mark = '<tspan class="bad">⚠ </tspan>' if broken else ""
     fault = '<tspan class="bad">✗ </tspan>' if kind == "fault" else ""
     parts = [

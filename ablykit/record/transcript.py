@@ -23,10 +23,12 @@ Direction = Literal["in", "out"]
 Kind = Literal["frame", "open", "close", "ping", "pong", "fault"]
 """A `fault` is what a relay's rule did to the connection; `raw` is a sentence about it."""
 
+_KINDS = frozenset[str](get_args(Kind))
+
 
 def is_kind(word: str) -> TypeGuard[Kind]:
     """Return whether a word is one of the kinds of entries."""
-    return word in get_args(Kind)
+    return word in _KINDS
 
 
 ARROWS: dict[Direction, str] = {"in": "←", "out": "→"}
@@ -38,10 +40,9 @@ _SHOWN_GAPS = 5
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened on one connection.
 
-    `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for
-    `close` the code and reason, for a WebSocket `ping` or `pong` what it carried, for `fault` what a relay's
-    rule did. `at` is in ms since
-    1970. `number` counts from 0; where one is left out, an entry is missing.
+    `raw` is what crossed the wire, text or bytes, secrets as stars; for `open` it is the URL, for `close` the
+    code and reason, for a WebSocket `ping` or `pong` what it carried, for `fault` what a relay's rule did.
+    `at` is in ms since 1970. `number` counts from 0; where one is left out, an entry is missing.
     """
 
     number: int

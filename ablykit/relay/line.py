@@ -65,8 +65,8 @@ class Line:
 
     def __init__(self, name: str, url: str, transcript: Transcript, faults: Faults, hold: Hold) -> None:
         self.name, self.faults, self.hold, self._transcript = name, faults, hold, transcript
-        self.path = urlsplit(url).path
-        self.query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+        parts = urlsplit(url)
+        self.path, self.query = parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
         self.client = self.query.get("clientId", "")
         self.is_text = self.query.get("format") != "msgpack"
         self.closed = NOT_CLOSED
@@ -153,17 +153,15 @@ class Way:
 
     async def _take(self, data: bytes) -> None:
         frames = self._frames(data)
-        if not self._is_framed and self._wants_frames and self._is_between:
+        if self._is_framed or (self._wants_frames and self._is_between):
             self._is_framed = True
-            self._rest += data
-        elif self._is_framed:
             self._rest += data
         else:
             await self._take_bytes(data, frames)
         if self._is_framed:
             await self._take_frames(frames)
         while self._waiting and (self._is_framed or self._is_between):
-            await self._send(self._waiting.pop(0))
+            await self.send(self._waiting.pop(0))
 
     async def _take_bytes(self, data: bytes, frames: Iterator[Frame]) -> None:
         """Pass bytes as they are: all, or those before the first message that rules may be about."""
@@ -241,7 +239,7 @@ class Way:
     async def _pass_control(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
             while self._late:
-                await self._send(self._late.pop(0)[1])
+                await self.send(self._late.pop(0)[1])
         await self._write(Frame(frame.opcode, frame.data).serialize(mask=self.direction == "out"))
 
     async def _judge(self, message: Message) -> None:
@@ -261,32 +259,27 @@ class Way:
 
     async def deliver(self, message: Message) -> None:
         """Send a message on, and what had to wait for it."""
-        await self._send(message)
+        await self.send(message)
         waiting, self._late = [(left - 1, late) for left, late in self._late], []
         for left, late in waiting:
             if left:
                 self._late.append((left, late))
             else:
-                await self._send(late)
+                await self.send(late)
 
     async def inject(self, message: Message) -> None:
         """Send a message now, or as soon as no frame of the other side is half sent."""
         if not (self._is_framed or self._is_between):
             self._waiting.append(message)
         else:
-            await self._send(message)
+            await self.send(message)
 
     def postpone(self, message: Message, by: int) -> None:
         """Send a message after the next `by` ones."""
         self._late.append((by, message))
 
-    async def _send(self, message: Message) -> None:
-        if self.direction == "in":
-            self.line.note("in", message.raw)
-        await self._write(message.bytes_for(self.direction))
-
-    async def send_pieces(self, message: Message, size: int, pause: float) -> None:
-        """Send a message in pieces of so many bytes, with pauses of so many seconds."""
+    async def send(self, message: Message, size: int = 0, pause: float = 0.0) -> None:
+        """Send a message at once, or in pieces of so many bytes with pauses of so many seconds."""
         if self.direction == "in":
             self.line.note("in", message.raw)
         await self._write(message.bytes_for(self.direction), size, pause)
@@ -363,7 +356,7 @@ async def _throttle(way: Way, message: Message, fault: Fault) -> None:
 
 
 async def _slice(way: Way, message: Message, fault: Fault) -> None:
-    await way.send_pieces(message, fault.rule.size or 1, fault.wait / 1000)
+    await way.send(message, fault.rule.size or 1, fault.wait / 1000)
 
 
 async def _truncate(way: Way, message: Message, fault: Fault) -> None:

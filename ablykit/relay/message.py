@@ -1,6 +1,7 @@
 """A whole message of a WebSocket, as a relay passes it on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from websockets.frames import Frame, Opcode
@@ -21,9 +22,9 @@ class Message:
         """The message as a recording has it."""
         return self.data.decode("utf-8", "replace") if self.is_text else self.data
 
-    @property
+    @cached_property
     def frame(self) -> dict[str, Any] | None:
-        """The frame in it; None if it is none."""
+        """The frame in it; None if it is none. Don't change it: everyone shares it."""
         try:
             value = read(self.raw)
         except NotAFrame:
