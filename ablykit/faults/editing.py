@@ -13,7 +13,7 @@ from ablykit.faults.rule import Rule
 
 def edited(frame: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
     """Return a frame with the changes of an `edit` rule; the frame itself stays as it was."""
-    changed = copy.deepcopy(dict(frame))
+    changed = dict(frame)
     for path, value in (rule.set or {}).items():
         _change(changed, path, lambda holder, key: holder.__setitem__(key, value))  # noqa: B023
     for path in rule.unset or ():
@@ -21,13 +21,17 @@ def edited(frame: Mapping[str, Any], rule: Rule) -> dict[str, Any]:
     return changed
 
 
-def _change(frame: Any, path: str, change: Callable[[Any, Any], None], *, exists: bool = False) -> None:
+def _change(
+    changed: dict[str, Any], path: str, change: Callable[[Any, Any], None], *, exists: bool = False
+) -> None:
+    """Change what a path leads to. Only members on the way are copied: a frame may be very deep."""
     *way, last = path.split(".")
-    holder: Any = frame
+    holder: Any = changed
     for step in way:
         key = _key(holder, step, exists=True)
         if key is None:
             return
+        holder[key] = copy.copy(holder[key])
         holder = holder[key]
     if (key := _key(holder, last, exists=exists)) is not None:
         change(holder, key)

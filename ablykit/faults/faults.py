@@ -15,10 +15,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any, Literal, cast
 
-from ablykit.faults.rule import On, Rule
+from ablykit.faults.rule import AnyRule, On, Rule
 from ablykit.protocol.expression import Expression
 
 
@@ -38,11 +37,15 @@ class Passing:
 
 
 class Active:
-    """A rule at work, and how often it has fitted and been applied."""
+    """A rule at work: what it looks for, and how often it has fitted and been applied."""
 
     def __init__(self, rule: Rule, number: int) -> None:
         self.rule, self.number = rule, number
         self.fitted = self.applied = 0
+        self._target, self._action = rule.target, rule.action_number
+        self._where = None if rule.where is None else Expression(rule.where)
+        about_frames = rule.action, rule.channel, rule.msg_serial, rule.code, rule.where
+        self._needs_a_frame = any(condition is not None for condition in about_frames)
         self._chances: dict[tuple[str, str], random.Random] = {}
 
     @property
@@ -56,7 +59,7 @@ class Active:
     def applies(self, passing: Passing, seed: int) -> bool:
         """Return whether it applies to what passes, and count."""
         rule = self.rule
-        if self.is_done or not fits(rule, passing):
+        if self.is_done or not self._fits(passing):
             return False
         self.fitted += 1
         if rule.nth is not None and self.fitted != rule.nth:
@@ -65,6 +68,31 @@ class Active:
             return False
         self.applied += 1
         return True
+
+    def _fits(self, passing: Passing) -> bool:
+        """Return whether what passes is what the rule is about, leaving out how often and by what chance."""
+        rule, query = self.rule, self.rule.query or {}
+        return (
+            self._target is passing.on
+            and (rule.direction is None or rule.direction == passing.direction)
+            and (rule.client is None or fnmatchcase(passing.client, rule.client))
+            and (rule.path is None or fnmatchcase(passing.path, rule.path))
+            and all(n in passing.query and fnmatchcase(passing.query[n], query[n]) for n in query)
+            and (not self._needs_a_frame or self._frame_fits(passing.frame))
+        )
+
+    def _frame_fits(self, frame: Mapping[str, Any] | None) -> bool:
+        if frame is None:
+            return False
+        rule, error = self.rule, frame.get("error")
+        code = cast("Mapping[str, Any]", error).get("code") if isinstance(error, Mapping) else None
+        return (
+            (rule.action is None or frame.get("action") == self._action)
+            and (rule.channel is None or fnmatchcase(str(frame.get("channel", "")), rule.channel))
+            and (rule.msg_serial is None or frame.get("msgSerial") == rule.msg_serial)
+            and (rule.code is None or code == rule.code)
+            and (self._where is None or self._where.finds(frame))
+        )
 
     def chance(self, passing: Passing, seed: int) -> random.Random:
         """Return what decides for this rule on one connection in one direction."""
@@ -86,7 +114,7 @@ class Fault:
 class Faults:
     """An ordered list of rules, and the seed of their chances."""
 
-    def __init__(self, rules: Iterable[Rule] = (), *, seed: int = 0) -> None:
+    def __init__(self, rules: Iterable[AnyRule] = (), *, seed: int = 0) -> None:
         self.seed = seed
         self._lock = threading.Lock()
         self._numbers = 0
@@ -103,11 +131,12 @@ class Faults:
         """The rules, in the order in which they are tried."""
         return [active.rule for active in self._active]
 
-    def add(self, rule: Rule, *, first: bool = False) -> int:
-        """Add a rule, after the others or before them, and return its number."""
+    def add(self, rule: AnyRule, *, first: bool = False) -> int:
+        """Add a rule, after the others or before them, and return its number. Raises `ValueError`."""
+        checked = Rule.of(rule)
         with self._lock:
             self._numbers += 1
-            added = Active(rule, self._numbers)
+            added = Active(checked, self._numbers)
             self._active = (added, *self._active) if first else (*self._active, added)
             return added.number
 
@@ -139,41 +168,3 @@ class Faults:
     def _wait(self, active: Active, passing: Passing) -> float:
         ms, jitter = active.rule.ms or 0.0, active.rule.jitter or 0.0
         return max(ms + active.chance(passing, self.seed).uniform(-jitter, jitter), 0.0) if jitter else ms
-
-
-def fits(rule: Rule, passing: Passing) -> bool:
-    """Return whether what passes is what a rule is about, leaving out how often and by what chance."""
-    if rule.target is not passing.on:
-        return False
-    if rule.direction is not None and rule.direction != passing.direction:
-        return False
-    if rule.client is not None and not fnmatchcase(passing.client, rule.client):
-        return False
-    if rule.path is not None and not fnmatchcase(passing.path, rule.path):
-        return False
-    query = rule.query or {}
-    if not all(name in passing.query and fnmatchcase(passing.query[name], p) for name, p in query.items()):
-        return False
-    return _frame_fits(rule, passing.frame)
-
-
-def _frame_fits(rule: Rule, frame: Mapping[str, Any] | None) -> bool:
-    wanted = rule.action, rule.channel, rule.msg_serial, rule.code, rule.where
-    if all(each is None for each in wanted):
-        return True
-    if frame is None:
-        return False
-    error = frame.get("error")
-    code = cast("Mapping[str, Any]", error).get("code") if isinstance(error, Mapping) else None
-    return (
-        (rule.action is None or frame.get("action") == rule.action_number)
-        and (rule.channel is None or fnmatchcase(str(frame.get("channel", "")), rule.channel))
-        and (rule.msg_serial is None or frame.get("msgSerial") == rule.msg_serial)
-        and (rule.code is None or code == rule.code)
-        and (rule.where is None or _expression(rule.where).finds(frame))
-    )
-
-
-@lru_cache(maxsize=256)
-def _expression(text: str) -> Expression:
-    return Expression(text)

@@ -21,6 +21,7 @@ import msgspec
 
 from ablykit.protocol.actions import Action
 from ablykit.protocol.expression import Expression
+from ablykit.protocol.redaction import redact
 
 
 class On(StrEnum):
@@ -35,6 +36,9 @@ class On(StrEnum):
 
 
 Side = Literal["client", "service"]
+
+LONGEST_REASON = 123
+"""How many bytes the reason in a close frame may have (RFC 6455 §5.5)."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,10 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError(f"close is a WebSocket close code such as 1001 or 4000, not {self.close}")
         if self.close in (1004, 1005, 1006):
             raise ValueError(f"No close frame can carry {self.close}: leave close out to end without a word")
+        if self.reason is not None and len(self.reason.encode()) > LONGEST_REASON:
+            raise ValueError(
+                f"reason has at most {LONGEST_REASON} bytes, and this one has {len(self.reason.encode())}"
+            )
         _ = self.action_number
         if self.where is not None:
             try:
@@ -189,10 +197,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     @property
     def target(self) -> On:
         """What it works on: what it says, or the first thing that its action works on."""
-        if self.on is not None:
-            return self.on
-        kind = ACTIONS.get(self.do)
-        return kind.on[0] if kind else On.FRAME
+        return ACTIONS[self.do].on[0] if self.on is None else On(self.on)
 
     @property
     def action_number(self) -> int | None:
@@ -234,16 +239,27 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return cls.of(members)
 
     @classmethod
-    def of(cls, members: Mapping[str, Any]) -> "Rule":
-        """Return the rule in an object of JSON. Raises `ValueError`."""
+    def of(cls, rule: "AnyRule") -> "Rule":
+        """Return the rule in an object of JSON or in a line of text. Raises `ValueError`.
+
+        A rule that is one already is checked as well: Python does not check the types of its members.
+        """
+        if isinstance(rule, str):
+            return cls.parse(rule)
         try:
-            return msgspec.convert(members, cls)
+            if isinstance(rule, Rule):
+                msgspec.convert(rule.as_json(), cls)
+                return rule
+            return msgspec.convert(rule, cls)
         except msgspec.ValidationError as error:
             text = str(error)
             if "unknown field" in text:
                 text += f". A rule has {', '.join(cls.__struct_encode_fields__)}"
             raise ValueError(text) from None
 
+
+AnyRule = Rule | Mapping[str, Any] | str
+"""A rule, or what `Rule.of` makes one of."""
 
 _LEAST: dict[str, float] = {
     "nth": 1, "times": 1, "probability": 0, "ms": 0, "jitter": 0, "copies": 1, "by": 1, "rate": 1, "size": 1,
@@ -270,5 +286,5 @@ def _value(text: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = redact(value if isinstance(value, str) else msgspec.json.encode(value).decode())
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -88,7 +88,8 @@ def _members(text: str) -> str:
     parts: list[str] = []
     at = 0
     for member in _MEMBER.finditer(text):
-        if member.start() < at or (name := _plain(member[2])) not in TOKENS | KEYS:
+        # A path, such as "auth.accessToken", means what its last step means.
+        if member.start() < at or (name := _plain(member[2]).rpartition(".")[2]) not in TOKENS | KEYS:
             continue
         end = _end_of_list(text, member.end()) if text[member.end() : member.end() + 1] == "[" else None
         start = member.end()

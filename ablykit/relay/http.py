@@ -24,6 +24,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
+from http.client import responses
 
 import h11
 
@@ -56,6 +57,9 @@ The last one would compress the frames of a WebSocket, and the relay could not r
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 """The headers that say where a body ends. They are kept even if a `Connection` header lists them, as an
 attack may."""
+
+_WITHOUT_BODY = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED))
+"""Statuses whose answers have no body (RFC 9110 §6.4.1)."""
 
 _Message = h11.Request | h11.Response | h11.InformationalResponse
 
@@ -129,6 +133,8 @@ class Client(Peer):
     ) -> None:
         super().__init__(h11.SERVER, reader, writer, stall)
         self._patience = patience
+        self._is_head = False
+        """Whether the request is a HEAD, whose answer has no body (RFC 9110 §9.3.2)."""
 
     async def request(self) -> h11.Request | None:
         """Return the next request's head, or None if there are no more requests.
@@ -150,6 +156,7 @@ class Client(Peer):
                 raise
             raise HttpError(408, f"The request's head took longer than {self._patience:g} seconds") from None
         assert isinstance(event, h11.Request)
+        self._is_head = event.method == b"HEAD"
         _check(event)
         return event
 
@@ -193,12 +200,13 @@ class Client(Peer):
 
     async def answer(self, status: int, body: bytes, content_type: str) -> None:
         """Answer a request in the service's place, as the last answer."""
+        body = b"" if status in _WITHOUT_BODY else body
         headers = [
             ("Content-Type", content_type), ("Content-Length", str(len(body))), ("Connection", "close"),
         ]  # fmt: skip
-        phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-        await self.send(h11.Response(status_code=status, reason=phrase.encode(), headers=headers))
-        await self.send(h11.Data(data=body))
+        phrase = responses.get(status, "").encode()
+        await self.send(h11.Response(status_code=status, reason=phrase, headers=headers))
+        await self.send(h11.Data(data=b"" if self._is_head else body))
         await self.send(h11.EndOfMessage())
 
     async def finish(self) -> None:

@@ -5,11 +5,10 @@
         FrameInspector(relay)
 
 It forwards the bytes of a WebSocket unchanged, as they arrive, and only reads along, as long as no fault rule
-is set (see `line`). Frames, pings and the
-closing handshake reach the other side in the same order and with the same codes, and each side answers for
-itself. In the upgrade request, the relay changes only the headers that concern one hop. It does not offer
-compression, since it could not read compressed frames. HTTP requests, which an SDK makes besides its
-WebSocket, pass too (see `http`), but are not recorded.
+is set (see `line`). Frames, pings and the closing handshake reach the other side in the same order and with
+the same codes, and each side answers for itself. In the upgrade request, the relay changes only the headers
+that concern one hop. It does not offer compression, since it could not read compressed frames. HTTP requests,
+which an SDK makes besides its WebSocket, pass too (see `http`), but are not recorded.
 
 A relay must never add anything to what a client sends, least of all a secret: any program on this machine,
 and any web page in its browser, can reach it. The user's own client (`wire.connect_async`, `ablykit connect`)
@@ -19,7 +18,7 @@ fills in the stars of a key. It finds the keys in the relay's notice (see `runti
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,7 +31,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from ablykit.faults import Fault, Faults, On, Rule
-from ablykit.faults.rule import Side
+from ablykit.faults.rule import AnyRule, Side
 from ablykit.machine import runtime
 from ablykit.machine.browsers import Door
 from ablykit.machine.local_ca import LocalCA
@@ -78,10 +77,10 @@ class Relay:
         transcript: Transcript | None = None,
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
-        rules: Iterable[Rule | Mapping[str, Any] | str] = (),
+        rules: Iterable[AnyRule] = (),
         seed: int = 0,
     ) -> None:
-        self.faults = Faults(map(_as_rule, rules), seed=seed)
+        self.faults = Faults(rules, seed=seed)
         """The fault rules, in the order in which they are tried."""
         parts = urlsplit(to)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -211,8 +210,7 @@ class Relay:
 
     async def _http(self, request: h11.Request, client: http.Client) -> None:
         """Forward one HTTP request, and its response, if no fault rule says otherwise."""
-        line = self._line("http", request)
-        if fault := line.opening(On.HTTP):
+        if self.faults and (fault := self._line("http", request).opening(On.HTTP)):
             await asyncio.sleep(fault.wait / 1000)
             if fault.rule.do == "cut":
                 client.writer.transport.abort()
@@ -231,7 +229,7 @@ class Relay:
         line = self._line(f"client {next(self._names)}", request)
         line.note("out", redact(f"{self._to}{request.target.decode()}"), "open")
         try:
-            if (fault := line.opening()) and await self._is_refused(request, client, line, fault):
+            if (fault := line.opening()) and await self._ends_as_it_opens(request, client, line, fault):
                 return
             async with self._onward(request, upgrade=True) as service:
                 self._lines.add(line)
@@ -246,7 +244,9 @@ class Relay:
             self._lines.discard(line)
             line.note("in", line.closed, "close")
 
-    async def _is_refused(self, request: h11.Request, client: http.Client, line: Line, fault: Fault) -> bool:
+    async def _ends_as_it_opens(
+        self, request: h11.Request, client: http.Client, line: Line, fault: Fault
+    ) -> bool:
         """Do what a rule says to a connection that opens; return whether that was its end."""
         rule = fault.rule
         if rule.do == "delay":
@@ -282,13 +282,13 @@ class Relay:
 
     # -- faults by hand
 
-    def add(self, rule: Rule | Mapping[str, Any] | str, *, first: bool = False) -> int:
+    def add(self, rule: AnyRule, *, first: bool = False) -> int:
         """Add a fault rule, after the others or before them, and return its number.
 
         It works from the next whole frame on, on connections that are open as well. A rule is a `Rule`, its
         members as a dict, or a line such as `"drop action=ACK nth=2"`. Raises `ValueError` for any other.
         """
-        return self.faults.add(_as_rule(rule), first=first)
+        return self.faults.add(rule, first=first)
 
     def heal(self) -> None:
         """Remove all rules, and let go of all frames that are held. What was cut stays cut."""
@@ -337,12 +337,14 @@ class Relay:
         """End each connection whose clientId fits the pattern, and return how many there were.
 
         With `close`, clients get a close frame with this code; otherwise the sockets end without a word.
+        Raises `ValueError` for a code or reason that no close frame can have.
         """
+        rule = Rule("cut", close=close, reason=reason)
 
         def cut() -> int:
             found = self._lines_of(client)
             for line in found:
-                line.end(close, reason)
+                line.end(rule.close, reason)
             return len(found)
 
         return self._thread.call(cut)
@@ -360,12 +362,6 @@ class Relay:
             return self._held.pop(number)
         except KeyError:
             raise LookupError(f"No frame {number} is held: it may have been released already") from None
-
-
-def _as_rule(rule: Rule | Mapping[str, Any] | str) -> Rule:
-    if isinstance(rule, Rule):
-        return rule
-    return Rule.parse(rule) if isinstance(rule, str) else Rule.of(rule)
 
 
 def _response(rule: Rule) -> tuple[int, bytes, str]:

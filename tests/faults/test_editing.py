@@ -1,5 +1,7 @@
 """Edited frames: what a path names is changed, and what it does not name stays."""
 
+import copy
+
 import pytest
 
 from ablykit.faults import Rule, edited
@@ -21,6 +23,17 @@ FRAME = {"action": 9, "error": {"code": 1}, "messages": [{"data": "a"}, {"data":
     ],
 )
 def test_only_what_a_path_names_changes(changes, expected):
-    before = {**FRAME}
+    before = copy.deepcopy(FRAME)
     assert edited(FRAME, Rule("edit", **changes)) == expected
     assert before == FRAME
+
+
+def test_a_frame_of_any_depth_can_be_edited():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    changed = edited({"action": 0, "x": deep}, Rule("edit", set={"id": "1"}))
+    assert changed["id"] == "1"
+    assert changed["x"] is deep
+    while deep:  # taken apart by hand: Python would do it by recursion
+        deep = deep.pop()

@@ -63,6 +63,10 @@ def test_a_rule_says_what_it_does():
         ({"do": "respond", "status": 99}, "status is an HTTP status from 200 to 599"),
         ({"do": "cut", "close": 7}, "close is a WebSocket close code such as 1001"),
         ({"do": "cut", "close": 1006}, "No close frame can carry 1006"),
+        (
+            {"do": "cut", "close": 4000, "reason": "ü" * 62},
+            "reason has at most 123 bytes, and this one has 124",
+        ),
         ({"do": "drop", "action": "ACKK"}, "There is no frame 'ACKK'. There are HEARTBEAT"),
         ({"do": "drop", "where": "a ["}, "where is no JMESPath expression"),
         ({"do": "drop", "chanel": "x"}, "unknown field `chanel`. A rule has do, on, name"),
@@ -95,3 +99,34 @@ def test_an_action_works_on_what_the_rule_says():
     assert Rule("cut", on=On.OPEN).target is On.OPEN
     assert Rule("respond", status=500).target is On.HTTP
     assert Rule("drop", action=1).action_number == Rule("drop", action="ack").action_number == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (Rule("drop", direction="sideways"), "Invalid enum value 'sideways'"),
+        (Rule("drop", nth=1.5), "Expected `int | null`, got `float`"),
+    ],
+)
+def test_a_rule_made_in_python_is_checked_like_one_in_json(rule, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Rule.of(rule)
+
+
+def test_what_a_rule_works_on_may_be_a_plain_word():
+    assert Rule("cut", on="open").target is On.OPEN
+    with pytest.raises(ValueError, match="'nothing' is not a valid On"):
+        Rule("cut", on="nothing")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("inject", frame={"auth": {"accessToken": "a-long-secret-token"}}),
+        Rule("edit", set={"auth.accessToken": "a-long-secret-token"}),
+        Rule("refuse", query={"key": "app.key:a-long-secret-token"}),
+    ],
+)
+def test_a_rule_does_not_show_its_secrets(rule):
+    assert "****" in str(rule)
+    assert "a-long" not in str(rule)

@@ -516,3 +516,30 @@ def test_what_is_no_rule_is_refused_when_it_is_set(lab):
         lab.relay.add("explode")
     with pytest.raises(ValueError, match="There is no action 'explode'"):
         Relay("ws://localhost:1", rules=[{"do": "explode"}])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("status", "body"), [(200, "x"), (204, ""), (304, ""), (503, "x")])
+def test_an_answer_in_the_services_place_has_a_body_only_where_http_has_one(
+    caplog, services, method, status, body
+):
+    url, _ = services["embedded"]
+    with Relay(url, rules=[{"do": "respond", "status": status, "body": "x"}]) as relay:
+        answer = httpx.request(method, f"http{relay.url[2:]}/time")
+    assert (answer.status_code, answer.text) == (status, body if method == "GET" else "")
+    assert not caplog.records
+
+
+def test_a_page_that_is_refused_may_ask_for_the_head_only(caplog, relay):
+    answer = httpx.head(f"http{relay.url[2:]}/time", headers={"Origin": "http://evil.example"})
+    assert (answer.status_code, answer.text) == (403, "")
+    assert not caplog.records
+
+
+def test_connections_are_not_cut_with_what_no_close_frame_can_have(lab):
+    with lab.connect() as conn:
+        for close, reason in ((1006, ""), (7, ""), (4000, "x" * 124)):
+            with pytest.raises(ValueError, match=r"close|reason"):
+                lab.relay.cut(close=close, reason=reason)
+        beat(conn, "1")
+        assert beats(conn, 1) == ["1"]
